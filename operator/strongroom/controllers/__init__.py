@@ -1,0 +1,1 @@
+"""The Kubernetes door. The only home of kopf."""

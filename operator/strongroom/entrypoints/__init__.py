@@ -1,0 +1,1 @@
+"""Composition roots, one per process. Alone read the environment, arguments and files."""

@@ -1,0 +1,1 @@
+"""The HSM: an asynchronous client of the sidecar, and the sidecar itself."""

@@ -1,0 +1,1 @@
+"""The custom resources: typed shapes, their CRD schemas, and the way to and from domain words."""
