@@ -1,0 +1,148 @@
+"""What an object is: the head that the store keeps of it, and what is known of each version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from strongroom.domain.errors import Refused
+from strongroom.domain.vaults import DAY, State
+
+
+class Kind(StrEnum):
+    """The three faces of an object. A certificate wears all of them, so that one head guards one name."""
+
+    SECRET = "secret"  # noqa: S105
+    KEY = "key"
+    CERTIFICATE = "certificate"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The custom resource that declares an object, and the fields it declares.
+
+    A claim forbids that anybody else deletes the object or changes those fields; it is taken and released by
+    compare-and-swap on the head.
+    """
+
+    uid: str
+    namespace: str
+    name: str
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One face of an object: its current version and what drives the next one."""
+
+    current: str  # version id, 32 hex
+    versions: int  # committed versions; the length of the chain of records from ``current`` back
+    rotated: int  # when ``current`` was made
+    every: int = 0  # rotation period in seconds; 0: never by itself
+    due: int | None = None  # next rotation
+    trigger: str = ""  # the last handled value of the rotate annotation
+    failures: int = 0  # of the rotation that is due, in a row
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectHead:
+    """The truth about one object: the commit point of every change. Bounded to 16 KiB sealed.
+
+    Replaced as a whole by compare-and-swap; every replacement raises ``generation``. A head without faces is an
+    empty head: it holds a name, or a fence that the garbage collector raised, and no version.
+    """
+
+    vault_id: str
+    name: str  # as first written
+    created: int
+    generation: int = 1
+    state: State = State.LIVE
+    claim: Claim | None = None
+    faces: dict[Kind, Face] = field(default_factory=dict)
+    deleted_at: int = 0
+    purge_at: int = 0
+
+    @property
+    def due(self) -> int | None:
+        """When the object wants attention by itself: its purge, or its next rotation; 0 when at once."""
+        if self.state is State.PURGING:
+            return 0
+        if self.state is State.DELETED:
+            return self.purge_at
+        return min((face.due for face in self.faces.values() if face.due is not None), default=None)
+
+    def changed(self, **fields: object) -> ObjectHead:
+        """Return the head's next generation with these fields replaced."""
+        return replace(self, generation=self.generation + 1, **fields)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Attributes:
+    """The mutable part of a version (Azure: ``attributes``, ``tags``, ``contentType``), with its own generation."""
+
+    created: int
+    updated: int
+    generation: int = 1
+    enabled: bool = True
+    not_before: int | None = None
+    expires: int | None = None
+    content_type: str = ""
+    tags: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One opened version. The payload hides in ``repr``."""
+
+    id: str
+    kind: Kind
+    payload: bytes = field(repr=False)
+    attributes: Attributes
+    previous: str = ""  # the version it succeeded; empty for the first
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """One line of the index of versions: what can be known of a record without opening it."""
+
+    id: str
+    kind: Kind
+    previous: str
+    against: int  # generation of the head it was written against
+    octets: int
+    created: int = 0
+
+
+def soft_delete(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
+    """Delete an object softly with all versions; its claim is released, its schedule rests."""
+    return head.changed(state=State.DELETED, claim=None, deleted_at=now, purge_at=now + retention_days * DAY)
+
+
+def recover(head: ObjectHead, claim: Claim | None) -> ObjectHead:
+    """Bring a softly deleted object back with all versions."""
+    if head.state is not State.DELETED:
+        raise Refused(f"the object is {head.state} and cannot be recovered")
+    return head.changed(state=State.LIVE, claim=claim, deleted_at=0, purge_at=0)
+
+
+def purge(head: ObjectHead, now: int) -> ObjectHead:
+    """Pass the point of no return; ``Refused`` before the retention has passed."""
+    if head.state is not State.DELETED or now < head.purge_at:
+        raise Refused("the object may not be purged yet")
+    return head.changed(state=State.PURGING)
+
+
+def chain(current: str, records: dict[str, VersionInfo]) -> list[VersionInfo]:
+    """Return the committed versions, newest first: the records reachable from ``current`` by ``previous``.
+
+    What is not reachable was never committed: a record names its predecessor when written, and only the
+    compare-and-swap of the head makes it current.
+    """
+    found: list[VersionInfo] = []
+    seen: set[str] = set()
+    step = current
+    while step and step in records and step not in seen:
+        seen.add(step)
+        found.append(records[step])
+        step = records[step].previous
+    return found

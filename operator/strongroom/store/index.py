@@ -1,0 +1,156 @@
+"""What a process knows of the store without asking: heads as last seen, records by id, sums per vault.
+
+Fed by a watch and by the process's own writes; a hint for reads and decisions, never the judge: every write is a
+compare-and-swap against the backend. It also remembers what must not happen, a head that goes back in time or
+vanishes alive, and answers ``Tampered`` from then on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from strongroom.domain.errors import Tampered
+from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
+from strongroom.domain.vaults import State, VaultHead
+from strongroom.store.backend import Blob, BlobKind
+from strongroom.store.sealing import generation_of
+
+
+@dataclass(slots=True)
+class Entry:
+    """A head as last seen: sealed until somebody opens it, then opened, and the sealed octets are dropped."""
+
+    token: str
+    uid: str
+    generation: int
+    vault: str
+    object: str
+    sealed: Blob | None
+    opened: VaultHead | ObjectHead | None = None
+    wrong: str = ""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one vault holds."""
+
+    objects: int = 0
+    versions: int = 0
+    octets: int = 0
+
+
+class Index:
+    """See the module. All methods are plain and quick; the owner calls them from one event loop."""
+
+    def __init__(self) -> None:
+        self.complete = False  # every blob that was stored at start-up has been applied
+        self.heads: dict[str, Entry] = {}
+        self._records: dict[str, dict[str, VersionInfo]] = defaultdict(dict)
+        self._sizes: dict[str, tuple[str, BlobKind, int]] = {}
+        self._usage: dict[str, Usage] = defaultdict(Usage)
+        self._vault_names: dict[str, str] = {}
+
+    def apply(self, blob: Blob) -> None:
+        """Take in a blob as stored; older states than the known one are ignored."""
+        if blob.kind is BlobKind.RECORD:
+            self._apply_record(blob)
+        else:
+            self._apply_head(blob)
+
+    def drop(self, blob: Blob, *, ours: bool = False) -> None:
+        """Take in that a blob is gone. A live head that vanishes without our doing is remembered as wrong."""
+        self._count(blob, -1)
+        if blob.kind is BlobKind.RECORD:
+            self._records.get(blob.object, {}).pop(blob.version, None)
+            return
+        entry = self.heads.get(blob.name)
+        if entry and not ours and entry.opened is not None and entry.opened.state is State.LIVE and _holds(entry):
+            entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
+            return
+        self.heads.pop(blob.name, None)
+
+    def _apply_record(self, blob: Blob) -> None:
+        self._records[blob.object][blob.version] = version_info(blob)
+        self._count(blob, 1)
+
+    def _apply_head(self, blob: Blob) -> None:
+        entry = self.heads.get(blob.name)
+        if entry and entry.uid == blob.uid and int(blob.token) <= int(entry.token):
+            return
+        generation = generation_of(blob)
+        wrong = ""
+        if entry and (entry.wrong or generation < entry.generation):
+            wrong = entry.wrong or "a stored head went back to an older generation"
+        self.heads[blob.name] = Entry(blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong)
+        if blob.kind is BlobKind.VAULT:
+            self._vault_names[blob.vault] = blob.name
+        self._count(blob, 1)
+
+    def _count(self, blob: Blob, sign: int) -> None:
+        if known := self._sizes.pop(blob.name, None):
+            vault, kind, octets = known
+            self._add(self._usage[vault], kind, -octets, -1)
+        if sign > 0:
+            octets = _octets(blob)
+            self._sizes[blob.name] = (blob.vault, blob.kind, octets)
+            self._add(self._usage[blob.vault], blob.kind, octets, 1)
+
+    @staticmethod
+    def _add(usage: Usage, kind: BlobKind, octets: int, count: int) -> None:
+        usage.octets += octets
+        usage.objects += count if kind is BlobKind.OBJECT else 0
+        usage.versions += count if kind is BlobKind.RECORD else 0
+
+    def entry(self, name: str) -> Entry | None:
+        """Return what is known of a head; ``Tampered`` once something impossible was seen."""
+        entry = self.heads.get(name)
+        if entry and entry.wrong:
+            raise Tampered(entry.wrong)
+        return entry
+
+    def vault_name(self, vault_id: str) -> str | None:
+        """Return the stored name of the head of the vault with this id."""
+        return self._vault_names.get(vault_id)
+
+    def records(self, object_id: str) -> dict[str, VersionInfo]:
+        """Return all records of an object, named by its head or not."""
+        return self._records.get(object_id, {})
+
+    def usage(self, vault_id: str) -> Usage:
+        """Return what a vault holds."""
+        return self._usage[vault_id]
+
+    def total_octets(self) -> int:
+        """Return the octets of all vaults together."""
+        return sum(usage.octets for usage in self._usage.values())
+
+    def object_ids(self, vault_id: str) -> Iterator[str]:
+        """Iterate over the ids of a vault's objects."""
+        return (entry.object for entry in list(self.heads.values()) if entry.vault == vault_id and entry.object)
+
+
+def version_info(blob: Blob) -> VersionInfo:
+    """Read a record's notes; ``Tampered`` when they are not what a record carries."""
+    try:
+        notes = blob.notes
+        return VersionInfo(
+            blob.version,
+            Kind(notes["face"]),
+            notes["previous"],
+            int(notes["against"]),
+            int(notes["octets"]),
+            blob.stored_at,
+        )
+    except (KeyError, ValueError):
+        raise Tampered("a stored record carries malformed notes") from None
+
+
+def _octets(blob: Blob) -> int:
+    noted = blob.notes.get("octets", "0")
+    return int(noted) if noted.isdecimal() else sum(map(len, blob.data.values()))
+
+
+def _holds(entry: Entry) -> bool:
+    return isinstance(entry.opened, VaultHead) or bool(entry.opened and entry.opened.faces)

@@ -1,0 +1,263 @@
+"""The sealed store: vault heads, object heads and version records, encrypted and bound, over a ``Backend``.
+
+Writing a version is ``write_record`` then ``commit``: the head is the commit point, and a record that no head names
+never happened. A crash at any instruction leaves either the old state or the new one, and perhaps an unnamed record
+for the collector; the next start runs the normal path again.
+
+An unknown outcome of a head write is settled here by reading again: it is done if the stored head is the one meant.
+Nothing else is retried here; ``Conflict`` and ``StoreUnavailable`` go to the caller, who decides anew.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from strongroom.crypto.envelope import SEED_OCTETS
+from strongroom.crypto.fingerprints import fingerprint
+from strongroom.domain.errors import Conflict, NotFound, StoreUnavailable, Tampered
+from strongroom.domain.keys import KeyService, WrappedKey
+from strongroom.domain.names import VaultRef, object_head_name, object_id, record_name, vault_head_name
+from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version, VersionInfo, chain
+from strongroom.domain.vaults import VaultHead, WrappedDek
+from strongroom.store import sealing
+from strongroom.store.backend import Backend, Blob, BlobKind
+from strongroom.store.index import Entry, Index, Usage, version_info
+from strongroom.store.keyring import Keyring, Ring
+
+HeadT = TypeVar("HeadT", VaultHead, ObjectHead)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[HeadT]):
+    """A head with the token of the state it was read from."""
+
+    head: HeadT
+    token: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """The keys of a vault that is about to be made."""
+
+    keks: tuple[WrappedKey, ...]
+    deks: tuple[WrappedDek, ...]
+
+
+class SealedStore:
+    """See the module. Reads of heads come from the index when it has them, unless ``fresh`` is asked for.
+
+    Every method may raise ``StoreUnavailable``, ``Tampered``, ``UnsupportedFormat`` and what ``KeyService`` raises.
+    """
+
+    def __init__(self, *, backend: Backend, keys: KeyService, keyring: Keyring, index: Index) -> None:
+        self._backend = backend
+        self._keys = keys
+        self._keyring = keyring
+        self.index = index
+
+    # Vaults
+
+    async def new_keys(self, vault_id: str) -> NewKeys:
+        """Make the first KEK and DEK of a vault; nothing is stored yet."""
+        kek = await self._keys.generate_kek(vault_id, 1)
+        dek_id = os.urandom(16).hex()
+        token_octets = await self._keys.random(SEED_OCTETS)
+        # Two independent sources: the seed is no worse than the better of them.
+        seed = bytes(a ^ b for a, b in zip(token_octets, os.urandom(SEED_OCTETS), strict=True))
+        wrapped = await self._keys.wrap_dek(kek, dek_id, seed)
+        return NewKeys((kek,), (WrappedDek(dek_id, kek.version, wrapped),))
+
+    async def vault(self, ref: VaultRef, *, fresh: bool = False) -> Stored[VaultHead] | None:
+        """Return a vault's head, or None when there is no such vault, not even a deleted one."""
+        return await self._vault_at(vault_head_name(ref), fresh=fresh)
+
+    async def vault_by_id(self, vault_id: str) -> Stored[VaultHead]:
+        """Return the head of the vault with this id; ``NotFound`` when the index has none."""
+        name = self.index.vault_name(vault_id)
+        stored = await self._vault_at(name) if name else None
+        if stored is None or stored.head.id != vault_id:
+            raise NotFound("no stored vault has that id")
+        return stored
+
+    async def commit_vault(self, before: Stored[VaultHead] | None, after: VaultHead) -> Stored[VaultHead]:
+        """Write a vault head: create it when ``before`` is None, else replace exactly that state."""
+        ring = await self._keyring.ring(after.keks, after.deks)
+        blob = sealing.vault_blob(after, ring, before.token if before else "", before.uid if before else "")
+        try:
+            return self._keep(await self._write(blob), after)
+        except (Conflict, StoreUnavailable):
+            actual = await self.vault(after.ref, fresh=True)
+            if actual and actual.head == after:
+                return actual
+            raise
+
+    # Objects
+
+    async def object(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Stored[ObjectHead] | None:
+        """Return an object's head, live, deleted or empty; None when the vault has no such name."""
+        return await self.object_by_id(vault, object_id(vault.id, name), fresh=fresh)
+
+    async def object_by_id(self, vault: VaultHead, oid: str, *, fresh: bool = False) -> Stored[ObjectHead] | None:
+        """Return an object's head by its id."""
+        entry = await self._entry(object_head_name(oid), fresh=fresh)
+        if entry is None:
+            return None
+        if entry.opened is None:
+            entry.opened = await self._open_object(entry, vault)
+        if not isinstance(entry.opened, ObjectHead):
+            raise Tampered("a stored vault head stands under an object's name")
+        return Stored(entry.opened, entry.token, entry.uid)
+
+    async def write_record(
+        self,
+        vault: VaultHead,
+        name: str,
+        before: ObjectHead | None,
+        kind: Kind,
+        payload: bytes,
+        attributes: Attributes,
+    ) -> str:
+        """Store a new version's record and return its id. It does not exist until a head that names it is committed."""
+        ring = await self._ring(vault)
+        face = before.faces.get(kind) if before else None
+        previous = face.current if face else ""
+        version = Version(os.urandom(16).hex(), kind, payload, attributes, previous)
+        display = before.name if before else name
+        blob = sealing.record_blob(vault.id, ring, display, before.generation if before else 0, version)
+        self.index.apply(await self._backend.create(blob))
+        return version.id
+
+    async def commit(
+        self, vault: VaultHead, before: Stored[ObjectHead] | None, after: ObjectHead
+    ) -> Stored[ObjectHead]:
+        """Write an object head: create it when ``before`` is None, else replace exactly that state."""
+        if after.generation != (before.head.generation if before else 0) + 1:
+            raise ValueError("a commit raises the generation by one")
+        ring = await self._ring(vault)
+        blob = sealing.object_blob(after, ring, before.token if before else "", before.uid if before else "")
+        try:
+            return self._keep(await self._write(blob), after)
+        except (Conflict, StoreUnavailable):
+            actual = await self.object(vault, after.name, fresh=True)
+            if actual and actual.head == after:
+                return actual
+            raise
+
+    async def version(self, vault: VaultHead, head: ObjectHead, version: str) -> Version:
+        """Return an opened version; ``Tampered`` when a head names it and it is gone."""
+        blob = await self._backend.get(record_name(object_id(vault.id, head.name), version))
+        if blob is None:
+            raise Tampered("a stored head names a version whose record is gone")
+        return sealing.open_record(blob, vault.id, head.name, version, await self._ring(vault))
+
+    def versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
+        """Return the committed versions that the index knows, newest first."""
+        face = head.faces.get(kind)
+        return chain(face.current, self.index.records(object_id(vault.id, head.name))) if face else []
+
+    async def list_records(self, object_id: str) -> dict[str, VersionInfo]:
+        """Return every record of an object from the backend, named or not."""
+        blobs = await self._backend.list(BlobKind.RECORD, object=object_id)
+        return {blob.version: version_info(blob) for blob in blobs}
+
+    async def record_owner(self, vault: VaultHead, oid: str, version: str) -> str | None:
+        """Return the object name that a record's sealed part states; None when the record is gone."""
+        blob = await self._backend.get(record_name(oid, version))
+        if blob is None:
+            return None
+        return sealing.open_facts(blob, vault.id, oid, version, await self._ring(vault)).name
+
+    # Removal
+
+    async def remove_record(self, oid: str, version: str) -> None:
+        """Remove one record for good. Only for records that no head names, or whose head is past return."""
+        blob = await self._backend.get(record_name(oid, version))
+        if blob is not None:
+            await self._backend.delete(blob)
+            self.index.drop(blob, ours=True)
+
+    async def remove_object(self, oid: str, token: str = "") -> None:
+        """Remove a head for good; with a token only that exact state (``Conflict`` otherwise)."""
+        blob = await self._backend.get(object_head_name(oid))
+        await self._remove_head(blob, token)
+
+    async def remove_vault(self, stored: Stored[VaultHead]) -> None:
+        """Remove a vault's head for good, if it is still that exact state."""
+        blob = await self._backend.get(vault_head_name(stored.head.ref))
+        await self._remove_head(blob, stored.token)
+
+    async def list_objects(self, vault_id: str) -> list[str]:
+        """Return the ids of all objects of a vault from the backend."""
+        return [blob.object for blob in await self._backend.list(BlobKind.OBJECT, vault=vault_id)]
+
+    async def list_orphans(self, vault_id: str) -> set[str]:
+        """Return the object ids of all records of a vault from the backend."""
+        return {blob.object for blob in await self._backend.list(BlobKind.RECORD, vault=vault_id)}
+
+    # What else the doors need
+
+    async def fingerprint(self, vault: VaultHead, *facts: str, digest: bytes, dek_id: str = "") -> str:
+        """Return the keyed fingerprint of a content; under the DEK of an earlier one when ``dek_id`` is given."""
+        ring = await self._ring(vault)
+        return fingerprint(ring.find(dek_id) if dek_id else ring.current, vault.id, *facts, digest=digest)
+
+    def usage(self, vault: VaultHead) -> Usage:
+        """Return what a vault holds, as far as the index has seen."""
+        return self.index.usage(vault.id)
+
+    # Inside
+
+    async def _vault_at(self, name: str, *, fresh: bool = False) -> Stored[VaultHead] | None:
+        entry = await self._entry(name, fresh=fresh)
+        if entry is None:
+            return None
+        if entry.opened is None and entry.sealed is not None:
+            public = sealing.vault_public(entry.sealed)
+            ring = await self._keyring.ring(public.keks, public.deks)
+            entry.opened = sealing.open_vault(entry.sealed, public, ring)
+            entry.sealed = None
+        if not isinstance(entry.opened, VaultHead):
+            raise Tampered("a stored object head stands under a vault's name")
+        return Stored(entry.opened, entry.token, entry.uid)
+
+    async def _entry(self, name: str, *, fresh: bool) -> Entry | None:
+        entry = self.index.entry(name)
+        if fresh or (entry is None and not self.index.complete):
+            blob = await self._backend.get(name)
+            if blob is not None:
+                self.index.apply(blob)
+            elif entry is not None:
+                self.index.drop(Blob(name, BlobKind.OBJECT, entry.vault, entry.object))
+            entry = self.index.entry(name)
+        return entry
+
+    async def _open_object(self, entry: Entry, vault: VaultHead) -> ObjectHead:
+        if entry.sealed is None:
+            raise Tampered("a stored head is empty")
+        head = sealing.open_object(entry.sealed, vault.id, await self._ring(vault))
+        entry.sealed = None
+        return head
+
+    async def _ring(self, vault: VaultHead) -> Ring:
+        return await self._keyring.ring(vault.keks, vault.deks)
+
+    async def _write(self, blob: Blob) -> Blob:
+        return await (self._backend.replace(blob) if blob.token else self._backend.create(blob))
+
+    def _keep(self, blob: Blob, head: HeadT) -> Stored[HeadT]:
+        self.index.apply(blob)
+        entry = self.index.heads.get(blob.name)
+        if entry and entry.token == blob.token:
+            entry.opened, entry.sealed = head, None
+        return Stored(head, blob.token, blob.uid)
+
+    async def _remove_head(self, blob: Blob | None, token: str) -> None:
+        if blob is None:
+            return
+        if token and blob.token != token:
+            raise Conflict("a stored head changed before it was removed")
+        await self._backend.delete(blob)
+        self.index.drop(blob, ours=True)

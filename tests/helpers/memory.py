@@ -1,0 +1,163 @@
+"""In-memory doubles of the two ports the store stands on. They police the contract and fail on command."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from strongroom.domain.errors import Conflict, HsmUnavailable, KeyRefused, StoreUnavailable
+from strongroom.domain.keys import WrappedKey
+from strongroom.store.backend import Blob, BlobKind
+
+HEAD_LIMIT = 64 * 1024
+
+
+@dataclass
+class Fault:
+    """Fails the write with this number (from 1), before or after it took effect."""
+
+    at: int
+    after: bool = False
+    error: type[Exception] = StoreUnavailable
+
+
+@dataclass
+class MemoryBackend:
+    """A ``Backend`` in a dictionary.
+
+    Polices: names and ids are hashes, tokens come from here, records never change, kind and owner of a name never
+    change, nothing exceeds its bound. ``fault`` is one shot.
+    """
+
+    blobs: dict[str, Blob] = field(default_factory=dict)
+    writes: int = 0
+    fault: Fault | None = None
+    before_write: Callable[[str, Blob], None] | None = None
+    log: list[str] = field(default_factory=list)
+    now: int = 1_000_000
+    _token: int = 0
+
+    async def get(self, name: str) -> Blob | None:
+        return self.blobs.get(name)
+
+    async def create(self, blob: Blob) -> Blob:
+        assert not blob.token, "a new blob has no token"
+        assert blob.data, "a blob holds something"
+        self._police(blob)
+
+        def effect() -> Blob:
+            if blob.name in self.blobs:
+                raise Conflict("the name is taken")
+            return self._keep(replace(blob, uid=os.urandom(8).hex(), stored_at=self.now))
+
+        return self._write("create", blob, effect)
+
+    async def replace(self, blob: Blob) -> Blob:
+        assert blob.token, "a replacement names the state it replaces"
+        assert blob.kind is not BlobKind.RECORD, "records never change"
+        self._police(blob)
+
+        def effect() -> Blob:
+            known = self.blobs.get(blob.name)
+            if known is None or known.token != blob.token:
+                raise Conflict("changed meanwhile")
+            assert (known.kind, known.vault, known.object) == (blob.kind, blob.vault, blob.object)
+            return self._keep(replace(blob, uid=known.uid, stored_at=known.stored_at))
+
+        return self._write("replace", blob, effect)
+
+    async def delete(self, blob: Blob) -> None:
+        assert blob.token, "a deletion names the state it deletes"
+
+        def effect() -> Blob:
+            known = self.blobs.get(blob.name)
+            if known is not None and known.token != blob.token:
+                raise Conflict("changed meanwhile")
+            return self.blobs.pop(blob.name, blob)
+
+        self._write("delete", blob, effect)
+
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
+        return [
+            replace(blob, data={})
+            for blob in self.blobs.values()
+            if blob.kind is kind and vault in ("", blob.vault) and object in ("", blob.object)
+        ]
+
+    def _write(self, verb: str, blob: Blob, effect: Callable[[], Blob]) -> Blob:
+        if self.before_write:
+            self.before_write(verb, blob)
+        self.writes += 1
+        fault = self.fault if self.fault and self.fault.at == self.writes else None
+        if fault:
+            self.fault = None
+            if not fault.after:
+                raise fault.error("failed before it took effect")
+        result = effect()
+        self.log.append(f"{verb} {blob.kind}")
+        if fault:
+            raise fault.error("failed after it took effect")
+        return result
+
+    def _keep(self, blob: Blob) -> Blob:
+        self._token += 1
+        kept = replace(blob, token=str(self._token))
+        self.blobs[blob.name] = kept
+        return kept
+
+    def _police(self, blob: Blob) -> None:
+        prefix, _, digest = blob.name.partition("-")
+        assert prefix in ("vault", "head", "record")
+        assert len(digest) == 32
+        assert len(blob.vault) == 32
+        assert sum(map(len, blob.data.values())) < HEAD_LIMIT
+
+
+@dataclass
+class MemoryKeys:
+    """A ``KeyService`` with a world key in memory; the bindings of the real one, none of its protection."""
+
+    world: bytes = field(default_factory=lambda: os.urandom(32))
+    down: bool = False
+    unwraps: int = 0
+
+    async def generate_kek(self, owner: str, version: int) -> WrappedKey:
+        self._serve()
+        blob = os.urandom(40)
+        unsigned = WrappedKey(f"{'0' * 32}.1", "aes", "kek", owner, version, blob, b"")
+        return replace(unsigned, mac=self._mac(unsigned))
+
+    async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
+        assert len(seed) == 32
+        pad = self._pad(kek, dek_id)
+        body = bytes(a ^ b for a, b in zip(seed, pad, strict=True))
+        return body + hmac.new(pad, body, hashlib.sha256).digest()
+
+    async def unwrap_dek(self, kek: WrappedKey, dek_id: str, wrapped: bytes) -> bytes:
+        self.unwraps += 1
+        pad, body = self._pad(kek, dek_id), wrapped[:32]
+        if not hmac.compare_digest(hmac.new(pad, body, hashlib.sha256).digest(), wrapped[32:]):
+            raise KeyRefused("the wrapped DEK is not what this KEK wrapped")
+        return bytes(a ^ b for a, b in zip(body, pad, strict=True))
+
+    async def random(self, size: int) -> bytes:
+        self._serve()
+        assert 1 <= size <= 4096
+        return os.urandom(size)
+
+    def _pad(self, kek: WrappedKey, dek_id: str) -> bytes:
+        self._serve()
+        if not hmac.compare_digest(kek.mac, self._mac(kek)):
+            raise KeyRefused("the wrapped KEK failed its MAC")
+        return hmac.new(self.world, kek.blob + dek_id.encode(), hashlib.sha256).digest()
+
+    def _mac(self, kek: WrappedKey) -> bytes:
+        facts = repr((kek.world, kek.key_class, kek.usage, kek.owner, kek.version, kek.blob.hex()))
+        return hmac.new(self.world, facts.encode(), hashlib.sha256).digest()
+
+    def _serve(self) -> None:
+        if self.down:
+            raise HsmUnavailable("the token is gone")
