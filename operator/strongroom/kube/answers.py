@@ -31,8 +31,7 @@ def from_status(
     if code == 404 and not body:
         # Not "no such object": the kind itself is missing, as while a CRD is not served yet. Nothing may be
         # concluded about the object.
-        return errors.Unavailable(code, "NotServed", "the API server does not serve this kind: is its CRD
-        installed?")
+        return errors.Unavailable(code, "NotServed", "the API server does not serve this kind: CRD missing?")
     reason = str(body.get("reason") or f"HTTP{code}")
     message = str(body.get("message") or "")
     details = body.get("details") or {}

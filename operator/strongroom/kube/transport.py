@@ -195,8 +195,7 @@ def _why_no_connection(error: Exception) -> str:
 async def _raise(response: aiohttp.ClientResponse, *, write: bool) -> None:
     with translated(write=write):
         payload = await response.read()
-    raise answers.to_error(response.status, payload, write=write,
-    retry_after=response.headers.get("Retry-After"))
+    raise answers.to_error(response.status, payload, write=write, retry_after=response.headers.get("Retry-After"))
 
 
 async def from_kubeconfig(path: Path, context: str | None = None, **options: Any) -> Transport:
