@@ -1,0 +1,1 @@
+"""Tools for developing Strongroom. Nothing here is shipped."""

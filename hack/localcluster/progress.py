@@ -1,0 +1,55 @@
+"""Long commands that keep telling what they are doing, and show their output only when they fail."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from .errors import BuildFailed
+
+EVERY = 10.0
+SHOWN_LINES = 30
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def run(title: str, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] = os.environ) -> None:
+    """Run `command`, with a line at the start, every 10 s and at the end; BuildFailed carries the end of its output."""
+    say(f"{title} …")
+    began = time.monotonic()
+    with tempfile.TemporaryFile() as output:
+        words = [str(word) for word in command]
+        with subprocess.Popen(words, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT) as child:
+            _wait(child, title, began)
+        if child.returncode != 0:
+            raise BuildFailed(f"{title} failed: {' '.join(words)}\n{_tail(output)}")
+    say(f"{title}: done in {_elapsed(began)}")
+
+
+def _wait(child: "subprocess.Popen[bytes]", title: str, began: float) -> None:
+    try:
+        while True:
+            try:
+                child.wait(EVERY)
+                return
+            except subprocess.TimeoutExpired:
+                say(f"{title}: {_elapsed(began)} so far …")
+    except BaseException:
+        child.kill()
+        raise
+
+
+def _elapsed(began: float) -> str:
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+
+
+def _tail(output: IO[bytes]) -> str:
+    output.seek(0)
+    return "\n".join(output.read().decode(errors="replace").splitlines()[-SHOWN_LINES:])
