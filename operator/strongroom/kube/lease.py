@@ -192,8 +192,8 @@ class LeaderLease:
         Raises Conflict or AlreadyExists when somebody was faster.
         """
         now = self._wall().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-        body = copy.deepcopy(self._body) if self._body else {"metadata": {"name": self._name}}
-        spec = body.setdefault("spec", {})
+        body: dict[str, Any] = copy.deepcopy(self._body) if self._body else {"metadata": {"name": self._name}}
+        spec: dict[str, Any] = body.setdefault("spec", {})
         if spec.get("holderIdentity") != holder:
             spec["acquireTime"] = now
             spec["leaseTransitions"] = int(spec.get("leaseTransitions") or 0) + 1
