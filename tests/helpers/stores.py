@@ -7,10 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead
+from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import VaultHead
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
-from strongroom.store.sealed import SealedStore, Stored
+from strongroom.store.sealed import SealedStore
 from tests.helpers.memory import MemoryBackend, MemoryKeys
 
 NOW = 1_700_000_000

@@ -9,33 +9,65 @@ with a new record, so the unnamed records written against it can no longer be na
 from __future__ import annotations
 
 from strongroom.domain.errors import Conflict, Tampered
-from strongroom.domain.names import object_id
 from strongroom.domain.objects import ObjectHead, VersionInfo, chain
+from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
-from strongroom.store.sealed import SealedStore, Stored
+from strongroom.store.sealed import SealedStore
 
 
-async def collect(store: SealedStore, vault: VaultHead, oid: str, now: int) -> int:
-    """Remove an object's unnamed records; return how many.
+class Collector:
+    """See the module and ``domain.ports.Collector``."""
 
-    Raises ``Conflict`` when somebody wrote meanwhile (nothing is lost: try again later) and ``Tampered`` when the chain
-    of versions is broken: then nothing is deleted, because what a broken chain does not reach may be needed.
-    """
-    stored = await store.object_by_id(vault, oid, fresh=True)
-    records = await store.list_records(oid)
-    doomed = unnamed(stored.head if stored else None, records)
-    if stored and stored.head.state is State.PURGING:
-        return await purge_object(store, oid)
-    if not doomed:
-        return 0
-    fenced = await _fence(store, vault, oid, stored, doomed[0], now)
-    if fenced is None:
-        return 0
-    for record in doomed:
-        await store.remove_record(oid, record.id)
-    if not fenced.head.faces and not await store.list_records(oid):
-        await store.remove_object(oid, fenced.token)
-    return len(doomed)
+    def __init__(self, store: SealedStore) -> None:
+        self._store = store
+
+    async def collect(self, vault: VaultHead, oid: str, now: int) -> int:
+        """Remove an object's unnamed records; return how many.
+
+        Raises ``Conflict`` when somebody wrote meanwhile (nothing is lost: try again later) and ``Tampered`` when the
+        chain of versions is broken: then nothing is deleted, because what a broken chain does not reach may be needed.
+        """
+        store = self._store
+        stored = await store.object_by_id(vault, oid, fresh=True)
+        if stored and stored.head.state is State.PURGING:
+            return await self.purge_object(oid)
+        doomed = unnamed(stored.head if stored else None, await store.list_records(oid))
+        fenced = await self._fence(vault, oid, stored, doomed[0], now) if doomed else None
+        if fenced is None:
+            return 0
+        for record in doomed:
+            await store.remove_record(oid, record.id)
+        if not fenced.head.faces and not await store.list_records(oid):
+            await store.remove_object(oid, fenced.token)
+        return len(doomed)
+
+    async def purge_object(self, oid: str) -> int:
+        """Remove all records of an object whose head is past return, then the head."""
+        records = await self._store.list_records(oid)
+        for version in records:
+            await self._store.remove_record(oid, version)
+        await self._store.remove_object(oid)
+        return len(records)
+
+    async def purge_vault(self, stored: Stored[VaultHead]) -> None:
+        """Remove everything of a vault whose head is past return, then its head."""
+        if stored.head.state is not State.PURGING:
+            raise Conflict("the vault is not past the point of no return")
+        while owners := await self._store.list_owners(stored.head.id):
+            for oid in owners:
+                await self.purge_object(oid)
+        await self._store.remove_vault(stored)
+
+    async def _fence(
+        self, vault: VaultHead, oid: str, stored: Stored[ObjectHead] | None, sample: VersionInfo, now: int
+    ) -> Stored[ObjectHead] | None:
+        """Raise the generation, or make an empty head where there is none; None when nothing is left to fence."""
+        if stored is not None:
+            return await self._store.commit(vault, stored, stored.head.changed())
+        name = await self._store.record_owner(vault, oid, sample.id)
+        if name is None:
+            return None
+        return await self._store.commit(vault, None, ObjectHead(vault.id, name, created=now))
 
 
 def unnamed(head: ObjectHead | None, records: dict[str, VersionInfo]) -> list[VersionInfo]:
@@ -48,46 +80,3 @@ def unnamed(head: ObjectHead | None, records: dict[str, VersionInfo]) -> list[Ve
         named.update(version.id for version in committed)
     generation = head.generation if head else 0
     return [record for record in records.values() if record.id not in named and record.against <= generation]
-
-
-async def _fence(
-    store: SealedStore,
-    vault: VaultHead,
-    oid: str,
-    stored: Stored[ObjectHead] | None,
-    sample: VersionInfo,
-    now: int,
-) -> Stored[ObjectHead] | None:
-    """Raise the generation, or make an empty head where there is none; None when there is nothing left to fence."""
-    if stored is not None:
-        return await store.commit(vault, stored, stored.head.changed())
-    name = await store.record_owner(vault, oid, sample.id)
-    if name is None:
-        return None
-    return await store.commit(vault, None, ObjectHead(vault.id, name, created=now))
-
-
-async def purge_object(store: SealedStore, oid: str) -> int:
-    """Remove all records of an object whose head is past return, then the head. Safe to run again after a crash."""
-    records = await store.list_records(oid)
-    for version in records:
-        await store.remove_record(oid, version)
-    await store.remove_object(oid)
-    return len(records)
-
-
-async def purge_vault(store: SealedStore, stored: Stored[VaultHead]) -> None:
-    """Remove everything of a vault whose head is past return, then its head. Safe to run again after a crash."""
-    if stored.head.state is not State.PURGING:
-        raise Conflict("the vault is not past the point of no return")
-    vault_id = stored.head.id
-    while owners := {*await store.list_objects(vault_id), *await store.list_orphans(vault_id)}:
-        for oid in owners:
-            await purge_object(store, oid)
-    await store.remove_vault(stored)
-
-
-def suspects(store: SealedStore, vault: VaultHead, head: ObjectHead) -> bool:
-    """Does the index show records that the head does not name? A cheap hint that ``collect`` has work."""
-    known = len(store.index.records(object_id(vault.id, head.name)))
-    return known > sum(face.versions for face in head.faces.values())

@@ -8,11 +8,12 @@ vanishes alive, and answers ``Tampered`` from then on.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from strongroom.domain.errors import Tampered
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
+from strongroom.domain.ports import Usage
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.store.backend import Blob, BlobKind
 from strongroom.store.sealing import generation_of
@@ -32,20 +33,12 @@ class Entry:
     wrong: str = ""
 
 
-@dataclass(slots=True)
-class Usage:
-    """What one vault holds."""
-
-    objects: int = 0
-    versions: int = 0
-    octets: int = 0
-
-
 class Index:
     """See the module. All methods are plain and quick; the owner calls them from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_head: Callable[[str], None] = lambda name: None) -> None:
         self.complete = False  # every blob that was stored at start-up has been applied
+        self._on_head = on_head  # called with the stored name of each head that changed
         self.heads: dict[str, Entry] = {}
         self._records: dict[str, dict[str, VersionInfo]] = defaultdict(dict)
         self._sizes: dict[str, tuple[str, BlobKind, int]] = {}
@@ -61,13 +54,17 @@ class Index:
 
     def drop(self, blob: Blob, *, ours: bool = False) -> None:
         """Take in that a blob is gone. A live head that vanishes without our doing is remembered as wrong."""
-        self._count(blob, -1)
         if blob.kind is BlobKind.RECORD:
+            self._count(blob, -1)
             self._records.get(blob.object, {}).pop(blob.version, None)
             return
         entry = self.heads.get(blob.name)
+        if entry and blob.uid and entry.uid != blob.uid:
+            return  # late news of an earlier incarnation
+        self._count(blob, -1)
         if entry and not ours and entry.opened is not None and entry.opened.state is State.LIVE and _holds(entry):
             entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
+            self._on_head(blob.name)
             return
         self.heads.pop(blob.name, None)
 
@@ -87,6 +84,13 @@ class Index:
         if blob.kind is BlobKind.VAULT:
             self._vault_names[blob.vault] = blob.name
         self._count(blob, 1)
+        self._on_head(blob.name)
+
+    def spoil(self, name: str) -> None:
+        """Take in that a head's Secret cannot even be read as one."""
+        if entry := self.heads.get(name):
+            entry.wrong = "a stored head was altered beyond reading"
+            self._on_head(name)
 
     def _count(self, blob: Blob, sign: int) -> None:
         if known := self._sizes.pop(blob.name, None):

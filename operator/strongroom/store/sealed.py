@@ -11,39 +11,22 @@ Nothing else is retried here; ``Conflict`` and ``StoreUnavailable`` go to the ca
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from strongroom.crypto.envelope import SEED_OCTETS
 from strongroom.crypto.fingerprints import fingerprint
 from strongroom.domain.errors import Conflict, NotFound, StoreUnavailable, Tampered
-from strongroom.domain.keys import KeyService, WrappedKey
+from strongroom.domain.keys import KeyService
 from strongroom.domain.names import VaultRef, object_head_name, object_id, record_name, vault_head_name
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version, VersionInfo, chain
+from strongroom.domain.ports import NewKeys, Stored, Usage
 from strongroom.domain.vaults import VaultHead, WrappedDek
 from strongroom.store import sealing
 from strongroom.store.backend import Backend, Blob, BlobKind
-from strongroom.store.index import Entry, Index, Usage, version_info
+from strongroom.store.index import Entry, Index, version_info
 from strongroom.store.keyring import Keyring, Ring
 
 HeadT = TypeVar("HeadT", VaultHead, ObjectHead)
-
-
-@dataclass(frozen=True, slots=True)
-class Stored(Generic[HeadT]):
-    """A head with the token of the state it was read from."""
-
-    head: HeadT
-    token: str
-    uid: str
-
-
-@dataclass(frozen=True, slots=True)
-class NewKeys:
-    """The keys of a vault that is about to be made."""
-
-    keks: tuple[WrappedKey, ...]
-    deks: tuple[WrappedDek, ...]
 
 
 class SealedStore:
@@ -189,13 +172,11 @@ class SealedStore:
         blob = await self._backend.get(vault_head_name(stored.head.ref))
         await self._remove_head(blob, stored.token)
 
-    async def list_objects(self, vault_id: str) -> list[str]:
-        """Return the ids of all objects of a vault from the backend."""
-        return [blob.object for blob in await self._backend.list(BlobKind.OBJECT, vault=vault_id)]
-
-    async def list_orphans(self, vault_id: str) -> set[str]:
-        """Return the object ids of all records of a vault from the backend."""
-        return {blob.object for blob in await self._backend.list(BlobKind.RECORD, vault=vault_id)}
+    async def list_owners(self, vault_id: str) -> set[str]:
+        """Return the ids of all objects that a vault holds anything of, heads or records, from the backend."""
+        heads = await self._backend.list(BlobKind.OBJECT, vault=vault_id)
+        records = await self._backend.list(BlobKind.RECORD, vault=vault_id)
+        return {blob.object for blob in (*heads, *records)}
 
     # What else the doors need
 
@@ -207,6 +188,10 @@ class SealedStore:
     def usage(self, vault: VaultHead) -> Usage:
         """Return what a vault holds, as far as the index has seen."""
         return self.index.usage(vault.id)
+
+    def total_octets(self) -> int:
+        """Return the sealed octets of all vaults together, as far as the index has seen."""
+        return self.index.total_octets()
 
     # Inside
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -23,7 +24,7 @@ from strongroom.domain.vaults import VaultHead
 from strongroom.store.backend import Blob
 from strongroom.store.sealed import SealedStore
 from tests.helpers.memory import Fault
-from tests.helpers.stores import NOW, Lab, add_version, assert_sound, make_vault, next_head
+from tests.helpers.stores import Lab, add_version, assert_sound, make_vault, next_head
 
 
 async def test_a_version_is_found_by_any_process_and_case_of_its_name() -> None:
@@ -140,8 +141,6 @@ async def test_a_lost_token_is_felt_once_the_opened_key_expires() -> None:
 
 
 async def test_one_opening_serves_all_who_wait() -> None:
-    import asyncio
-
     lab = Lab()
     vault = (await make_vault(lab.process())).head
     await add_version(lab.process(), vault, "x", b"one")
@@ -272,7 +271,7 @@ def _move(lab: Lab, source: str, target: str) -> None:
 async def test_what_was_moved_swapped_or_replayed_is_found(alter: Alteration) -> None:
     lab, vault, names = await _lab_with_secret()
     await alter(lab, vault, names)
-    with pytest.raises((Tampered, KeyRefused)):
+    with pytest.raises((Tampered, KeyRefused, UnsupportedFormat)):
         await _read_everything(lab.process(), vault.ref)
 
 
@@ -309,4 +308,3 @@ async def test_errors_never_show_a_value() -> None:
     assert stored
     version = await lab.process().version(vault, stored.head, stored.head.faces[Kind.SECRET].current)
     assert "decoy" not in repr(version)
-    assert NOW

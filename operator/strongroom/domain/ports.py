@@ -1,0 +1,125 @@
+"""What the use cases need of the adapters: the sealed store and its collector.
+
+Errors are those of ``domain.errors``. ``Conflict``: nothing was written, read again and decide anew.
+``StoreUnavailable`` from a write: the outcome is unknown, read again and decide anew. So callers treat both alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from strongroom.domain.keys import WrappedKey
+from strongroom.domain.names import VaultRef
+from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version, VersionInfo
+from strongroom.domain.vaults import VaultHead, WrappedDek
+
+HeadT = TypeVar("HeadT", VaultHead, ObjectHead)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[HeadT]):
+    """A head with the token of the state it was read from."""
+
+    head: HeadT
+    token: str
+    uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewKeys:
+    """The first keys of a vault that is about to be made."""
+
+    keks: tuple[WrappedKey, ...]
+    deks: tuple[WrappedDek, ...]
+
+
+@dataclass(slots=True)
+class Usage:
+    """What one vault holds. ``octets`` counts sealed octets."""
+
+    objects: int = 0
+    versions: int = 0
+    octets: int = 0
+
+
+class Store(Protocol):
+    """Heads and versions, sealed. One compare-and-swap on a head commits a change; a record no head names never was."""
+
+    async def new_keys(self, vault_id: str) -> NewKeys:
+        """Make the first KEK and DEK of a vault; nothing is stored yet."""
+        ...
+
+    async def vault(self, ref: VaultRef, *, fresh: bool = False) -> Stored[VaultHead] | None:
+        """Return a vault's head; ``fresh`` asks the API server instead of what was last seen."""
+        ...
+
+    async def vault_by_id(self, vault_id: str) -> Stored[VaultHead]:
+        """Return the head of the vault with this id; ``NotFound``."""
+        ...
+
+    async def commit_vault(self, before: Stored[VaultHead] | None, after: VaultHead) -> Stored[VaultHead]:
+        """Create a vault's head, or replace exactly the state ``before``."""
+        ...
+
+    async def object(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Stored[ObjectHead] | None:
+        """Return an object's head."""
+        ...
+
+    async def object_by_id(self, vault: VaultHead, oid: str, *, fresh: bool = False) -> Stored[ObjectHead] | None:
+        """Return an object's head by its id."""
+        ...
+
+    async def write_record(
+        self,
+        vault: VaultHead,
+        name: str,
+        before: ObjectHead | None,
+        kind: Kind,
+        payload: bytes,
+        attributes: Attributes,
+    ) -> str:
+        """Store a version's record, return its id. It exists once a head that names it is committed."""
+        ...
+
+    async def commit(
+        self, vault: VaultHead, before: Stored[ObjectHead] | None, after: ObjectHead
+    ) -> Stored[ObjectHead]:
+        """Create an object's head, or replace exactly the state ``before``."""
+        ...
+
+    async def version(self, vault: VaultHead, head: ObjectHead, version: str) -> Version:
+        """Return a version, opened."""
+        ...
+
+    def versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
+        """Return the committed versions, newest first."""
+        ...
+
+    async def fingerprint(self, vault: VaultHead, *facts: str, digest: bytes, dek_id: str = "") -> str:
+        """Return a keyed fingerprint of a content."""
+        ...
+
+    def usage(self, vault: VaultHead) -> Usage:
+        """Return what a vault holds, as far as this process has seen."""
+        ...
+
+    def total_octets(self) -> int:
+        """Return the sealed octets of all vaults together, as far as this process has seen."""
+        ...
+
+
+class Collector(Protocol):
+    """Removes what no head names, and what is past return. Every call can be repeated after a crash."""
+
+    async def collect(self, vault: VaultHead, oid: str, now: int) -> int:
+        """Remove an object's unnamed records; return how many."""
+        ...
+
+    async def purge_object(self, oid: str) -> int:
+        """Remove an object whose head is past return; return how many records it had."""
+        ...
+
+    async def purge_vault(self, stored: Stored[VaultHead]) -> None:
+        """Remove a vault whose head is past return, with everything in it."""
+        ...

@@ -1,0 +1,46 @@
+"""What a synced native Secret needs. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class TargetAction(StrEnum):
+    """What to do about a target."""
+
+    NONE = "none"
+    CREATE = "create"
+    REPLACE = "replace"
+    CONFLICT = "conflict"  # somebody else's Secret is in the way: never touched
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSeen:
+    """A native Secret as last seen: no data, only a digest that stays in memory."""
+
+    namespace: str
+    name: str
+    uid: str
+    token: str  # resourceVersion
+    owner_uid: str
+    version: str  # the version it says it holds
+    stamp: tuple[int, int]  # (created, generation) of the object head it was written from
+    mac: str
+    digest: bytes
+
+
+def decide(
+    seen: TargetSeen | None, owner_uid: str, version: str, stamp: tuple[int, int], mac_holds: bool
+) -> TargetAction:
+    """Return the action that makes the target hold ``version``; ``mac_holds``: its content is what we wrote for it.
+
+    A target written from a newer head than ours is left alone: we are the one who is late.
+    """
+    if seen is None:
+        return TargetAction.CREATE
+    if seen.owner_uid != owner_uid:
+        return TargetAction.CONFLICT
+    if seen.stamp > stamp or (seen.version == version and mac_holds):
+        return TargetAction.NONE
+    return TargetAction.REPLACE
