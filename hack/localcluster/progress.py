@@ -1,6 +1,7 @@
 """Long commands that keep telling what they are doing, and show their output only when they fail."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,11 +26,18 @@ def run(title: str, command: Sequence[str | Path], *, cwd: Path, environment: Ma
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
         words = [str(word) for word in command]
-        with subprocess.Popen(words, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT) as child:
+        with _start(words, cwd, environment, output) as child:
             _wait(child, title, began)
         if child.returncode != 0:
             raise BuildFailed(f"{title} failed: {' '.join(words)}\n{_tail(output)}")
     say(f"{title}: done in {_elapsed(began)}")
+
+
+def _start(
+    command: list[str], cwd: Path, environment: Mapping[str, str], output: IO[bytes]
+) -> "subprocess.Popen[bytes]":
+    """In a process group of its own: a compiler's children must end with it when we are interrupted."""
+    return subprocess.Popen(command, cwd=cwd, env=environment, stdout=output, stderr=subprocess.STDOUT, process_group=0)
 
 
 def _wait(child: "subprocess.Popen[bytes]", title: str, began: float) -> None:
@@ -41,7 +49,7 @@ def _wait(child: "subprocess.Popen[bytes]", title: str, began: float) -> None:
             except subprocess.TimeoutExpired:
                 say(f"{title}: {_elapsed(began)} so far …")
     except BaseException:
-        child.kill()
+        os.killpg(child.pid, signal.SIGKILL)
         raise
 
 
