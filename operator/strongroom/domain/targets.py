@@ -31,16 +31,17 @@ class TargetSeen:
 
 
 def decide(
-    seen: TargetSeen | None, owner_uid: str, version: str, stamp: tuple[int, int], mac_holds: bool
+    seen: TargetSeen | None, owner_uid: str, version: str, stamp: tuple[int, int], authentic: bool
 ) -> TargetAction:
-    """Return the action that makes the target hold ``version``; ``mac_holds``: its content is what we wrote for it.
+    """Return the action that makes the target hold ``version``.
 
-    A target written from a newer head than ours is left alone: we are the one who is late.
+    ``authentic``: its content, version and stamp are together what we once wrote. Only then is a newer stamp believed,
+    and the target left alone: we are the one who is late.
     """
     if seen is None:
         return TargetAction.CREATE
     if seen.owner_uid != owner_uid:
         return TargetAction.CONFLICT
-    if seen.stamp > stamp or (seen.version == version and mac_holds):
+    if authentic and (seen.version == version or seen.stamp > stamp):
         return TargetAction.NONE
     return TargetAction.REPLACE
