@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from hack.progress import say
+
 from . import binaries, choose, lifecycle
 from .choose import Provider
 from .commands import Options
 from .errors import LocalClusterError
 from .paths import state_root
 from .processes import identify
-from .progress import say
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

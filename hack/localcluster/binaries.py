@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import progress, toolchain
+from hack import progress
+
+from . import toolchain
 from .errors import BuildFailed
 from .files import locked
 from .paths import cache_root
@@ -93,12 +95,15 @@ def _build(module: Module, package: str, binary: Path) -> None:
     go = toolchain.go(cache_root())
     with tempfile.TemporaryDirectory(dir=binary.parent, prefix=".build-") as scratch:
         output = Path(scratch) / binary.name
-        progress.run(
-            f"Building {binary.name} {module.version} (takes {module.minutes}, once)",
-            [go, "build", *module.flags, "-o", output, package],
-            cwd=module.directory,
-            environment=toolchain.environment(),
-        )
+        try:
+            progress.run(
+                f"Building {binary.name} {module.version} (takes {module.minutes}, once)",
+                [go, "build", *module.flags, "-o", output, package],
+                cwd=module.directory,
+                environment=toolchain.environment(),
+            )
+        except progress.CommandFailed as error:
+            raise BuildFailed(str(error)) from error
         output.replace(binary)
 
 

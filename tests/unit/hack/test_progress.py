@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from hack.localcluster import LocalClusterError, progress
+from hack import progress
 
 
 def test_a_long_command_keeps_telling(tmp_path, capsys, monkeypatch):
@@ -16,5 +16,5 @@ def test_a_long_command_keeps_telling(tmp_path, capsys, monkeypatch):
 
 
 def test_a_failing_command_shows_the_end_of_what_it_said(tmp_path):
-    with pytest.raises(LocalClusterError, match="no such module"):
+    with pytest.raises(progress.CommandFailed, match="no such module"):
         progress.run("Building", [sys.executable, "-c", "raise SystemExit('no such module')"], cwd=tmp_path)

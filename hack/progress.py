@@ -1,4 +1,7 @@
-"""Long commands that keep telling what they are doing, and show their output only when they fail."""
+"""Long commands that keep telling what they are doing, and show their output only when they fail.
+
+Standard library only: the bootstrap uses it before anything is installed.
+"""
 
 import os
 import signal
@@ -10,10 +13,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from .errors import BuildFailed
-
 EVERY = 10.0
 SHOWN_LINES = 30
+
+
+class CommandFailed(Exception):
+    """The message holds the command and the end of what it said."""
 
 
 def say(line: str) -> None:
@@ -21,7 +26,7 @@ def say(line: str) -> None:
 
 
 def run(title: str, command: Sequence[str | Path], *, cwd: Path, environment: Mapping[str, str] = os.environ) -> None:
-    """Run `command`, with a line at the start, every 10 s and at the end; BuildFailed carries the end of its output."""
+    """Run `command`, telling at the start, every 10 s and at the end; CommandFailed carries the last of its output."""
     say(f"{title} …")
     began = time.monotonic()
     with tempfile.TemporaryFile() as output:
@@ -29,7 +34,7 @@ def run(title: str, command: Sequence[str | Path], *, cwd: Path, environment: Ma
         with _start(words, cwd, environment, output) as child:
             _wait(child, title, began)
         if child.returncode != 0:
-            raise BuildFailed(f"{title} failed: {' '.join(words)}\n{_tail(output)}")
+            raise CommandFailed(f"{title} failed: {' '.join(words)}\n{_tail(output)}")
     say(f"{title}: done in {_elapsed(began)}")
 
 
