@@ -1,0 +1,53 @@
+"""Words that Strongroom puts on Kubernetes objects or reads from them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+GROUP: Final = "strongroom.dev"
+VERSION: Final = "v1alpha1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+CATEGORY: Final = "strongroom"
+
+FINALIZER: Final = f"{GROUP}/finalizer"
+"""On Vaults and VaultSecrets, so that a deletion reaches the store before the declaration is gone."""
+
+# Annotations that a user sets to ask for something now.
+ROTATE: Final = f"{GROUP}/rotate"
+"""On a VaultSecret: any new value makes a new version, once per value."""
+
+SYNC: Final = f"{GROUP}/sync"
+"""On a VaultSecret: any new value writes the target again, even if nothing seems to have changed."""
+
+RECOVER: Final = f"{GROUP}/recover"
+"""On a Vault or VaultSecret: "true" brings back what was deleted softly under its name instead of
+refusing.
+"""
+
+RECOVER_FROM_NAMESPACE: Final = f"{GROUP}/recover-from-namespace"
+"""On a Vault: the UID of the namespace, gone by now, that the deleted vault belonged to.
+
+Needs the verb ``recover``.
+"""
+
+ALLOW_DELETION: Final = f"{GROUP}/allow-deletion"
+"""On the namespace strongroom-system: "true" lifts the guard against deleting it, and every vault with it."""
+
+# Labels.
+TENANT: Final = f"{GROUP}/tenant"
+"""On a namespace, by cluster administrators: who pays for and owns its vaults.
+
+Default: the namespace's name.
+"""
+
+MANAGED_BY: Final = f"{GROUP}/managed-by"
+"""On a synchronised Secret: the UID of the VaultSecret that writes it.
+
+The server-side filter of our watch.
+"""
+
+# Patterns. The same text is a CEL or schema rule, so only what RE2, Rust and Python agree on may be used.
+VAULT_NAME: Final = "^[a-z][a-z0-9-]{1,22}[a-z0-9]$"
+OBJECT_NAME: Final = "^[0-9a-zA-Z-]{1,127}$"
+SUBDOMAIN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
+"""DNS-1123 subdomain (RFC 1123, as Kubernetes names objects); at most 253 characters."""

@@ -1,0 +1,222 @@
+"""Vault, v1alpha1: its schema, and what the controller keeps of one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import ConfigDict, Field
+from pydantic.functional_validators import AfterValidator
+
+from strongroom.domain import vaults as domain
+from strongroom.domain.errors import InvalidInput
+from strongroom.kinds import names
+from strongroom.kinds.quantities import QUANTITY, QUANTITY_LENGTH, parse_quantity
+from strongroom.kinds.shapes import Conditions, Shape, Timestamp, checked, rules, without_values
+
+SMALLEST_BYTES: Final = "1Mi"
+LARGEST_BYTES: Final = "8Gi"
+"""etcd's own suggested maximum size (etcd.io, "System limits"); a vault that large leaves no room for
+anything else.
+"""
+
+
+def _bounded(text: str) -> None:
+    if not parse_quantity(SMALLEST_BYTES) <= parse_quantity(text) <= parse_quantity(LARGEST_BYTES):
+        raise InvalidInput(f"must be between {SMALLEST_BYTES} and {LARGEST_BYTES}")
+
+
+class SoftDelete(Shape):
+    """What happens to what is deleted."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "self.purgeProtection || !oldSelf.purgeProtection",
+                "purgeProtection cannot be switched off once it is on",
+            ),
+            (
+                "!oldSelf.purgeProtection || self.retentionDays >= oldSelf.retentionDays",
+                "retentionDays cannot be shortened while purgeProtection is on",
+            ),
+        )
+    )
+
+    retention_days: Annotated[
+        int,
+        Field(
+            description="How many days a deleted vault, and each deleted object in it, can still be recovered. "
+            "Counted from the deletion; a change applies to later deletions. After it the data is purged for good.",
+            ge=7,
+            le=90,
+        ),
+    ] = 90
+    purge_protection: Annotated[
+        bool,
+        Field(
+            description="When true, nobody can purge anything before its retention has passed, not even an "
+            "administrator. One-way: it can never be switched off again, and deleting and re-creating the Vault does "
+            "not undo it. Think twice in test environments: names stay reserved for the whole retention.",
+        ),
+    ] = False
+
+
+class Limits(Shape):
+    """How much a vault may hold, so that one vault cannot fill etcd.
+
+    Reaching a limit refuses new data only.
+    """
+
+    objects: Annotated[
+        int,
+        Field(
+            description="How many objects the vault may hold, deleted ones included until they are purged.",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 10_000
+    versions_per_object: Annotated[
+        int,
+        Field(
+            description="How many versions one object may have. A rotation beyond it is refused with the reason "
+            "`LimitExceeded` until the limit is raised.",
+            ge=2,
+            le=500,
+        ),
+    ] = 100
+    bytes: Annotated[
+        str,
+        Field(
+            description="How many bytes the vault may occupy in etcd, encrypted and with all versions, as a "
+            f"Kubernetes quantity of whole bytes: `256Mi`, `1G`. From {SMALLEST_BYTES} to {LARGEST_BYTES}.",
+            pattern=QUANTITY,
+            max_length=QUANTITY_LENGTH,
+            json_schema_extra=rules(
+                (
+                    f"quantity(self).compareTo(quantity('{SMALLEST_BYTES}')) >= 0 && "
+                    f"quantity(self).compareTo(quantity('{LARGEST_BYTES}')) <= 0",
+                    f"must be between {SMALLEST_BYTES} and {LARGEST_BYTES}",
+                )
+            ),
+        ),
+        AfterValidator(checked(_bounded)),
+    ] = "256Mi"
+
+
+class VaultSpec(Shape):
+    """What the vault should be."""
+
+    tier: Annotated[
+        Literal["Standard", "Premium"],
+        Field(
+            description="`Standard`: everything is encrypted under a key of the HSM. `Premium`: in addition the vault "
+            "may hold keys that live in the HSM and are used only there.",
+        ),
+    ] = "Standard"
+    soft_delete: Annotated[
+        SoftDelete,
+        Field(description="What happens to a deleted vault and to deleted objects in it: they stay recoverable."),
+    ] = SoftDelete()
+    limits: Annotated[
+        Limits,
+        Field(description="How much the vault may hold. New data beyond a limit is refused, nothing is lost."),
+    ] = Limits()
+
+
+class HsmStatus(Shape):
+    """The token that holds the vault's key."""
+
+    model: Annotated[str | None, Field(description="Model, as the token reports it.", max_length=64)] = None
+    firmware: Annotated[str | None, Field(description="Firmware version, as the token reports it.", max_length=64)] = (
+        None
+    )
+
+
+class VaultStatus(Shape):
+    """What the vault is. Written by Strongroom."""
+
+    conditions: Annotated[
+        Conditions, Field(description="`Ready` says whether the vault can be used; its reason says why not.")
+    ] = ()
+    state: Annotated[
+        Literal["Live", "Deleted"] | None,
+        Field(description="`Live`, or `Deleted`: kept until `scheduledPurgeTime`, and recoverable."),
+    ] = None
+    vault_id: Annotated[
+        str | None,
+        Field(
+            description="The vault's own id, minted once. A new vault of the same name after a purge has another.",
+            pattern="^[0-9a-f]{32}$",
+            max_length=32,
+        ),
+    ] = None
+    url: Annotated[
+        str | None,
+        Field(
+            description="Where the vault is served: `https://<vault>.<namespace>.<domain>`.",
+            max_length=512,
+        ),
+    ] = None
+    kek_version: Annotated[
+        int | None,
+        Field(description="Version of the vault's key-encryption key; raised by each rotation of it.", ge=1),
+    ] = None
+    hsm: Annotated[HsmStatus | None, Field(description="The token that holds the vault's key.")] = None
+    object_count: Annotated[int | None, Field(description="Objects in the vault, deleted ones included.", ge=0)] = None
+    version_count: Annotated[int | None, Field(description="Versions of all objects.", ge=0)] = None
+    stored_bytes: Annotated[
+        int | None, Field(description="Bytes in etcd, to be compared with `spec.limits.bytes`.", ge=0)
+    ] = None
+    scheduled_purge_time: Annotated[
+        Timestamp | None,
+        Field(description="Only while deleted: when everything in the vault is removed for good."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True)
+class VaultResource:
+    """One Vault as the controller holds it. Times in Unix seconds, sizes in octets."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    deleting: bool
+    tier: str
+    retention_days: int
+    purge_protection: bool
+    limits: domain.Limits
+    recover: bool = False  # the annotation strongroom.dev/recover
+    recover_from: str = ""  # strongroom.dev/recover-from-namespace: a namespace UID
+
+
+def parse_vault(body: Mapping[str, Any]) -> VaultResource:
+    """Read a Vault.
+
+    Raises InvalidInput with field paths; a spec that the API server accepted may still be older.
+    """
+    meta = body["metadata"]
+    if not re.fullmatch(names.VAULT_NAME, meta["name"]):
+        raise InvalidInput("metadata.name: a vault's name has 3 to 24 lower-case letters, digits and hyphens")
+    with without_values():
+        spec = VaultSpec.model_validate(body.get("spec") or {})
+    annotations = meta.get("annotations") or {}
+    return VaultResource(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        deleting="deletionTimestamp" in meta,
+        tier=spec.tier,
+        retention_days=spec.soft_delete.retention_days,
+        purge_protection=spec.soft_delete.purge_protection,
+        limits=domain.Limits(
+            objects=spec.limits.objects,
+            versions=spec.limits.versions_per_object,
+            octets=parse_quantity(spec.limits.bytes),
+        ),
+        recover=annotations.get(names.RECOVER) == "true",
+        recover_from=annotations.get(names.RECOVER_FROM_NAMESPACE, ""),
+    )
