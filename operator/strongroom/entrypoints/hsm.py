@@ -1,0 +1,202 @@
+"""``strongroom hsm``: the sidecar, the ceremony and the status, from arguments, environment and files.
+
+Every option may come from the environment as ``STRONGROOM_HSM_<NAME>``. A PIN never does: it is in a file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from strongroom.domain.errors import InvalidInput, StrongroomError
+from strongroom.hsm.sidecar.settings import DEFAULT_RECYCLE_AFTER, DEFAULT_WORKERS, Settings, usual_place
+
+if TYPE_CHECKING:
+    from strongroom.hsm.client import Status
+
+_DEFAULT_SOCKET = "/run/strongroom/hsm/hsm.sock"
+_DEFAULT_PIN_FILE = "/etc/strongroom/hsm/pin"
+_DEFAULT_SO_PIN_FILE = "/etc/strongroom/hsm/so-pin"
+_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 when done, 1 when it could not be done (the reason is on standard error), 2 for a wrong command line."""
+    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
+    options = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except StrongroomError as error:
+        print(f"strongroom hsm: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("strongroom hsm", description="Serve the HSM on a Unix socket.")
+    _add_socket(parser)
+    _add_serving(parser)
+    parser.set_defaults(run=_serve)
+    commands = parser.add_subparsers(title="instead of serving", metavar="{init,status}")
+
+    init = commands.add_parser("init", help="make the world keys of a geography (security-officer ceremony)")
+    _add_token(init)
+    init.add_argument("--geography", required=True, metavar="NAME", help="the set of tokens that share the world key")
+    init.add_argument("--so-pin-file", type=Path, default=_environment("so-pin-file", _DEFAULT_SO_PIN_FILE))
+    init.add_argument(
+        "--create-token",
+        action="store_true",
+        help="initialise a blank slot as the token first; PIN files that do not exist are written with random PINs",
+    )
+    init.set_defaults(run=_init)
+
+    status = commands.add_parser("status", help="show what a running sidecar knows of its token")
+    _add_socket(status)
+    status.set_defaults(run=_status)
+
+    worker = commands.add_parser("worker")  # started by the supervisor only
+    _add_socket(worker)
+    _add_serving(worker)
+    worker.add_argument("--parent", type=int, required=True)
+    worker.add_argument("--restarts", type=int, required=True)
+    worker.add_argument("--report-to", type=int, required=True)
+    worker.add_argument("--refused")
+    worker.set_defaults(run=_work)
+    return parser
+
+
+def _add_socket(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--socket", type=Path, default=_environment("socket", _DEFAULT_SOCKET))
+
+
+def _add_token(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--module",
+        type=Path,
+        default=_environment("module"),
+        help="PKCS#11 module; default: SoftHSM2, where it is found",
+    )
+    parser.add_argument("--token-label", default=_environment("token-label", "strongroom"))
+    parser.add_argument("--pin-file", type=Path, default=_environment("pin-file", _DEFAULT_PIN_FILE))
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    _add_token(parser)
+    parser.add_argument("--metrics-port", type=int, default=_environment("metrics-port"), help="default: no metrics")
+    parser.add_argument("--workers", type=int, default=_environment("workers", str(DEFAULT_WORKERS)))
+    parser.add_argument("--recycle-after", type=int, default=_environment("recycle-after", str(DEFAULT_RECYCLE_AFTER)))
+
+
+def _environment(option: str, default: str | None = None) -> str | None:
+    return os.environ.get("STRONGROOM_HSM_" + option.upper().replace("-", "_"), default)
+
+
+def _module(options: argparse.Namespace) -> Path:
+    module: Path | None = options.module or usual_place()
+    if module is None:
+        raise InvalidInput("SoftHSM2 is in none of its usual places; name a PKCS#11 module with --module")
+    return module
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    return Settings(
+        module=_module(options),
+        token_label=options.token_label,
+        pin_file=options.pin_file,
+        socket=options.socket,
+        metrics_port=options.metrics_port,
+        workers=options.workers,
+        recycle_after=options.recycle_after,
+    )
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from strongroom.hsm.sidecar.supervisor import Supervisor
+
+    settings = _settings(options)
+    return Supervisor(settings.socket, lambda *life: _worker_command(settings, *life)).run()
+
+
+def _worker_command(settings: Settings, restarts: int, report_to: int, refused: str | None) -> list[str]:
+    # -P: a file in the working directory must not be imported by a process that holds a PIN.
+    command = [sys.executable, "-P", "-m", "strongroom.entrypoints.main", "hsm", "worker"]
+    options = {
+        "--module": settings.module,
+        "--token-label": settings.token_label,
+        "--pin-file": settings.pin_file,
+        "--socket": settings.socket,
+        "--metrics-port": settings.metrics_port,
+        "--workers": settings.workers,
+        "--recycle-after": settings.recycle_after,
+        "--parent": os.getpid(),
+        "--restarts": restarts,
+        "--report-to": report_to,
+        "--refused": refused,
+    }
+    return command + [f"{name}={value}" for name, value in options.items() if value is not None]
+
+
+def _work(options: argparse.Namespace) -> int:
+    from strongroom.hsm.sidecar import worker
+
+    worker.main(
+        _settings(options),
+        parent=options.parent,
+        restarts=options.restarts,
+        report_to=options.report_to,
+        refused=options.refused,
+    )
+
+
+def _init(options: argparse.Namespace) -> int:
+    from strongroom.hsm.sidecar.initialise import Plan, initialise
+
+    plan = Plan(
+        module=_module(options),
+        token_label=options.token_label,
+        geography=options.geography,
+        so_pin_file=options.so_pin_file,
+        pin_file=options.pin_file,
+        create_token=options.create_token,
+    )
+    outcome = initialise(plan, announce=lambda step: print(f"{step} …", flush=True))
+    done = "initialised" if outcome.made else "already initialised"
+    print(f"{done}, geography {outcome.world.geography} id {outcome.world}")
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from strongroom.hsm.client import HsmClient
+
+    async def ask() -> int:
+        async with HsmClient(options.socket) as client:
+            status = await client.status()
+        for name, value in _rows(status).items():
+            print(f"{name:<12}{value}")
+        return 0 if status.serving else 1
+
+    return asyncio.run(ask())
+
+
+def _rows(status: Status) -> dict[str, object]:
+    token = status.token
+    return {
+        "state": status.state.name,
+        "detail": status.detail,
+        "geography": status.geography,
+        "world key": status.world,
+        "token": token.label,
+        "model": f"{token.manufacturer} {token.model}, serial {token.serial}",
+        "firmware": f"{token.firmware_version}, hardware {token.hardware_version}",
+        "module": token.library,
+        "mechanisms": len(token.mechanisms),
+        "sessions": status.sessions,
+        "keys held": status.cached_keys,
+        "restarts": status.restarts,
+    }

@@ -1,0 +1,37 @@
+"""``strongroom <subcommand>``: finds the subcommand's module and hands over the rest of the arguments.
+
+Modules are imported only when called: a process loads no more than it needs, and the HSM's supervisor no PKCS#11.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+# Subcommand -> (module with ``main(arguments) -> exit code``, one line of help).
+COMMANDS: dict[str, tuple[str, str]] = {
+    "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
+}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one subcommand and return its exit code: 2 for a wrong command line."""
+    command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    if command in ("-h", "--help"):
+        print(_usage())
+        return 0
+    if command not in COMMANDS:
+        print(f"strongroom: unknown subcommand {command!r}\n{_usage()}", file=sys.stderr)
+        return 2
+    module, _ = COMMANDS[command]
+    code: int = import_module(module).main(rest)
+    return code
+
+
+def _usage() -> str:
+    lines = [f"  {name:<12}{summary}" for name, (_, summary) in COMMANDS.items()]
+    return "\n".join(["usage: strongroom <subcommand> [options]", "", *lines])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,210 @@
+"""The HSM as seen from another process: an asynchronous client of the sidecar's socket."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+
+from strongroom.domain.errors import (
+    HsmUnavailable,
+    InvalidInput,
+    KeyRefused,
+    LoginRefused,
+    Refused,
+    StrongroomError,
+)
+from strongroom.domain.keys import KeyService, WrappedKey
+from strongroom.hsm.messages import check_size, check_version, from_message, to_message
+from strongroom.hsm.states import MAX_MESSAGE_OCTETS, STATE_METADATA, State
+from strongroom.wire.hsm import hsm_pb2 as pb
+from strongroom.wire.hsm import hsm_pb2_grpc as stubs
+
+# A sidecar that restarts is back within a second: reconnect faster than gRPC's default of one second and more.
+_OPTIONS = (
+    ("grpc.initial_reconnect_backoff_ms", 50),
+    ("grpc.min_reconnect_backoff_ms", 50),
+    ("grpc.max_reconnect_backoff_ms", 500),
+    ("grpc.max_receive_message_length", MAX_MESSAGE_OCTETS),
+    ("grpc.max_send_message_length", MAX_MESSAGE_OCTETS),
+)
+_DEFAULT_DEADLINE = 5.0  # seconds
+_STATUS_DEADLINE = 1.0  # seconds; status never waits for the token
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the token says of itself."""
+
+    label: str
+    manufacturer: str
+    model: str
+    serial: str
+    hardware_version: str
+    firmware_version: str
+    library: str
+    mechanisms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the sidecar knows of its token. ``detail`` is for people and may be shown in a condition."""
+
+    state: State
+    detail: str
+    world: str
+    geography: str
+    token: Token
+    sessions: int
+    cached_keys: int
+    made_objects: int
+    restarts: int
+    logins: int
+
+    @property
+    def serving(self) -> bool:
+        return self.state is State.SERVING
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether keys can be used now, and if not, why."""
+
+    serving: bool
+    state: State
+    detail: str
+
+
+class HsmClient(KeyService):
+    """``KeyService`` over the sidecar's socket. Make it inside a running event loop, close it in the same.
+
+    Nobody retries here: a call while the sidecar restarts raises ``HsmUnavailable`` at once. ``deadline`` bounds each
+    call, in seconds. Besides the errors of ``KeyService``, a token that failed its self-check raises ``Refused``.
+    """
+
+    def __init__(self, socket: Path, *, deadline: float = _DEFAULT_DEADLINE) -> None:
+        credentials = grpc.local_channel_credentials(grpc.LocalConnectionType.UDS)
+        self._channel = grpc.aio.secure_channel(f"unix:{socket}", credentials, options=_OPTIONS)
+        self._stub: Any = stubs.HsmStub(self._channel)  # type: ignore[no-untyped-call]
+        self._deadline = deadline
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Cancel what is in flight and let go of the socket."""
+        await self._channel.close()
+
+    async def generate_kek(self, owner: str, version: int) -> WrappedKey:
+        check_version(version)
+        request = pb.GenerateKekRequest(owner=owner, version=version)
+        return from_message(await self._call(self._stub.GenerateKek, request))
+
+    async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
+        request = pb.WrapDekRequest(kek=to_message(kek), dek_id=dek_id, seed=seed)
+        wrapped: bytes = (await self._call(self._stub.WrapDek, request)).wrapped
+        return wrapped
+
+    async def unwrap_dek(self, kek: WrappedKey, dek_id: str, wrapped: bytes) -> bytes:
+        request = pb.UnwrapDekRequest(kek=to_message(kek), dek_id=dek_id, wrapped=wrapped)
+        seed: bytes = (await self._call(self._stub.UnwrapDek, request)).seed
+        return seed
+
+    async def random(self, size: int) -> bytes:
+        check_size(size)
+        octets: bytes = (await self._call(self._stub.Random, pb.RandomRequest(size=size))).octets
+        return octets
+
+    async def status(self) -> Status:
+        """Ask the sidecar for its state. Raises ``HsmUnavailable`` only when there is no sidecar to ask."""
+        return _status(await self._call(self._stub.Status, pb.StatusRequest(), deadline=_STATUS_DEADLINE))
+
+    async def health(self) -> Health:
+        """Like ``status``, but an absent sidecar is an answer, not an error."""
+        try:
+            status = await self.status()
+        except StrongroomError as error:
+            return Health(serving=False, state=State.UNSPECIFIED, detail=str(error))
+        return Health(serving=status.serving, state=status.state, detail=status.detail)
+
+    async def watch_health(self, interval: float = 1.0) -> AsyncIterator[Health]:
+        """Yield the health now and after each change, asking every ``interval`` seconds. Ends only by cancellation."""
+        last: Health | None = None
+        while True:
+            now = await self.health()
+            if now != last:
+                yield now
+            last = now
+            await asyncio.sleep(interval)
+
+    async def _call(self, method: Any, request: Any, deadline: float | None = None) -> Any:
+        try:
+            return await method(request, timeout=deadline or self._deadline)
+        except grpc.aio.AioRpcError as error:
+            raise to_domain(error) from error
+
+
+_BY_CODE: dict[grpc.StatusCode, type[StrongroomError]] = {
+    grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
+    grpc.StatusCode.PERMISSION_DENIED: KeyRefused,
+}
+
+
+def to_domain(error: grpc.aio.AioRpcError) -> StrongroomError:
+    """Translate a gRPC status by the table in ``hsm.proto``; what is not in it is ``HsmUnavailable``.
+
+    gRPC's own texts name sockets and internals, so only those that the sidecar wrote are passed on.
+    """
+    code = error.code()
+    if code is grpc.StatusCode.FAILED_PRECONDITION:
+        return _somebody_must_act(error)
+    if code in _BY_CODE:
+        return _BY_CODE[code](error.details() or "refused by the HSM sidecar")
+    if code is grpc.StatusCode.UNAVAILABLE and _state_of(error):
+        return HsmUnavailable(error.details() or "the HSM cannot serve now")
+    return HsmUnavailable(f"the HSM sidecar does not answer ({code.name})")
+
+
+def _somebody_must_act(error: grpc.aio.AioRpcError) -> StrongroomError:
+    detail = error.details() or "refused by the HSM sidecar"
+    return LoginRefused(detail) if _state_of(error) == State.LOGIN_REFUSED.name else Refused(detail)
+
+
+def _state_of(error: grpc.aio.AioRpcError) -> str | None:
+    """Return the state that the sidecar sent along; absent when gRPC itself made the status."""
+    return next((str(value) for key, value in error.trailing_metadata() or () if key == STATE_METADATA), None)
+
+
+def _status(reply: pb.StatusResponse) -> Status:
+    token = reply.token
+    return Status(
+        state=State.parse(reply.state),
+        detail=reply.detail,
+        world=reply.world,
+        geography=reply.geography,
+        token=Token(
+            label=token.label,
+            manufacturer=token.manufacturer,
+            model=token.model,
+            serial=token.serial,
+            hardware_version=token.hardware_version,
+            firmware_version=token.firmware_version,
+            library=token.library,
+            mechanisms=tuple(token.mechanisms),
+        ),
+        sessions=reply.sessions,
+        cached_keys=reply.cached_keys,
+        made_objects=reply.made_objects,
+        restarts=reply.restarts,
+        logins=reply.logins,
+    )

@@ -1,0 +1,112 @@
+"""Attribute templates of every key Strongroom makes in a token, and the mapper that can express them.
+
+The templates are the security world (PKCS#11 v3.0 section 4.10; the ceremony is argued in
+docs/design/0005-hsm-sidecar.md): change one, and run the attack list.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+from typing import Any
+
+from pkcs11 import Attribute, Mechanism
+from pkcs11.attributes import AttributeMapper
+
+Template = dict[Attribute, Any]
+
+# 0x210A is RFC 5649 in SoftHSM, whatever its name (PKCS#11 v3.0 calls that KWP); both sides of our wrapping use it.
+WRAPPING = Mechanism.AES_KEY_WRAP_PAD
+
+_NO_OTHER_USE: Template = {Attribute.ENCRYPT: False, Attribute.DECRYPT: False, Attribute.DERIVE: False}
+
+# What every key unwrapped by the world key must state, or the token refuses: never readable, never wrapped again.
+UNWRAPPED: Template = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: False, Attribute.PRIVATE: True}
+
+# What the world key agrees to wrap. It matches no resident key, so the world key cannot wrap itself and come back as
+# a key that decrypts.
+_WRAPPABLE: Template = {Attribute.TOKEN: False, Attribute.MODIFIABLE: True}
+
+# As the security officer makes it. PRIVATE is False because an SO session cannot touch private objects; the user's
+# copy (FINAL) corrects it at once. EXTRACTABLE with WRAP_WITH_TRUSTED lets it travel later, but only under a
+# transport key that an SO marked TRUSTED.
+STAGED_WORLD: Template = {
+    **_NO_OTHER_USE,
+    Attribute.SIGN: False,
+    Attribute.VERIFY: False,
+    Attribute.WRAP: True,
+    Attribute.UNWRAP: True,
+    Attribute.TRUSTED: True,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.PRIVATE: False,
+    Attribute.UNWRAP_TEMPLATE: UNWRAPPED,
+    Attribute.WRAP_TEMPLATE: _WRAPPABLE,
+    Attribute.ALLOWED_MECHANISMS: [WRAPPING],
+}
+
+# Not TRUSTED: a trusted key that gained WRAP by a token's mistake could wrap the world key.
+STAGED_MAC: Template = {
+    **_NO_OTHER_USE,
+    Attribute.SIGN: True,
+    Attribute.VERIFY: True,
+    Attribute.WRAP: False,
+    Attribute.UNWRAP: False,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.PRIVATE: False,
+    Attribute.ALLOWED_MECHANISMS: [Mechanism.SHA256_HMAC],
+}
+
+# The user's copy, which stays. Without MODIFIABLE False its holder could give it DECRYPT.
+FINAL: Template = {Attribute.PRIVATE: True, Attribute.TOKEN: True, Attribute.MODIFIABLE: False}
+
+# A KEK for the few milliseconds between its birth and its wrapping.
+NEWBORN_KEK: Template = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.PRIVATE: True,
+    Attribute.ALLOWED_MECHANISMS: [Mechanism.AES_GCM],
+}
+
+# A KEK in use.
+UNWRAPPED_KEK: Template = {
+    **UNWRAPPED,
+    Attribute.TOKEN: False,
+    Attribute.ALLOWED_MECHANISMS: [Mechanism.AES_GCM],
+}
+
+
+class Mapper(AttributeMapper):
+    """Adds the array attributes, for which python-pkcs11 0.10 has no handler.
+
+    An attribute template is an array of CK_ATTRIBUTE, which holds pointers: the buffers must outlive the C call, so
+    the mapper keeps them. It packs only the constants above and lives as long as its session.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._buffers: list[Any] = []
+        for template in (Attribute.UNWRAP_TEMPLATE, Attribute.WRAP_TEMPLATE):
+            self.register_handler(template, self._pack_template, bytes)
+        self.register_handler(Attribute.ALLOWED_MECHANISMS, _pack_mechanisms, _unpack_mechanisms)
+
+    def _pack_template(self, template: Template) -> bytes:
+        return b"".join(self._pack_entry(attribute, value) for attribute, value in template.items())
+
+    def _pack_entry(self, attribute: Attribute, value: Any) -> bytes:
+        packed = self.pack_attribute(attribute, value)
+        buffer = ctypes.create_string_buffer(packed, len(packed))
+        self._buffers.append(buffer)
+        return struct.pack("LPL", int(attribute), ctypes.addressof(buffer), len(packed))
+
+
+def _pack_mechanisms(mechanisms: list[Mechanism]) -> bytes:
+    return struct.pack(f"{len(mechanisms)}L", *mechanisms)
+
+
+def _unpack_mechanisms(packed: bytes) -> list[int]:
+    return list(struct.unpack(f"{len(packed) // struct.calcsize('L')}L", packed))

@@ -1,0 +1,49 @@
+"""What the sidecar must be told. Parsed once, in ``entrypoints/hsm.py``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+DEFAULT_WORKERS = 4
+DEFAULT_RECYCLE_AFTER = 200_000
+
+_USUAL_PLACES = (
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib/aarch64-linux-gnu/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/lib64/softhsm/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one sidecar. None of them is secret: the PIN is in a file, and only its path is here."""
+
+    module: Path
+    """The PKCS#11 module, a shared library."""
+
+    token_label: str
+    """CKA label of the token. It must be the only token with it; slot numbers change, labels do not."""
+
+    pin_file: Path
+    """Holds the user PIN. Not accessible by everybody. Read for each login, then forgotten."""
+
+    socket: Path
+    """Unix socket to serve on. Its directory must be ours alone; it is made with mode 0700 if it does not exist."""
+
+    metrics_port: int | None = None
+    """TCP port for Prometheus on all interfaces. None: no metrics."""
+
+    workers: int = DEFAULT_WORKERS
+    """Threads that call the token, each with a session of its own."""
+
+    recycle_after: int = DEFAULT_RECYCLE_AFTER
+    """Session objects after which the worker is replaced: SoftHSM leaks about 256 octets for each (50 MB in all)."""
+
+
+def usual_place() -> Path | None:
+    """Return where distributions put SoftHSM2, or None when it is in none of these places."""
+    return next((path for path in map(Path, _USUAL_PLACES) if path.exists()), None)

@@ -1,0 +1,1 @@
+"""Shapes between the HSM sidecar and its clients, generated from ``hsm.proto``."""

@@ -1,0 +1,145 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATE_UNSPECIFIED: _ClassVar[State]
+    STATE_STARTING: _ClassVar[State]
+    STATE_SERVING: _ClassVar[State]
+    STATE_TOKEN_LOST: _ClassVar[State]
+    STATE_UNINITIALISED: _ClassVar[State]
+    STATE_LOGIN_REFUSED: _ClassVar[State]
+    STATE_TOKEN_REFUSED: _ClassVar[State]
+    STATE_DRAINING: _ClassVar[State]
+STATE_UNSPECIFIED: State
+STATE_STARTING: State
+STATE_SERVING: State
+STATE_TOKEN_LOST: State
+STATE_UNINITIALISED: State
+STATE_LOGIN_REFUSED: State
+STATE_TOKEN_REFUSED: State
+STATE_DRAINING: State
+
+class WrappedKey(_message.Message):
+    __slots__ = ("world", "key_class", "usage", "owner", "version", "blob", "mac")
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    KEY_CLASS_FIELD_NUMBER: _ClassVar[int]
+    USAGE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BLOB_FIELD_NUMBER: _ClassVar[int]
+    MAC_FIELD_NUMBER: _ClassVar[int]
+    world: str
+    key_class: str
+    usage: str
+    owner: str
+    version: int
+    blob: bytes
+    mac: bytes
+    def __init__(self, world: _Optional[str] = ..., key_class: _Optional[str] = ..., usage: _Optional[str] = ..., owner: _Optional[str] = ..., version: _Optional[int] = ..., blob: _Optional[bytes] = ..., mac: _Optional[bytes] = ...) -> None: ...
+
+class GenerateKekRequest(_message.Message):
+    __slots__ = ("owner", "version")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    owner: str
+    version: int
+    def __init__(self, owner: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class WrapDekRequest(_message.Message):
+    __slots__ = ("kek", "dek_id", "seed")
+    KEK_FIELD_NUMBER: _ClassVar[int]
+    DEK_ID_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    kek: WrappedKey
+    dek_id: str
+    seed: bytes
+    def __init__(self, kek: _Optional[_Union[WrappedKey, _Mapping]] = ..., dek_id: _Optional[str] = ..., seed: _Optional[bytes] = ...) -> None: ...
+
+class WrapDekResponse(_message.Message):
+    __slots__ = ("wrapped",)
+    WRAPPED_FIELD_NUMBER: _ClassVar[int]
+    wrapped: bytes
+    def __init__(self, wrapped: _Optional[bytes] = ...) -> None: ...
+
+class UnwrapDekRequest(_message.Message):
+    __slots__ = ("kek", "dek_id", "wrapped")
+    KEK_FIELD_NUMBER: _ClassVar[int]
+    DEK_ID_FIELD_NUMBER: _ClassVar[int]
+    WRAPPED_FIELD_NUMBER: _ClassVar[int]
+    kek: WrappedKey
+    dek_id: str
+    wrapped: bytes
+    def __init__(self, kek: _Optional[_Union[WrappedKey, _Mapping]] = ..., dek_id: _Optional[str] = ..., wrapped: _Optional[bytes] = ...) -> None: ...
+
+class UnwrapDekResponse(_message.Message):
+    __slots__ = ("seed",)
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    seed: bytes
+    def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
+
+class RandomRequest(_message.Message):
+    __slots__ = ("size",)
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    size: int
+    def __init__(self, size: _Optional[int] = ...) -> None: ...
+
+class RandomResponse(_message.Message):
+    __slots__ = ("octets",)
+    OCTETS_FIELD_NUMBER: _ClassVar[int]
+    octets: bytes
+    def __init__(self, octets: _Optional[bytes] = ...) -> None: ...
+
+class StatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StatusResponse(_message.Message):
+    __slots__ = ("state", "detail", "world", "geography", "token", "sessions", "cached_keys", "made_objects", "restarts", "logins")
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    WORLD_FIELD_NUMBER: _ClassVar[int]
+    GEOGRAPHY_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SESSIONS_FIELD_NUMBER: _ClassVar[int]
+    CACHED_KEYS_FIELD_NUMBER: _ClassVar[int]
+    MADE_OBJECTS_FIELD_NUMBER: _ClassVar[int]
+    RESTARTS_FIELD_NUMBER: _ClassVar[int]
+    LOGINS_FIELD_NUMBER: _ClassVar[int]
+    state: State
+    detail: str
+    world: str
+    geography: str
+    token: TokenInfo
+    sessions: int
+    cached_keys: int
+    made_objects: int
+    restarts: int
+    logins: int
+    def __init__(self, state: _Optional[_Union[State, str]] = ..., detail: _Optional[str] = ..., world: _Optional[str] = ..., geography: _Optional[str] = ..., token: _Optional[_Union[TokenInfo, _Mapping]] = ..., sessions: _Optional[int] = ..., cached_keys: _Optional[int] = ..., made_objects: _Optional[int] = ..., restarts: _Optional[int] = ..., logins: _Optional[int] = ...) -> None: ...
+
+class TokenInfo(_message.Message):
+    __slots__ = ("label", "manufacturer", "model", "serial", "hardware_version", "firmware_version", "library", "mechanisms")
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    MANUFACTURER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    SERIAL_FIELD_NUMBER: _ClassVar[int]
+    HARDWARE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    FIRMWARE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LIBRARY_FIELD_NUMBER: _ClassVar[int]
+    MECHANISMS_FIELD_NUMBER: _ClassVar[int]
+    label: str
+    manufacturer: str
+    model: str
+    serial: str
+    hardware_version: str
+    firmware_version: str
+    library: str
+    mechanisms: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, label: _Optional[str] = ..., manufacturer: _Optional[str] = ..., model: _Optional[str] = ..., serial: _Optional[str] = ..., hardware_version: _Optional[str] = ..., firmware_version: _Optional[str] = ..., library: _Optional[str] = ..., mechanisms: _Optional[_Iterable[str]] = ...) -> None: ...
