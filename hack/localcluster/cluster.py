@@ -40,8 +40,13 @@ class Cluster:
     """Metadata level, one JSON object a line; None in a cluster we did not configure."""
 
     def kubectl_run(self, *arguments: str, input: str | None = None) -> str:
-        """What kubectl prints when run as the administrator; KubectlFailed with its complaint otherwise."""
-        command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", *arguments]
+        """What kubectl prints when run as the administrator; KubectlFailed with its complaint otherwise.
+
+        What it learns about the API is cached beside the state and goes with it: ports are used again by clusters
+        that have other resources, and the developer's own cache would fill with dead ones.
+        """
+        cache = f"--cache-dir={self.ca.parent / 'kubectl-cache'}"
+        command = [str(self.kubectl), f"--kubeconfig={self.kubeconfig}", cache, *arguments]
         done = subprocess.run(command, input=input, capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise KubectlFailed(f"kubectl {' '.join(arguments)}: {done.stderr.strip()}")

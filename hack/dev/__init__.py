@@ -1,0 +1,1 @@
+"""The whole system on this machine in the background: `make up`, `make down`, `make demo`."""

@@ -1,0 +1,77 @@
+"""python -m hack.dev up|down|demo: the whole system on this machine.
+
+up starts it in the background and writes .run/env; down stops it; demo starts one of its own, shows what it can do,
+and stops it.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from hack.localcluster import LocalClusterError
+from hack.localcluster.processes import identify
+from hack.progress import say
+
+from . import story, system
+from .errors import DevError
+from .rundir import DEFAULT, RunDir
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    parser = argparse.ArgumentParser(prog="python -m hack.dev", description=__doc__)
+    parser.add_argument("command", choices=("up", "down", "demo"))
+    run = {"up": _up, "down": _down, "demo": _demo}[parser.parse_args(arguments).command]
+    try:
+        return run()
+    except (DevError, LocalClusterError) as error:
+        say(f"error: {error}")
+        return 1
+    except KeyboardInterrupt:
+        say("interrupted: everything started so far was stopped")
+        return 130
+
+
+def _up() -> int:
+    try:
+        system.up(DEFAULT, "dev")
+    except Exception:
+        say(system.log_tails(DEFAULT))
+        raise
+    print("\nReady. Next:")
+    print("  source .run/env")
+    print("  kubectl apply -f examples/quickstart")
+    print("  kubectl get strongroom")
+    print(
+        f"Logs are in .run/logs. The controller's credentials last {system.CREDENTIALS_LIFETIME}. Stop with: make down"
+    )
+    return 0
+
+
+def _down() -> int:
+    say("Stopped." if system.down(DEFAULT) else "Nothing was running.")
+    return 0
+
+
+def _demo() -> int:
+    """In a directory of its own, so that it disturbs no `make up`; owned by this process, so that it ends with it."""
+    with tempfile.TemporaryDirectory(prefix="strongroom-", ignore_cleanup_errors=True) as directory:
+        run = RunDir(Path(directory))
+        try:
+            running = system.up(run, f"demo-{os.getpid()}", identify(os.getpid()), throwaway=True)
+            story.tell(running.cluster)
+        except Exception:
+            say(system.log_tails(run))
+            raise
+        finally:
+            system.down(run)
+    print("\nDone: everything was stopped and removed. `make up` starts a system to stay.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""Waiting until a process is not only started but serves."""
+
+import http
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from hack.progress import EVERY, say
+
+from .errors import DevError
+
+PATIENCE = 120.0
+
+
+def until(what: str, true: Callable[[], bool], seconds: float = PATIENCE, pause: float = 0.2) -> None:
+    """Wait for `true`, saying every 10 s what for; DevError when it never comes."""
+    began = told = time.monotonic()
+    while not true():
+        now = time.monotonic()
+        if now - began > seconds:
+            raise DevError(f"{what}: not within {seconds:.0f} s.")
+        if now - told > EVERY:
+            say(f"      still waiting: {what} ({now - began:.0f} s)")
+            told = now
+        time.sleep(pause)
+
+
+def sidecar_serves(socket: Path) -> bool:
+    """By the health service that the sidecar answers from the state of its token."""
+    if not socket.exists():
+        return False
+    with grpc.insecure_channel(f"unix:{socket}") as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=2)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == http.HTTPStatus.OK)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,133 @@
+"""Starting and stopping everything: cluster, token, HSM sidecar, controller."""
+
+import json
+import os
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hack.localcluster import Cluster, KubectlFailed, lifecycle, processes, record
+from hack.localcluster.commands import Options
+from hack.localcluster.files import locked, write_private
+from hack.localcluster.layout import free_ports
+from hack.localcluster.paths import REPOSITORY
+from hack.localcluster.processes import Process
+from hack.localcluster.record import Record
+from hack.progress import say
+
+from . import hosts, ready, softhsm
+from .errors import DevError
+from .programs import STRONGROOM, programs
+from .rundir import KEPT, RunDir
+
+NAMESPACE, CONTROLLER = "strongroom-system", "strongroom-controller"
+CREDENTIALS_LIFETIME = "24h"
+SUPERVISOR_GRACE = 30.0
+
+
+@dataclass(frozen=True)
+class System:
+    cluster: Cluster
+    metrics_url: str
+
+
+def up(run: RunDir, name: str, owner: Process | None = None, *, throwaway: bool = False) -> System:
+    """Start everything and return when it serves; on any failure stop what was started, and leave the logs."""
+    run.create()
+    with locked(run.root):
+        _stop(run)
+        run.create()
+        try:
+            return _start(run, name, owner, Options(unsafe_no_fsync=throwaway))
+        except BaseException:
+            _stop(run)
+            raise
+
+
+def down(run: RunDir) -> bool:
+    """Stop everything and remove all but the logs; False where there was nothing."""
+    if not run.root.exists():
+        return False
+    with locked(run.root):
+        return _stop(run)
+
+
+def _start(run: RunDir, name: str, owner: Process | None, options: Options) -> System:
+    library = softhsm.module()
+    with step("Kubernetes control plane"):
+        cluster = lifecycle.up(name, run.cluster, options, owner)
+    with step("Custom resource definitions, namespace, permissions"):
+        _apply(cluster, "crds")
+        cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(REPOSITORY / "crds"), "--timeout=60s")
+        _apply(cluster, "hack/manifests")
+        _controller_kubeconfig(run, cluster)
+    with step("HSM token and world key"):
+        softhsm.prepare(run, library)
+    port = free_ports().apiserver
+    metrics = f"http://127.0.0.1:{port}/metrics"
+    with step("HSM sidecar and controller"):
+        _supervise(run, library, port, owner)
+        ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
+        ready.until("the controller is ready", lambda: ready.answers(metrics))
+    write_private(run.env, env(cluster, metrics))
+    return System(cluster, metrics)
+
+
+def env(cluster: Cluster, metrics: str) -> str:
+    """To be sourced by a shell."""
+    path = ":".join([str(Path(STRONGROOM).parent), str(cluster.kubectl.parent)])
+    values = {"KUBECONFIG": str(cluster.kubeconfig), "STRONGROOM_METRICS_URL": metrics}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    return "\n".join([*lines, f'export PATH={shlex.quote(path)}:"$PATH"', ""])
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    say(f"  … {title}")
+    began = time.monotonic()
+    yield
+    say(f"  ✓ {title} ({time.monotonic() - began:.1f} s)")
+
+
+def log_tails(run: RunDir, lines: int = 20) -> str:
+    tails = [(log, log.read_text(errors="replace").splitlines()[-lines:]) for log in sorted(run.logs.glob("*.log"))]
+    return "\n".join("\n".join([f"--- {log.name}", *tail]) for log, tail in tails)
+
+
+def _apply(cluster: Cluster, directory: str) -> None:
+    try:
+        cluster.kubectl_run("apply", "--server-side", "--force-conflicts", "-f", str(REPOSITORY / directory))
+    except KubectlFailed as error:
+        raise DevError(f"{directory}/ could not be applied; is it generated (`make generate`)?\n{error}") from error
+
+
+def _controller_kubeconfig(run: RunDir, cluster: Cluster) -> None:
+    """The controller acts as its own ServiceAccount here too: a missing permission must show."""
+    duration = f"--duration={CREDENTIALS_LIFETIME}"
+    token = cluster.kubectl_run("create", "token", CONTROLLER, "-n", NAMESPACE, duration).strip()
+    cluster.kubeconfig_for_token(run.controller_kubeconfig, token)
+
+
+def _supervise(run: RunDir, library: Path, port: int, owner: Process | None) -> None:
+    write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, port)]))
+    command = [sys.executable, "-m", "hack.dev.supervisor", str(run.root), *([str(owner.pid)] if owner else [])]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    process = processes.launch(command, run.logs / "supervisor.log", environment)
+    Record("supervisor", "dev", processes={"supervisor": process}).save(run.root)
+
+
+def _stop(run: RunDir) -> bool:
+    known = record.load(run.root)
+    for name, process in known.processes.items() if known else ():
+        processes.stop(process, SUPERVISOR_GRACE if name == "supervisor" else 0)
+    had_cluster = lifecycle.down(run.cluster)
+    hosts.clean(run.root)
+    for entry in run.root.iterdir():
+        if entry.name not in KEPT:
+            shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+    return bool(known) or had_cluster
