@@ -134,7 +134,8 @@ class LeaderLease:
             except TimeoutError:
                 renewed = False
             overdue = self._monotonic() - self._renewed_at >= self._times.renew_deadline
-            if not renewed and (overdue or self._holder() != self.identity):
+            # A deleted or emptied Lease is written anew while the deadline lasts; candidates wait longer than that.
+            if not renewed and (overdue or self._holder() not in ("", self.identity)):
                 _log.error("lease %s: %s no longer leads", self._name, self.identity)
                 return
 
@@ -172,7 +173,7 @@ class LeaderLease:
             # we saw.
             self._body = None
             return
-        if self._body is None or body.get("spec") != self._body.get("spec"):
+        if self._body is None or _version(body) != _version(self._body):
             self._changed_at = self._monotonic()
         self._body = body
 
@@ -204,3 +205,9 @@ class LeaderLease:
     async def _pause(self) -> None:
         """Wait one retry period, a little uneven so that two candidates do not keep meeting."""
         await asyncio.sleep(self._times.retry * random.uniform(0.9, 1.1))  # noqa: S311 - no secret is drawn
+
+
+def _version(body: dict[str, Any]) -> str:
+    """Every renewal raises it, even one by a holder whose wall clock stands still."""
+    version: str = body["metadata"]["resourceVersion"]
+    return version
