@@ -10,6 +10,7 @@ from importlib import import_module
 
 # Subcommand -> (module with ``main(arguments) -> exit code``, one line of help).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "controller": ("strongroom.entrypoints.controller", "reconcile Vaults and VaultSecrets"),
     "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
 }
 

@@ -52,10 +52,8 @@ class Ceremony:
     def perform(self, geography: str) -> Outcome:
         """Make the world of ``geography`` unless the token has a world; repair what a killed ceremony left.
 
-        Raises ``LoginRefused`` for either PIN (one try each), ``TokenLost``, ``TokenUnfit``, and ``InvalidInput`` for
-        an impossible name.
+        Raises ``LoginRefused`` for either PIN (one try each), ``TokenLost``, ``TokenUnfit``.
         """
-        WorldId(geography, b"", 1)
         with self._user_session() as session:
             found = _finished(session)
             self._clear(session, keep=found)

@@ -12,6 +12,7 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.hsm.sidecar import attributes, faults, module, pins, process, provisioning, selfcheck, world
 from strongroom.hsm.sidecar.ceremony import Announce, Ceremony, Outcome
 from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.world import check_geography
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,11 @@ class Plan:
 def initialise(plan: Plan, announce: Announce) -> Outcome:
     """Make the token's world, or find that it has one; safe to run again after any interruption.
 
-    Raises ``InvalidInput`` when the token belongs to another geography, ``TokenUnfit`` when an attack succeeds,
-    ``LoginRefused`` (each PIN is tried once), ``Uninitialised`` for missing PIN files, ``TokenLost``, ``ModuleFault``.
+    Raises ``InvalidInput`` for an impossible name or a token that belongs to another geography, ``TokenUnfit`` when an
+    attack succeeds, ``LoginRefused`` (each PIN is tried once), ``Uninitialised`` for missing PIN files, ``TokenLost``,
+    ``ModuleFault``.
     """
+    check_geography(plan.geography)
     process.harden()
     loaded = module.load(plan.module)
     get_pin = pins.ensure if plan.create_token else pins.read

@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from strongroom.hsm.states import State
 
-UP = Gauge("strongroom_hsm_up", "1 while the token is open and its resident key works, else 0.")
+UP = Gauge("strongroom_hsm_token_up", "1 while the token is open and its resident key works, else 0.")
 STATE = Gauge("strongroom_hsm_state", "1 for the state the sidecar is in, 0 for the others.", ["state"])
 CALLS = Counter("strongroom_hsm_calls_total", "Calls answered, by method and gRPC status.", ["method", "status"])
 SECONDS = Histogram(

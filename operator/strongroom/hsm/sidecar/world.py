@@ -30,10 +30,6 @@ class WorldId:
     geography_id: bytes
     version: int
 
-    def __post_init__(self) -> None:
-        if not _GEOGRAPHY_NAME.fullmatch(self.geography):
-            raise InvalidInput("a geography is named by 1 to 63 lower-case letters, digits and hyphens")
-
     def __str__(self) -> str:
         return f"{self.geography_id.hex()}.{self.version}"
 
@@ -57,6 +53,12 @@ class World:
     id: WorldId
     key: Any  # wraps and unwraps; python-pkcs11 makes a class per set of attributes, so no static type fits
     mac: Any  # signs and verifies
+
+
+def check_geography(name: str) -> None:
+    """Raise ``InvalidInput`` unless ``name`` can name a geography."""
+    if not _GEOGRAPHY_NAME.fullmatch(name):
+        raise InvalidInput("a geography is named by 1 to 63 lower-case letters, digits and hyphens")
 
 
 def find_worlds(session: Session) -> dict[str, World]:

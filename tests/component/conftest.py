@@ -1,0 +1,85 @@
+"""Real tokens and real sidecars, for every test that asks for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from tests.helpers import hsm
+from tests.helpers.hsm import Sidecar, TokenHome
+
+from strongroom.hsm.client import HsmClient
+from strongroom.hsm.sidecar import module, pins, provisioning
+from strongroom.hsm.sidecar.module import Module
+
+
+@pytest.fixture(scope="session")
+def blank_home() -> Iterator[TokenHome]:
+    """A token with both PINs set and no world; never changed, only copied."""
+    home = TokenHome.make()
+    home.create_token()
+    yield home
+    home.remove()
+
+
+@pytest.fixture(scope="session")
+def ready_home(blank_home: TokenHome) -> Iterator[TokenHome]:
+    """A token after its ceremony; never changed, only copied."""
+    home = blank_home.copy()
+    made = home.init()
+    assert made.returncode == 0, made.stderr
+    yield home
+    home.remove()
+
+
+@pytest.fixture
+def blank_token(blank_home: TokenHome) -> Iterator[TokenHome]:
+    """A token of this test's own, before the ceremony."""
+    home = blank_home.copy()
+    yield home
+    home.remove()
+
+
+@pytest.fixture
+def token(ready_home: TokenHome) -> Iterator[TokenHome]:
+    """A token of this test's own, after the ceremony."""
+    home = ready_home.copy()
+    yield home
+    home.remove()
+
+
+@pytest.fixture
+def sidecar(token: TokenHome) -> Iterator[Sidecar]:
+    """A sidecar of this test's own, to be broken."""
+    with hsm.running(token) as sidecar:
+        yield sidecar
+
+
+@pytest.fixture(scope="module")
+def shared_sidecar(ready_home: TokenHome) -> Iterator[Sidecar]:
+    """A sidecar for tests that leave it as it is."""
+    home = ready_home.copy()
+    with hsm.running(home) as sidecar:
+        yield sidecar
+    home.remove()
+
+
+@pytest.fixture
+async def client(shared_sidecar: Sidecar) -> AsyncIterator[HsmClient]:
+    """A client of the shared sidecar, which serves."""
+    async with HsmClient(shared_sidecar.socket) as client:
+        await hsm.until_serving(client)
+        yield client
+
+
+@pytest.fixture(scope="session")
+def module_in_process() -> Iterator[Module]:
+    """SoftHSM inside the test process, with one initialised token. Whoever opens a session closes it."""
+    home = TokenHome.make()
+    os.environ["SOFTHSM2_CONF"] = str(home.configuration)  # read by C_Initialize; sidecars get their own
+    loaded = module.load(hsm.module_path())
+    provisioning.ensure_token(loaded, hsm.LABEL, pins.Pin(hsm.SO_PIN), pins.Pin(hsm.USER_PIN))
+    yield loaded
+    loaded.finalise()
+    home.remove()
