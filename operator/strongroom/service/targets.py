@@ -19,12 +19,11 @@ from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store
 from strongroom.domain.targets import TargetAction, TargetSeen, decide
 from strongroom.domain.vaults import VaultHead
+from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import SECRETS
 
-MANAGED_LABEL = "app.kubernetes.io/managed-by"
-MANAGED_SELECTOR = f"{MANAGED_LABEL}=strongroom"
 VERSION_ANNOTATION = "strongroom.dev/version"
 STAMP_ANNOTATION = "strongroom.dev/generation"
 MAC_ANNOTATION = "strongroom.dev/mac"
@@ -97,8 +96,15 @@ class Targets:
         self._store = store
         self._index = index
 
-    async def sync(self, wish: TargetWish, vault: VaultHead, head: ObjectHead, payload: bytes | None) -> TargetAction:
-        """Make the target hold the current version; return what was done. ``payload`` saves a read when known."""
+    async def sync(
+        self, wish: TargetWish, vault: VaultHead, head: ObjectHead, payload: bytes | None, *, fresh: bool = False
+    ) -> TargetAction:
+        """Make the target hold the current version; return what was done.
+
+        ``payload`` saves a read when it is known; ``fresh`` looks at the API server instead of what was last seen.
+        """
+        if fresh:
+            return await self._replace(wish, vault, head, payload)
         action = await self._decide(wish, vault, head, self._index.get(wish.namespace, wish.name))
         if action is TargetAction.CREATE:
             return await self._create(wish, vault, head, payload)
@@ -185,7 +191,7 @@ class Targets:
         metadata = {
             "name": wish.name,
             "namespace": wish.namespace,
-            "labels": {MANAGED_LABEL: "strongroom"},
+            "labels": {names.MANAGED_BY: wish.owner_uid},
             "annotations": annotations,
             "ownerReferences": [dict(wish.owner)],
         }
@@ -239,4 +245,4 @@ def _stamp(noted: str) -> tuple[int, int]:
 
 
 def _labelled(body: Mapping[str, Any]) -> bool:
-    return (body["metadata"].get("labels") or {}).get(MANAGED_LABEL) == "strongroom"
+    return names.MANAGED_BY in (body["metadata"].get("labels") or {})

@@ -57,6 +57,10 @@ class SealedStore:
         """Return a vault's head, or None when there is no such vault, not even a deleted one."""
         return await self._vault_at(vault_head_name(ref), fresh=fresh)
 
+    async def vault_named(self, name: str) -> Stored[VaultHead] | None:
+        """Return the vault head with this stored name."""
+        return await self._vault_at(name)
+
     async def vault_by_id(self, vault_id: str) -> Stored[VaultHead]:
         """Return the head of the vault with this id; ``NotFound`` when the index has none."""
         name = self.index.vault_name(vault_id)

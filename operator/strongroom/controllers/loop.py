@@ -1,0 +1,241 @@
+"""The loop: news becomes keys, keys become reconciles, and what failed is asked for again.
+
+One failing object never stops it: whatever a reconcile raises is counted, logged by its class, and retried.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from strongroom.controllers.resources import Resources
+from strongroom.controllers.vault import VaultReconciler
+from strongroom.controllers.vaultsecret import VaultSecretReconciler
+from strongroom.controllers.verdicts import Verdict, verdict
+from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
+from strongroom.domain.errors import NotFound, StrongroomError
+from strongroom.domain.objects import Claim, ObjectHead
+from strongroom.domain.ports import Stored
+from strongroom.domain.vaults import State, VaultHead
+from strongroom.kube import errors as kube
+from strongroom.kube.api import KubeApi
+from strongroom.kube.resources import VAULTSECRETS
+from strongroom.service.tending import Tending
+from strongroom.store.index import Index
+from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.metrics import ControllerMetrics
+
+_COUNTS_DELAY = 10.0  # seconds in which a vault's counts are written once, however many objects changed
+_log = logging.getLogger(__name__)
+
+
+class Loop:
+    """Dispatches keys. ``vaults``, ``secrets`` and ``tending`` are set once by ``bind``: they call back into it."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeApi,
+        queue: WorkQueue,
+        schedule: Schedule,
+        store: SealedStore,
+        index: Index,
+        metrics: ControllerMetrics,
+        clock: Callable[[], int],
+    ) -> None:
+        self._client = client
+        self._queue = queue
+        self._schedule = schedule
+        self._store = store
+        self._index = index
+        self._metrics = metrics
+        self._clock = clock
+        self._claims: dict[str, Key] = {}  # UID of a claimant: the object it claims
+        self.resources = Resources(self.resource_changed, self.resource_gone)
+
+    def bind(self, vaults: VaultReconciler, secrets: VaultSecretReconciler, tending: Tending) -> None:
+        """Set what keys are dispatched to."""
+        self._vaults = vaults
+        self._secrets = secrets
+        self._tending = tending
+
+    # News
+
+    def resource_changed(self, key: Key, is_new: bool) -> None:
+        """A custom resource is new or changed."""
+        self._queue.succeeded(key)  # a change deserves a quick try, whatever failed before
+        self._queue.add(key, Priority.FRESH)
+
+    def resource_gone(self, key: Key, uid: str) -> None:
+        """A custom resource is gone: what it claimed is looked at."""
+        if key.kind is Kind.VAULT:
+            self._queue.add(key, Priority.FRESH)
+        elif claimed := self._claims.get(uid):
+            self._queue.add(claimed, Priority.FRESH)
+
+    def head_changed(self, name: str) -> None:
+        """A stored head changed, by us or by anybody."""
+        self._queue.add(Key(Kind.HEAD, "", name), Priority.FRESH)
+
+    def target_changed(self, namespace: str, owner: str) -> None:
+        """A synced Secret changed or went away."""
+        self._queue.add(Key(Kind.SECRET, namespace, owner), Priority.FRESH)
+
+    def hsm_changed(self, serving: bool) -> None:
+        """The HSM came or went: every Vault says so, and what waited for it is tried again."""
+        self._metrics.hsm_up.set(1 if serving else 0)
+        for key in self.resources.keys(Kind.VAULT):
+            self._queue.add(key, Priority.FRESH)
+            if serving:
+                self.vault_usable(key.namespace, key.name)
+
+    def vault_usable(self, namespace: str, name: str) -> None:
+        """A vault became usable or got other limits: its secrets that are not ready are tried again."""
+        for key, known in self.resources.of_vault(namespace, name):
+            conditions = known.status_dict().get("conditions") or [{}]
+            if any(condition.get("status") != "True" for condition in conditions):
+                self._queue.succeeded(key)
+                self._queue.add(key, Priority.FRESH)
+
+    # Work
+
+    async def work(self, key: Key) -> None:
+        """Work on one key; never raises."""
+        began, result = time.perf_counter(), "error"
+        try:
+            result = self._settle(key, await self._dispatch(key))
+        except StrongroomError as error:
+            result = self._settle(key, verdict(error))
+            _log.info("%s %s/%s: %s", key.kind.name, key.namespace, key.name, error)
+        except Exception as error:
+            # Only the class: the text of an unforeseen exception may hold anything.
+            _log.error("%s %s/%s: unexpected %s", key.kind.name, key.namespace, key.name, _where(error))
+            self._queue.retry(key)
+        kind = key.kind.name.lower()
+        self._metrics.reconciles.labels(kind=kind, result=result).inc()
+        self._metrics.reconcile_seconds.labels(kind=kind).observe(time.perf_counter() - began)
+        self._metrics.queue_depth.set(len(self._queue))
+
+    def _settle(self, key: Key, said: Verdict | None) -> str:
+        if said is None:
+            self._queue.succeeded(key)
+            return "ok"
+        if said.retry:
+            self._queue.retry(key)
+            return "retry"
+        self._queue.succeeded(key)
+        if said.look_again is not None:
+            self._queue.add_later(key, said.look_again)
+        return "refused"
+
+    async def _dispatch(self, key: Key) -> Verdict | None:
+        if key.kind is Kind.HEAD:
+            await self._observe(key.name)
+            return None
+        if key.kind is Kind.VAULT:
+            return await self._vaults.reconcile(key)
+        if key.kind is Kind.SECRET:
+            return await self._reconcile_secret(key)
+        await self._tend(key)
+        return None
+
+    async def _reconcile_secret(self, key: Key) -> Verdict | None:
+        before = self.resources.get(key)
+        said = await self._secrets.reconcile(key)
+        after = self.resources.get(key)
+        if before and (after is None or after.uid != before.uid):
+            self.resource_gone(key, before.uid)  # it went while we worked, perhaps before its claim was known
+        return said
+
+    async def _tend(self, key: Key) -> None:
+        try:
+            event = await self._tending.tend(key.namespace, key.name)
+        except NotFound:
+            return  # its vault is gone, and everything of it
+        if event:
+            _log.info("object %s: %s", key.name, event)
+
+    async def _observe(self, name: str) -> None:
+        """Take in what a head says: when it is due, who claims it, whether the claimant still exists."""
+        entry = self._index.heads.get(name)
+        if entry is None or entry.wrong:
+            await self._observe_wrong(name)
+        elif not entry.object:
+            await self._observe_vault(name)
+        else:
+            vault = await self._store.vault_by_id(entry.vault)
+            stored = await self._store.object_by_id(vault.head, entry.object)
+            if stored:
+                self._observe_object(vault.head, entry.object, stored)
+
+    async def _observe_wrong(self, name: str) -> None:
+        """A head that went wrong: whoever declares it reconciles and says so."""
+        entry = self._index.heads.get(name)
+        if entry is None or not entry.wrong:
+            return
+        _log.error("stored head %s: %s", name, entry.wrong)
+        self._metrics.tampered.inc()
+        opened = entry.opened
+        if isinstance(opened, VaultHead):
+            self._queue.add(Key(Kind.VAULT, opened.ref.namespace, opened.ref.name), Priority.FRESH)
+        elif isinstance(opened, ObjectHead) and opened.claim:
+            self._queue.add(Key(Kind.SECRET, opened.claim.namespace, opened.claim.name), Priority.FRESH)
+
+    async def _observe_vault(self, name: str) -> None:
+        stored = await self._store.vault_named(name)
+        if stored is None:
+            return
+        head = stored.head
+        key = Key(Kind.VAULT, head.ref.namespace, head.ref.name)
+        self._schedule.set(key, head.due)
+        known = self.resources.get(key)
+        if head.state is State.LIVE and (known is None or known.uid != head.claim_uid):
+            self._queue.add(key, Priority.FRESH)
+
+    def _observe_object(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> None:
+        head, key = stored.head, Key(Kind.OBJECT, vault.id, oid)
+        self._queue.add_later(Key(Kind.VAULT, vault.ref.namespace, vault.ref.name), _COUNTS_DELAY)
+        claim = head.claim
+        if claim is None or head.state is not State.LIVE:
+            self._schedule.set(key, head.due)
+            return
+        declared = Key(Kind.SECRET, claim.namespace, claim.name)
+        self._claims[claim.uid] = key
+        self._schedule.set(key, None)
+        self._schedule.set(declared, head.due)
+        known = self.resources.get(declared)
+        if known is None or known.uid != claim.uid:
+            self._queue.add(key, Priority.FRESH)
+        elif len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):
+            self._queue.add_later(key, _COUNTS_DELAY)
+
+    async def claimant_gone(self, claim: Claim) -> bool:
+        """Is the resource with this claim's UID gone? Believed only when the API server says so."""
+        known = self.resources.get(Key(Kind.SECRET, claim.namespace, claim.name))
+        if known and known.uid == claim.uid:
+            return False
+        try:
+            body = await self._client.get(VAULTSECRETS, claim.namespace, claim.name)
+        except kube.NotFound:
+            return True
+        return bool(body["metadata"]["uid"] != claim.uid)
+
+    def start(self) -> None:
+        """Ask for everything that is known: never-synced resources first."""
+        for kind in (Kind.VAULT, Kind.SECRET):
+            for key in self.resources.keys(kind):
+                known = self.resources.get(key)
+                fresh = known is None or known.status == b"{}"
+                self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
+        for name in list(self._index.heads):
+            self.head_changed(name)
+
+
+def _where(error: Exception) -> str:
+    """Name an exception's class and place, without its text."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "?"
+    return f"{type(error).__name__} in {place}"

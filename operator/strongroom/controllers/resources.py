@@ -1,0 +1,120 @@
+"""The custom resources as last seen, compact: parsed spec, and the status as the bytes we would compare it by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from strongroom.controllers.workqueue import Key, Kind
+from strongroom.domain.errors import InvalidInput
+from strongroom.kinds.vault import VaultResource, parse_vault
+from strongroom.kinds.vaultsecret import VaultSecretResource, parse_vaultsecret
+
+Parsed = VaultResource | VaultSecretResource
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One resource. ``parsed`` is the complaint when the spec cannot be read."""
+
+    uid: str
+    token: str
+    generation: int
+    parsed: Parsed | InvalidInput
+    status: bytes  # canonical JSON
+
+    def status_dict(self) -> dict[str, Any]:
+        """Return the status as a dictionary."""
+        status: dict[str, Any] = json.loads(self.status)
+        return status
+
+
+class Resources:
+    """All Vaults and VaultSecrets. ``on_change(key, is_new)`` and ``on_gone(key, uid)`` tell of what matters."""
+
+    def __init__(self, on_change: Callable[[Key, bool], None], on_gone: Callable[[Key, str], None]) -> None:
+        self._on_change = on_change
+        self._on_gone = on_gone
+        self._known: dict[Key, Known] = {}
+
+    def take(self, kind: Kind, event: str | None, body: Mapping[str, Any]) -> None:
+        """Take in a watch event. Only a new resource, spec, relevant annotation or foreign status is a change."""
+        key = key_of(kind, body)
+        if event == "DELETED":
+            if (gone := self._known.get(key)) and gone.uid == body["metadata"]["uid"]:
+                del self._known[key]
+                self._on_gone(key, gone.uid)
+            return
+        known, new = self._known.get(key), read(kind, body)
+        if known and known.uid == new.uid and int(known.token) >= int(new.token):
+            return
+        self._known[key] = new
+        if known and known.uid != new.uid:
+            self._on_gone(key, known.uid)
+        if known is None or (known.uid, known.status) != (new.uid, new.status) or _differs(known.parsed, new.parsed):
+            self._on_change(key, not new.status_dict())
+
+    def keep(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Remember a resource as an own write returned it: no news for anybody."""
+        key = key_of(kind, body)
+        known, new = self._known.get(key), read(kind, body)
+        if known and known.uid == new.uid and int(known.token) < int(new.token):
+            changed = _differs(known.parsed, new.parsed)
+            self._known[key] = new
+            if changed:  # somebody wrote the spec between our read and our write
+                self._on_change(key, False)
+
+    def get(self, key: Key) -> Known | None:
+        """Return a resource as last seen."""
+        return self._known.get(key)
+
+    def of_vault(self, namespace: str, vault: str) -> Iterator[tuple[Key, Known]]:
+        """Iterate over the VaultSecrets that name this vault."""
+        for key, known in list(self._known.items()):
+            parsed = known.parsed
+            if key.namespace == namespace and isinstance(parsed, VaultSecretResource) and parsed.vault == vault:
+                yield key, known
+
+    def keys(self, kind: Kind) -> list[Key]:
+        """Return the keys of all resources of a kind."""
+        return [key for key in self._known if key.kind is kind]
+
+    def forget_missing(
+        self, kind: Kind, present: set[tuple[str, str, str]], before: Mapping[Key, Known | None]
+    ) -> None:
+        """Drop what was known before a complete listing of (namespace, name, uid) and is not in it."""
+        for key in self.keys(kind):
+            known = self._known[key]
+            if before.get(key) == known and (key.namespace, key.name, known.uid) not in present:
+                del self._known[key]
+                self._on_gone(key, known.uid)
+
+
+def key_of(kind: Kind, body: Mapping[str, Any]) -> Key:
+    """Return the key of a resource."""
+    return Key(kind, body["metadata"]["namespace"], body["metadata"]["name"])
+
+
+def read(kind: Kind, body: Mapping[str, Any]) -> Known:
+    """Read a resource; a spec that breaks a rule is kept as the complaint."""
+    metadata = body["metadata"]
+    try:
+        parsed: Parsed | InvalidInput = parse_vault(body) if kind is Kind.VAULT else parse_vaultsecret(body)
+    except InvalidInput as complaint:
+        parsed = complaint
+    return Known(
+        metadata["uid"], metadata["resourceVersion"], metadata["generation"], parsed, canonical(body.get("status"))
+    )
+
+
+def canonical(status: Mapping[str, Any] | None) -> bytes:
+    """Return the bytes that two equal statuses share."""
+    return json.dumps(status or {}, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _differs(left: Parsed | InvalidInput, right: Parsed | InvalidInput) -> bool:
+    if isinstance(left, InvalidInput) or isinstance(right, InvalidInput):
+        return str(left) != str(right)
+    return left != right

@@ -1,0 +1,238 @@
+"""One controller process: watches warm, a lease for the active replica, and the loop while it leads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from strongroom.controllers import kopfdoor
+from strongroom.controllers.hsmwatch import Hsm, HsmWatch
+from strongroom.controllers.loop import Loop
+from strongroom.controllers.reporting import Reporter
+from strongroom.controllers.vault import VaultReconciler
+from strongroom.controllers.vaultsecret import VaultSecretReconciler
+from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
+from strongroom.domain.keys import KeyService
+from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT
+from strongroom.kinds import names
+from strongroom.kube import errors
+from strongroom.kube.api import KubeApi
+from strongroom.kube.events import EventRecorder
+from strongroom.kube.informer import Informer
+from strongroom.kube.lease import LeaderLease
+from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS, VAULTSECRETS
+from strongroom.service.declared import DeclaredSecrets
+from strongroom.service.declared_vaults import DeclaredVaults
+from strongroom.service.targets import TargetIndex, Targets
+from strongroom.service.tending import Tending
+from strongroom.store.collector import Collector
+from strongroom.store.index import Index
+from strongroom.store.keyring import Keyring
+from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, KubernetesBackend, feed
+from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.metrics import ControllerMetrics
+
+DEFAULT_DOMAIN = "vault.strongroom.internal"
+LEASE = "strongroom-controller"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ControllerSettings:
+    """What a controller is told."""
+
+    identity: str  # unique to the process
+    domain: str = DEFAULT_DOMAIN  # of vault URLs
+    concurrency: int = 32  # reconciles at a time
+    total_octets: int = 2**30  # sealed octets of all vaults together
+    sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
+
+
+class Controller:
+    """Wires the rooms together. ``run`` returns when the lease is lost or a part ends, and never otherwise."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeApi,
+        keys: KeyService,
+        hsm: Hsm,
+        settings: ControllerSettings,
+        metrics: ControllerMetrics,
+        in_cluster: bool,
+        clock: Callable[[], int],
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._metrics = metrics
+        self._in_cluster = in_cluster
+        self._queue = WorkQueue(time.monotonic)
+        self._schedule = Schedule(self._queue, clock)
+        self._index = Index(lambda name: self._loop.head_changed(name))
+        self._keyring = Keyring(keys, time.monotonic)
+        backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
+        store = SealedStore(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
+        self._loop = Loop(
+            client=client,
+            queue=self._queue,
+            schedule=self._schedule,
+            store=store,
+            index=self._index,
+            metrics=metrics,
+            clock=clock,
+        )
+        self._target_index = TargetIndex(self._loop.target_changed)
+        self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
+        self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
+        self._bind(store, Collector(store), clock)
+
+    def _bind(self, store: SealedStore, collector: Collector, clock: Callable[[], int]) -> None:
+        loop, resources = self._loop, self._loop.resources
+        reporter = Reporter(self._client, resources, self._events)
+        vaults = VaultReconciler(
+            client=self._client,
+            resources=resources,
+            declared=DeclaredVaults(store=store, collector=collector, clock=clock),
+            store=store,
+            reporter=reporter,
+            hsm=self._hsm,
+            clock=clock,
+            domain=self._settings.domain,
+            on_usable=loop.vault_usable,
+        )
+        secrets = VaultSecretReconciler(
+            resources=resources,
+            declared=DeclaredSecrets(
+                store=store,
+                clock=clock,
+                claimant_gone=loop.claimant_gone,
+                total_octets=self._settings.total_octets,
+            ),
+            targets=Targets(client=self._client, store=store, index=self._target_index),
+            store=store,
+            reporter=reporter,
+            metrics=self._metrics,
+            clock=clock,
+        )
+        tending = Tending(store=store, collector=collector, clock=clock, claimant_gone=loop.claimant_gone)
+        loop.bind(vaults, secrets, tending)
+
+    async def run(self) -> None:
+        """Run until cancelled; raises ``LeaseLost`` when another replica leads."""
+        lease = LeaderLease(self._client, SYSTEM_NAMESPACE, LEASE, self._settings.identity, wall=_wall)
+        parts = {
+            asyncio.create_task(part, name=name)
+            for name, part in {
+                "watches": self._watch_all(),
+                "kopf": kopfdoor.operate(self._loop.resources, in_cluster=self._in_cluster),
+                "events": self._events.run(),
+                "hsm": self._hsm.run(),
+                "janitor": self._tidy_up(),
+                "lead": self._lead(lease),
+            }.items()
+        }
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            for part in parts:
+                part.cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+            await lease.release()
+
+    async def _watch_all(self) -> None:
+        take = feed(self._index)
+        self._informers = [
+            Informer(self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
+            Informer(
+                self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=RECORDS_SELECTOR, metadata_only=True
+            ),
+            Informer(self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY),
+        ]
+        await asyncio.gather(*(informer.run() for informer in self._informers))
+
+    async def _lead(self, lease: LeaderLease) -> None:
+        """Warm up, wait for the lease, work until it is lost."""
+        await asyncio.sleep(0)  # lets the watches be made
+        for informer in self._informers:
+            await informer.synced.wait()
+        self._index.complete = True
+        await self._prime()
+        _log.info("warm: waiting for the lease %s/%s", SYSTEM_NAMESPACE, LEASE)
+        await lease.acquire()
+        self._metrics.leader.set(1)
+        await self._ensure_system_vault()
+        self._loop.start()
+        work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))
+        due = asyncio.create_task(self._schedule.run())
+        lost = asyncio.create_task(lease.lost.wait())
+        try:
+            done, _ = await asyncio.wait({work, due, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if lost in done:
+                raise LeaseLost("another replica leads, or the API server was away for too long")
+            for task in done:
+                task.result()
+        finally:
+            for task in (work, due, lost):
+                task.cancel()
+            await asyncio.gather(work, due, lost, return_exceptions=True)
+
+    async def _prime(self) -> None:
+        """List the custom resources, so that what is absent is known to be absent."""
+        while True:
+            try:
+                await self._list_all()
+                return
+            except errors.Unavailable as error:
+                _log.warning("cannot list the custom resources: %s", error)
+                await asyncio.sleep(1)
+
+    async def _list_all(self) -> None:
+        for kind, resource in ((Kind.VAULT, VAULTS), (Kind.SECRET, VAULTSECRETS)):
+            present: set[tuple[str, str, str]] = set()
+            before = {key: self._loop.resources.get(key) for key in self._loop.resources.keys(kind)}
+            async for page in self._client.pages(resource, ALL_NAMESPACES):
+                for body in page.items:
+                    metadata = body["metadata"]
+                    present.add((metadata["namespace"], metadata["name"], metadata["uid"]))
+                    self._loop.resources.take(kind, None, body)
+            self._loop.resources.forget_missing(kind, present, before)
+
+    async def _ensure_system_vault(self) -> None:
+        body = {
+            "apiVersion": names.API_VERSION,
+            "kind": "Vault",
+            "metadata": {"name": SYSTEM_VAULT, "namespace": SYSTEM_NAMESPACE},
+            "spec": {"tier": "Standard", "softDelete": {"retentionDays": 90, "purgeProtection": True}},
+        }
+        try:
+            await self._client.get(VAULTS, SYSTEM_NAMESPACE, SYSTEM_VAULT)
+        except errors.NotFound:
+            await self._client.create(VAULTS, SYSTEM_NAMESPACE, body)
+
+    async def _tidy_up(self) -> None:
+        """Drop expired keys from memory; now and then find the deletions that a watch missed."""
+        swept = time.monotonic()
+        while True:
+            await asyncio.sleep(10)
+            self._keyring.forget_expired()
+            self._metrics.events_dropped.set(self._events.dropped)
+            if time.monotonic() - swept >= self._settings.sweep_seconds:
+                swept = time.monotonic()
+                try:
+                    await self._list_all()
+                except errors.ApiError as error:
+                    _log.warning("sweep: %s", error)
+
+
+class LeaseLost(Exception):
+    """This replica no longer leads. The process ends: it cannot know what of it still acts as a leader."""
+
+
+def _wall() -> datetime:
+    return datetime.fromtimestamp(time.time(), UTC)  # noqa: TID251 - timestamps for people; nothing is decided by them

@@ -1,0 +1,196 @@
+"""Vault: gather, decide and apply through the use cases, report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from strongroom.controllers.reporting import Reporter
+from strongroom.controllers.resources import Known, Resources
+from strongroom.controllers.verdicts import Verdict, verdict
+from strongroom.controllers.workqueue import Key
+from strongroom.domain import errors
+from strongroom.domain.names import VaultRef
+from strongroom.domain.ports import Store
+from strongroom.domain.vaults import State, VaultHead
+from strongroom.kinds import names
+from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
+from strongroom.kinds.durations import format_time
+from strongroom.kinds.vault import VaultResource
+from strongroom.kube import errors as kube
+from strongroom.kube.api import KubeApi
+from strongroom.kube.events import EventType
+from strongroom.kube.resources import ADMISSION_BINDINGS, ADMISSION_POLICIES, NAMESPACES, VAULTS
+from strongroom.service.declared_vaults import DeclaredVaults, VaultOutcome, VaultWish
+
+RECOVER_POLICY = "strongroom-recover"  # the admission policy that guards recovery into another namespace
+
+
+class HsmView(Protocol):
+    """What is known of the HSM."""
+
+    def complaint(self) -> Verdict | None:
+        """Return why it cannot serve, or None."""
+        ...
+
+    def model(self) -> dict[str, str]:
+        """Return model and firmware as the token reports them; empty when unknown."""
+        ...
+
+
+class VaultReconciler:
+    """Brings one Vault to its declaration; without a declaration, tends what is left of it."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeApi,
+        resources: Resources,
+        declared: DeclaredVaults,
+        store: Store,
+        reporter: Reporter,
+        hsm: HsmView,
+        clock: Callable[[], int],
+        domain: str,
+        on_usable: Callable[[str, str], None],
+    ) -> None:
+        self._client = client
+        self._resources = resources
+        self._declared = declared
+        self._store = store
+        self._reporter = reporter
+        self._hsm = hsm
+        self._clock = clock
+        self._domain = domain
+        self._on_usable = on_usable
+
+    async def reconcile(self, key: Key) -> Verdict | None:
+        """Reconcile; raises what the status write raises, and for undeclared vaults what the store raises."""
+        known = self._resources.get(key)
+        if known is None:
+            await self._tend_undeclared(VaultRef(key.namespace, key.name))
+            return None
+        outcome, complaint = await self._carry_out(known)
+        was_ready = _is_ready(known)
+        await self._reporter.status(key, known, self._status(key, known, outcome, complaint))
+        self._tell(key, known, outcome, complaint)
+        if complaint is None and (not was_ready or outcome.events or _observed(known) != known.generation):
+            self._on_usable(key.namespace, key.name)
+        return complaint
+
+    async def _carry_out(self, known: Known) -> tuple[VaultOutcome, Verdict | None]:
+        outcome = VaultOutcome()
+        resource = known.parsed
+        if not isinstance(resource, VaultResource):
+            return outcome, Verdict(Reason.INVALID_SPEC, str(resource))
+        try:
+            ref = VaultRef(resource.namespace, resource.name)
+            await self._assert_existence(known, ref)
+            await self._declared.purge_if_due(ref)
+            outcome = await self._declared.reconcile(await self._wish(resource, ref))
+        except errors.StrongroomError as error:
+            return outcome, verdict(error)
+        if outcome.refusal:
+            return outcome, Verdict(Reason(outcome.refusal[0]), outcome.refusal[1])
+        return outcome, self._hsm.complaint()
+
+    async def _assert_existence(self, known: Known, ref: VaultRef) -> None:
+        """What once existed is never made anew in silence: new keys would orphan everything in the vault."""
+        vault_id = known.status_dict().get("vaultId")
+        if not vault_id:
+            return
+        stored = await self._store.vault(ref) or await self._store.vault(ref, fresh=True)
+        if stored is None or stored.head.id != vault_id:
+            raise errors.Tampered(
+                "the stored head of this vault is gone or another one although its status names it; restore the "
+                "Secrets in strongroom-system from a backup, or delete and re-create this Vault to start empty"
+            )
+
+    async def _wish(self, resource: VaultResource, ref: VaultRef) -> VaultWish:
+        namespace = await self._client.get(NAMESPACES, None, resource.namespace)
+        labels = namespace["metadata"].get("labels") or {}
+        return VaultWish(
+            ref=ref,
+            uid=resource.uid,
+            namespace_uid=namespace["metadata"]["uid"],
+            tenant=labels.get(names.TENANT) or resource.namespace,
+            tier=resource.tier,
+            retention_days=resource.retention_days,
+            purge_protection=resource.purge_protection,
+            limits=resource.limits,
+            recover=resource.recover,
+            recover_from=await self._approved(resource),
+        )
+
+    async def _approved(self, resource: VaultResource) -> str:
+        """The annotation is believed only while the admission policy that guards it is in force."""
+        if not resource.recover_from:
+            return ""
+        try:
+            await self._client.get(ADMISSION_POLICIES, None, RECOVER_POLICY)
+            await self._client.get(ADMISSION_BINDINGS, None, RECOVER_POLICY)
+        except kube.NotFound:
+            return ""
+        return resource.recover_from
+
+    async def _tend_undeclared(self, ref: VaultRef) -> None:
+        """The resource is gone: delete the vault softly, and purge it when its retention has passed."""
+        stored = await self._store.vault(ref)
+        if stored is None or await self._declared.purge_if_due(ref):
+            return
+        if stored.head.state is State.LIVE and await self._gone(ref, stored.head.claim_uid):
+            await self._declared.release(ref, stored.head.claim_uid)
+
+    async def _gone(self, ref: VaultRef, uid: str) -> bool:
+        try:
+            return bool((await self._client.get(VAULTS, ref.namespace, ref.name))["metadata"]["uid"] != uid)
+        except kube.NotFound:
+            return True
+
+    def _status(self, key: Key, known: Known, outcome: VaultOutcome, complaint: Verdict | None) -> dict[str, Any]:
+        old = known.status_dict()
+        state = (
+            (Status.FALSE, complaint.reason, complaint.message)
+            if complaint
+            else (Status.TRUE, Reason.AVAILABLE, "the vault can be used")
+        )
+        conditions = set_condition(
+            old.get("conditions") or [], ConditionType.READY, *state, known.generation, self._clock()
+        )
+        shown = self._of_head(key, outcome.head) if outcome.head else {}
+        return {**old, **shown, "conditions": conditions}
+
+    def _of_head(self, key: Key, head: VaultHead) -> dict[str, Any]:
+        live = head.state is State.LIVE
+        usage = self._store.usage(head)
+        return {
+            "state": "Live" if live else "Deleted",
+            "vaultId": head.id,
+            "url": f"https://{key.name}.{key.namespace}.{self._domain}",
+            "kekVersion": head.keks[-1].version,
+            "hsm": self._hsm.model() or None,
+            "objectCount": usage.objects,
+            "versionCount": usage.versions,
+            "storedBytes": usage.octets,
+            "scheduledPurgeTime": None if live else format_time(head.purge_at),
+        }
+
+    def _tell(self, key: Key, known: Known, outcome: VaultOutcome, complaint: Verdict | None) -> None:
+        for reason in outcome.events:
+            note = "Made the vault and its keys" if reason == "Created" else "Recovered the deleted vault"
+            self._reporter.event(key, known.uid, EventType.NORMAL, reason, note)
+        if complaint and complaint.reason is not Reason.PENDING:
+            self._reporter.event(key, known.uid, EventType.WARNING, complaint.reason.value, complaint.message)
+
+
+def _is_ready(known: Known) -> bool:
+    return _ready_condition(known).get("status") == "True"
+
+
+def _observed(known: Known) -> int:
+    return int(_ready_condition(known).get("observedGeneration", 0))
+
+
+def _ready_condition(known: Known) -> dict[str, Any]:
+    conditions: list[dict[str, Any]] = known.status_dict().get("conditions") or []
+    return next((condition for condition in conditions if condition["type"] == "Ready"), {})

@@ -1,0 +1,47 @@
+"""One table from what went wrong to what a condition says, and whether time can heal it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from strongroom.domain import errors
+from strongroom.kinds.conditions import Reason
+from strongroom.kube import errors as kube
+
+SLOW_LOOK = 300.0  # seconds until another look at what only somebody else can heal without our noticing
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a condition says. ``retry``: with backoff; ``look_again``: now and then, seconds."""
+
+    reason: Reason
+    message: str
+    retry: bool = False
+    look_again: float | None = None
+
+
+# The first class that matches decides; so subclasses stand before their bases.
+_TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], ...] = (
+    (errors.HsmUnavailable, Reason.HSM_UNAVAILABLE, True, None),
+    (errors.LoginRefused, Reason.LOGIN_REFUSED, False, None),
+    (errors.KeyRefused, Reason.KEY_REFUSED, False, SLOW_LOOK),
+    (errors.Tampered, Reason.TAMPERED, False, SLOW_LOOK),
+    (errors.UnsupportedFormat, Reason.UNSUPPORTED_FORMAT, False, SLOW_LOOK),
+    (kube.NamespaceTerminating, Reason.NAMESPACE_TERMINATING, False, None),
+    (kube.Forbidden, Reason.FORBIDDEN, False, SLOW_LOOK),
+    (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, None),
+    (errors.StoreUnavailable, Reason.STORE_UNAVAILABLE, True, None),
+    (errors.Conflict, Reason.PENDING, True, None),
+    (errors.InvalidInput, Reason.INVALID_SPEC, False, None),
+    (errors.Retryable, Reason.STORE_UNAVAILABLE, True, None),
+    (errors.Refused, Reason.FORBIDDEN, False, SLOW_LOOK),
+)
+
+
+def verdict(error: errors.StrongroomError) -> Verdict:
+    """Return what to say of an error, and when to try again."""
+    for kind, reason, retry, look_again in _TABLE:
+        if isinstance(error, kind):
+            return Verdict(reason, str(error), retry, look_again)
+    raise error

@@ -1,0 +1,173 @@
+"""One priority queue for everything that wants attention, and one heap of due times.
+
+A key is queued once however often it is asked for, and never worked on twice at a time: news that arrives meanwhile
+makes it run again afterwards. What just changed goes before what is due, and that before routine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from collections.abc import Callable, Coroutine
+from enum import IntEnum
+from functools import partial
+from typing import Any, NamedTuple
+
+_FIRST_BACKOFF = 0.5
+_LONGEST_BACKOFF = 300.0
+_LONGEST_NAP = 30.0  # seconds between looks at the wall clock, so that a clock that jumps is noticed
+
+
+class Kind(IntEnum):
+    """What a key names."""
+
+    VAULT = 1  # a Vault resource or its head: (namespace, name)
+    SECRET = 2  # a VaultSecret resource: (namespace, name)
+    OBJECT = 3  # a stored object, declared or not: (vault id, object id)
+    HEAD = 4  # news of a stored head: ("", stored name)
+
+
+class Key(NamedTuple):
+    """What is worked on."""
+
+    kind: Kind
+    namespace: str
+    name: str
+
+
+class Priority(IntEnum):
+    """Lower goes first."""
+
+    FRESH = 0
+    DUE = 1
+    ROUTINE = 2
+
+
+class WorkQueue:
+    """See the module. Belongs to one event loop. ``monotonic`` is injected for tests."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._order = itertools.count()
+        self._ready: list[tuple[int, int, Key]] = []
+        self._queued: dict[Key, int] = {}
+        self._later: list[tuple[float, int, Key, int]] = []
+        self._waiting: dict[Key, float] = {}
+        self._active: set[Key] = set()
+        self._again: dict[Key, int] = {}
+        self._failures: dict[Key, int] = {}
+        self._news = asyncio.Event()
+
+    def __len__(self) -> int:
+        """Keys that are ready or being worked on; delayed ones do not count."""
+        return len(self._queued) + len(self._active)
+
+    def add(self, key: Key, priority: Priority = Priority.ROUTINE) -> None:
+        """Ask for a key as soon as its priority allows."""
+        if key in self._active:
+            self._again[key] = min(priority, self._again.get(key, priority))
+            return
+        if self._queued.get(key, priority + 1) <= priority:
+            return
+        self._queued[key] = priority
+        heapq.heappush(self._ready, (priority, next(self._order), key))
+        self._news.set()
+
+    def add_later(self, key: Key, seconds: float, priority: Priority = Priority.ROUTINE) -> None:
+        """Ask for a key after ``seconds``; an earlier request stands."""
+        at = self._monotonic() + seconds
+        if self._waiting.get(key, at + 1) <= at:
+            return
+        self._waiting[key] = at
+        heapq.heappush(self._later, (at, next(self._order), key, priority))
+        self._news.set()
+
+    def retry(self, key: Key) -> None:
+        """Ask for a key again after a failure: half a second, doubled each time, five minutes at most."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        delay = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 20))
+        self.add_later(key, delay * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load, protects nothing
+
+    def succeeded(self, key: Key) -> None:
+        """Forget a key's failures."""
+        self._failures.pop(key, None)
+
+    async def run(self, work: Callable[[Key], Coroutine[Any, Any, None]], concurrency: int) -> None:
+        """Work until cancelled. ``work`` must not raise; at most ``concurrency`` run at a time."""
+        slots = asyncio.Semaphore(concurrency)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await slots.acquire()
+                key = await self._next()
+                self._active.add(key)
+                task = group.create_task(work(key))
+                task.add_done_callback(partial(self._done, key, slots))
+
+    async def _next(self) -> Key:
+        while True:
+            self._wake_delayed()
+            while self._ready:
+                priority, _, key = heapq.heappop(self._ready)
+                if self._queued.get(key) == priority:
+                    del self._queued[key]
+                    return key
+            self._news.clear()
+            delay = self._later[0][0] - self._monotonic() if self._later else None
+            try:
+                async with asyncio.timeout(delay):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    def _wake_delayed(self) -> None:
+        now = self._monotonic()
+        while self._later and self._later[0][0] <= now:
+            at, _, key, priority = heapq.heappop(self._later)
+            if self._waiting.get(key) == at:
+                del self._waiting[key]
+                self.add(key, Priority(priority))
+
+    def _done(self, key: Key, slots: asyncio.Semaphore, _: asyncio.Task[None]) -> None:
+        self._active.discard(key)
+        if (priority := self._again.pop(key, None)) is not None:
+            self.add(key, Priority(priority))
+        slots.release()
+
+
+class Schedule:
+    """Wall-clock due times, one per key. ``run`` hands keys to the queue when their time has come."""
+
+    def __init__(self, queue: WorkQueue, clock: Callable[[], int]) -> None:
+        self._queue = queue
+        self._clock = clock
+        self._due: dict[Key, int] = {}
+        self._heap: list[tuple[int, Key]] = []
+        self._news = asyncio.Event()
+
+    def set(self, key: Key, due: int | None) -> None:
+        """Set or lift a key's due time (Unix seconds)."""
+        if due is None:
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            heapq.heappush(self._heap, (due, key))
+            self._news.set()
+
+    async def run(self) -> None:
+        """Hand over until cancelled."""
+        while True:
+            now = self._clock()
+            while self._heap and self._heap[0][0] <= now:
+                due, key = heapq.heappop(self._heap)
+                if self._due.get(key) == due:
+                    del self._due[key]
+                    self._queue.add(key, Priority.DUE)
+            self._news.clear()
+            nap = min(_LONGEST_NAP, self._heap[0][0] - now) if self._heap else _LONGEST_NAP
+            try:
+                async with asyncio.timeout(nap):
+                    await self._news.wait()
+            except TimeoutError:
+                continue

@@ -1,0 +1,108 @@
+"""``strongroom controller``: the custom resources' controller, from arguments, environment and files.
+
+Every option may come from the environment as ``STRONGROOM_<NAME>``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import resource
+import signal
+import socket
+import time
+import uuid
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, start_http_server
+
+from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
+from strongroom.hsm.client import HsmClient
+from strongroom.kube import errors, transport
+from strongroom.kube.client import KubeClient
+from strongroom.telemetry.metrics import ControllerMetrics
+
+_log = logging.getLogger("strongroom.controller")
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 after a signal, 1 when the process must be started again, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold opened keys
+    try:
+        return asyncio.run(_run(options))
+    except LeaseLost as lost:
+        _log.error("%s; leaving", lost)
+    except errors.ApiError as error:
+        _log.error("cannot start: %s", error)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("strongroom controller", description="Reconcile Vaults and VaultSecrets.")
+    add = parser.add_argument
+    add("--kubeconfig", type=Path, default=_environment("kubeconfig"), help="default: the Pod's ServiceAccount")
+    add("--hsm-socket", type=Path, default=_environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
+    add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
+    add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--concurrency", type=int, default=_environment("concurrency", "32"), help="reconciles at a time")
+    add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
+    add("--log-level", default=_environment("log-level", "info"), choices=("debug", "info", "warning", "error"))
+    return parser
+
+
+def _environment(option: str, default: str | None = None) -> str | None:
+    return os.environ.get("STRONGROOM_" + option.upper().replace("-", "_"), default)
+
+
+async def _run(options: argparse.Namespace) -> int:
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    metrics = ControllerMetrics(registry)
+    start_http_server(options.metrics_port, options.metrics_host, registry=registry)
+    if options.kubeconfig:
+        os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
+    connection = await _connect(options.kubeconfig)
+    async with KubeClient(connection) as client, HsmClient(options.hsm_socket) as hsm:
+        controller = Controller(
+            client=client,
+            keys=hsm,
+            hsm=hsm,
+            settings=ControllerSettings(
+                identity=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+                domain=options.domain,
+                concurrency=options.concurrency,
+                total_octets=options.total_bytes,
+            ),
+            metrics=metrics,
+            in_cluster=options.kubeconfig is None,
+            clock=lambda: int(time.time()),
+        )
+        return await run_until_signalled(controller)
+
+
+async def run_until_signalled(controller: Controller) -> int:
+    """Run until SIGINT or SIGTERM; then hand the lease over and return 0."""
+    running = asyncio.create_task(controller.run())
+    loop = asyncio.get_running_loop()
+    signalled = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, signalled.set)
+    stop = asyncio.create_task(signalled.wait())
+    await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    if running.done():
+        running.result()
+        return 1
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return 0
+
+
+async def _connect(kubeconfig: Path | None) -> transport.Transport:
+    return await (transport.from_kubeconfig(kubeconfig) if kubeconfig else transport.in_cluster())
