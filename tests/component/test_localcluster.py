@@ -6,13 +6,12 @@ import secrets
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
 from hack.localcluster.paths import REPOSITORY
+from tests.helpers.eventually import eventually
 
 CANARY_SECRET = ("create", "secret", "generic", "canary")
 OUR_CONTROL_PLANE = pytest.mark.skipif(
@@ -34,13 +33,13 @@ def test_a_service_account_may_do_nothing_until_it_is_allowed(cluster: Cluster, 
         limited.kubectl_run("get", "secrets", "-n", namespace)
     subject = f"--serviceaccount={namespace}:default"
     cluster.kubectl_run("create", "rolebinding", "view", "--clusterrole=edit", subject, "-n", namespace)
-    _eventually(lambda: _succeeds(limited, "get", "secrets", "-n", namespace))
+    eventually(lambda: _succeeds(limited, "get", "secrets", "-n", namespace))
 
 
 def test_an_admission_policy_refuses_what_its_rule_forbids(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl_run("apply", "-f", "-", input=_policy(namespace))
     try:
-        _eventually(lambda: not _succeeds(cluster, "create", "configmap", secrets.token_hex(4), "-n", namespace))
+        eventually(lambda: not _succeeds(cluster, "create", "configmap", secrets.token_hex(4), "-n", namespace))
     finally:
         cluster.kubectl_run("delete", "-f", "-", input=_policy(namespace))
 
@@ -81,17 +80,17 @@ def test_nothing_is_left_however_the_user_of_a_cluster_ends(tmp_path: Path, end:
         assert _processes_of(state) >= 4  # three of the control plane, and the guard
         user.send_signal(end)
         user.wait(20)
-    _eventually(lambda: not state.exists() and not _processes_of(state))
+    eventually(lambda: not state.exists() and not _processes_of(state))
 
 
 @OUR_CONTROL_PLANE
 def test_nothing_is_left_when_interrupted_while_starting(tmp_path: Path) -> None:
     state = tmp_path / "state"
     with _user_of_a_cluster(state) as user:
-        _eventually(lambda: _processes_of(state) >= 2)
+        eventually(lambda: _processes_of(state) >= 2)
         os.killpg(user.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground gets it
         user.wait(20)
-    _eventually(lambda: not state.exists() and not _processes_of(state))
+    eventually(lambda: not state.exists() and not _processes_of(state))
 
 
 def _user_of_a_cluster(state: Path) -> "subprocess.Popen[str]":
@@ -139,13 +138,6 @@ def _succeeds(cluster: Cluster, *arguments: str) -> bool:
     except KubectlFailed:
         return False
     return True
-
-
-def _eventually(true: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, f"not within {seconds} s"
-        time.sleep(0.1)
 
 
 def _policy(namespace: str) -> str:
