@@ -20,7 +20,8 @@ from strongroom.domain.errors import (
     StrongroomError,
 )
 from strongroom.domain.keys import KeyService, WrappedKey
-from strongroom.hsm.messages import check_size, check_version, from_message, to_message
+from strongroom.hsm import bounds
+from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import MAX_MESSAGE_OCTETS, STATE_METADATA, State
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
@@ -106,22 +107,28 @@ class HsmClient(KeyService):
         await self._channel.close()
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
-        check_version(version)
+        bounds.check_owner(owner, version)
         request = pb.GenerateKekRequest(owner=owner, version=version)
         return from_message(await self._call(self._stub.GenerateKek, request))
 
     async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
+        bounds.check_wrapped_key(kek)
+        bounds.check_dek_id(dek_id)
+        bounds.check_seed(seed)
         request = pb.WrapDekRequest(kek=to_message(kek), dek_id=dek_id, seed=seed)
         wrapped: bytes = (await self._call(self._stub.WrapDek, request)).wrapped
         return wrapped
 
     async def unwrap_dek(self, kek: WrappedKey, dek_id: str, wrapped: bytes) -> bytes:
+        bounds.check_wrapped_key(kek)
+        bounds.check_dek_id(dek_id)
+        bounds.check_sealed(wrapped)
         request = pb.UnwrapDekRequest(kek=to_message(kek), dek_id=dek_id, wrapped=wrapped)
         seed: bytes = (await self._call(self._stub.UnwrapDek, request)).seed
         return seed
 
     async def random(self, size: int) -> bytes:
-        check_size(size)
+        bounds.check_size(size)
         octets: bytes = (await self._call(self._stub.Random, pb.RandomRequest(size=size))).octets
         return octets
 

@@ -17,7 +17,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import HsmUnavailable, KeyRefused
 from strongroom.domain.keys import WrappedKey
-from strongroom.hsm.messages import check_size
+from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
 from strongroom.hsm.sidecar.session import OpenToken, Seat
@@ -39,7 +39,7 @@ class Keys:
 
     def generate_kek(self, owner: str, version: int) -> WrappedKey:
         """Generate, wrap, MAC and forget. Raises ``InvalidInput``, and ``HsmUnavailable`` if the token will not."""
-        layouts.check_owner(owner, version)
+        bounds.check_owner(owner, version)
         with self._judged(lambda why: HsmUnavailable(f"the token cannot generate a KEK ({why})")):
             seat = self._token.seat()
             here = seat.current
@@ -54,9 +54,9 @@ class Keys:
         sees
         a handful a year.
         """
-        layouts.check_wrapped_key(kek)
-        layouts.check_dek_id(dek_id)
-        layouts.check_seed(seed)
+        bounds.check_wrapped_key(kek)
+        bounds.check_dek_id(dek_id)
+        bounds.check_seed(seed)
         with self._judged(lambda why: KeyRefused(f"the token refused to use the KEK ({why})")):
             seat = self._token.seat()
             handle = self._handle(seat, kek)
@@ -66,8 +66,8 @@ class Keys:
 
     def unwrap_dek(self, kek: WrappedKey, dek_id: str, wrapped: bytes) -> bytes:
         """Open what ``wrap_dek`` made of the same KEK and DEK id. Raises ``InvalidInput``, ``KeyRefused``."""
-        layouts.check_wrapped_key(kek)
-        layouts.check_dek_id(dek_id)
+        bounds.check_wrapped_key(kek)
+        bounds.check_dek_id(dek_id)
         sealed = layouts.SealedSeed.parse(wrapped)
         with self._judged(lambda _: KeyRefused("the wrapped DEK does not belong to this KEK and DEK id")):
             handle = self._handle(self._token.seat(), kek)
@@ -76,7 +76,7 @@ class Keys:
 
     def random(self, size: int) -> bytes:
         """Return ``size`` octets (1 to 4096) of C_GenerateRandom. Raises ``InvalidInput``."""
-        check_size(size)
+        bounds.check_size(size)
         with self._judged(lambda why: HsmUnavailable(f"the token gives no randomness ({why})")):
             return self._token.seat().session.generate_random(size * _BITS)
 
@@ -90,7 +90,7 @@ class Keys:
                 blob: bytes = world.key.wrap_key(newborn, mechanism=WRAPPING)
             finally:
                 newborn.destroy()
-        if len(blob) != layouts.BLOB_OCTETS:
+        if len(blob) != bounds.BLOB_OCTETS:
             raise HsmUnavailable("the token wraps in another format than RFC 5649")
         return blob
 

@@ -6,27 +6,18 @@ different meaning are ever equal, and no field can grow into its neighbour.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from strongroom.domain.errors import InvalidInput, KeyRefused
+from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
-from strongroom.hsm.messages import check_version
+from strongroom.hsm.bounds import check_sealed
 
 WRAPPED_KEY_LABEL = "strongroom/wrapped-key/v1"
 DEK_LABEL = "strongroom/dek/v1"
 
-BLOB_OCTETS = 40  # RFC 5649: 32 octets of key, 8 of integrity check
-MAC_OCTETS = 32  # HMAC-SHA-256
-SEED_OCTETS = 32
 IV_OCTETS = 12
 TAG_OCTETS = 16
 SEALED_VERSION = b"\x01"
-SEALED_OCTETS = 1 + IV_OCTETS + SEED_OCTETS + TAG_OCTETS
-MAX_DEK_ID_OCTETS = 128
-
-_OWNER = re.compile(r"[0-9a-f]{32}")
-_WORLD = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,9}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +33,8 @@ class SealedSeed:
     @classmethod
     def parse(cls, stored: bytes) -> SealedSeed:
         """Raise ``KeyRefused`` unless it has exactly this format: SoftHSM misbehaves on short tags and empty IVs."""
-        if len(stored) != SEALED_OCTETS or stored[:1] != SEALED_VERSION:
+        check_sealed(stored)
+        if stored[:1] != SEALED_VERSION:
             raise KeyRefused("the wrapped DEK has not the format of this release")
         return cls(iv=stored[1 : 1 + IV_OCTETS], ciphertext=stored[1 + IV_OCTETS :])
 
@@ -69,34 +61,6 @@ def dek_aad(kek: WrappedKey, dek_id: str) -> bytes:
         kek.version.to_bytes(4, "big"),
         dek_id.encode(),
     )
-
-
-def check_owner(owner: str, version: int) -> None:
-    """Raise ``InvalidInput`` unless a KEK can be made for this vault id and version."""
-    if not _OWNER.fullmatch(owner):
-        raise InvalidInput("owner must be 32 lower-case hexadecimal digits")
-    check_version(version)
-
-
-def check_wrapped_key(key: WrappedKey) -> None:
-    """Raise ``InvalidInput`` for what no KEK of ours ever looked like, ``KeyRefused`` for a blob or MAC cut short."""
-    check_owner(key.owner, key.version)
-    if not _WORLD.fullmatch(key.world) or (key.key_class, key.usage) != ("aes", "kek"):
-        raise InvalidInput("the wrapped key is not a KEK of this format")
-    if len(key.blob) != BLOB_OCTETS or len(key.mac) != MAC_OCTETS:
-        raise KeyRefused("the wrapped key is truncated or extended")
-
-
-def check_dek_id(dek_id: str) -> None:
-    """Raise ``InvalidInput`` unless 1 to 128 octets."""
-    if not 1 <= len(dek_id.encode()) <= MAX_DEK_ID_OCTETS:
-        raise InvalidInput(f"dek_id must have 1 to {MAX_DEK_ID_OCTETS} octets")
-
-
-def check_seed(seed: bytes) -> None:
-    """Raise ``InvalidInput`` unless 32 octets."""
-    if len(seed) != SEED_OCTETS:
-        raise InvalidInput(f"seed must have {SEED_OCTETS} octets")
 
 
 def _fields(*fields: bytes) -> bytes:
