@@ -167,9 +167,21 @@ class Sidecar:
         os.kill(worker, signal.SIGKILL)
 
     def remove_token(self) -> None:
-        self.token_dir.rename(self.home.root / "tokens-away")
+        """Take the token out of its slot, as SoftHSM sees it: its directory is gone."""
+        (self.home.root / "away").mkdir()
+        for token in self.token_dir.iterdir():
+            token.rename(self.home.root / "away" / token.name)
 
     def restore_token(self) -> None:
+        for token in (self.home.root / "away").iterdir():
+            token.rename(self.token_dir / token.name)
+        (self.home.root / "away").rmdir()
+
+    def remove_store(self) -> None:
+        """Unmount the volume of all tokens."""
+        self.token_dir.rename(self.home.root / "tokens-away")
+
+    def restore_store(self) -> None:
         (self.home.root / "tokens-away").rename(self.token_dir)
 
     def _end(self, number: signal.Signals) -> int:
@@ -195,13 +207,13 @@ async def until_serving(client: HsmClient, within: float = 10.0) -> Status:
     return await until(client, State.SERVING, within)
 
 
-async def until(client: HsmClient, state: State, within: float = 10.0) -> Status:
-    """Wait for a state of the sidecar; an absent one is asked again."""
+async def until(client: HsmClient, state: State, within: float = 10.0, restarts: int = 0) -> Status:
+    """Wait for a state, after at least so many restarts; an absent sidecar is asked again."""
     async with asyncio.timeout(within):
         while True:
             with suppress(HsmUnavailable):
                 status = await client.status()
-                if status.state is state:
+                if status.state is state and status.restarts >= restarts:
                     return status
             await asyncio.sleep(0.02)
 

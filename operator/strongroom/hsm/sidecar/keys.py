@@ -32,8 +32,9 @@ _BITS = 8
 class Keys:
     """KEKs, DEK seeds and random octets. Every method may raise ``TokenLost`` besides what it names."""
 
-    def __init__(self, token: OpenToken) -> None:
+    def __init__(self, token: OpenToken, cached_per_seat: int = _CACHED_PER_SEAT) -> None:
         self._token = token
+        self._cached_per_seat = cached_per_seat
         self._counter = threading.Lock()
         self.made_objects = 0  # SoftHSM leaks some 256 octets for each, until C_Finalize
 
@@ -124,7 +125,7 @@ class Keys:
             )
 
     def _evict(self, seat: Seat) -> None:
-        if len(seat.keks) > _CACHED_PER_SEAT:
+        if len(seat.keks) > self._cached_per_seat:
             _, oldest = seat.keks.popitem(last=False)
             with self._token.objects:
                 oldest.destroy()

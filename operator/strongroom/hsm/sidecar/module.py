@@ -108,7 +108,10 @@ def load(path: Path) -> Module:
     try:
         library = pkcs11.lib(str(path))
     except PKCS11Error as error:
-        raise ModuleFault(f"the PKCS#11 module {path} cannot be loaded: {type(error).__name__}") from error
+        reason = (
+            str(error) if type(error) is PKCS11Error else type(error).__name__
+        )  # the former is the dynamic linker's
+        raise ModuleFault(f"the PKCS#11 module {path} cannot be initialised ({reason}); is its store there?") from error
     module = Module(library, _function_list(path))
     module.refresh()
     return module

@@ -1,0 +1,66 @@
+"""What a call may carry."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from tests.helpers.hsm_vector import KEK
+
+from strongroom.domain.errors import InvalidInput, KeyRefused
+from strongroom.domain.keys import WrappedKey
+from strongroom.hsm import bounds
+
+OWNER = "ab" * 16
+
+
+def test_a_true_key_passes() -> None:
+    bounds.check_wrapped_key(KEK)
+
+
+@pytest.mark.parametrize("owner", ["", "AB" * 16, "ab" * 15, "ab" * 17, OWNER + "\n", "ａb" * 16])
+def test_an_owner_is_32_lower_case_hexadecimal_digits(owner: str) -> None:
+    with pytest.raises(InvalidInput):
+        bounds.check_owner(owner, 1)
+
+
+@pytest.mark.parametrize(("version", "fits"), [(0, False), (1, True), (2**32 - 1, True), (2**32, False)])
+def test_a_version_has_32_bits_and_counts_from_one(version: int, fits: bool) -> None:
+    if fits:
+        bounds.check_owner(OWNER, version)
+    else:
+        with pytest.raises(InvalidInput):
+            bounds.check_owner(OWNER, version)
+
+
+REFUSED: dict[str, tuple[Callable[[WrappedKey], WrappedKey], type[Exception]]] = {
+    "world without version": (lambda key: replace(key, world="0" * 32), InvalidInput),
+    "world version zero": (lambda key: replace(key, world="0" * 32 + ".0"), InvalidInput),
+    "another class": (lambda key: replace(key, key_class="rsa"), InvalidInput),
+    "another usage": (lambda key: replace(key, usage="sign"), InvalidInput),
+    "short blob": (lambda key: replace(key, blob=key.blob[:-1]), KeyRefused),
+    "long blob": (lambda key: replace(key, blob=key.blob + b"\x00"), KeyRefused),
+    "short MAC": (lambda key: replace(key, mac=key.mac[:-1]), KeyRefused),
+}
+
+
+@pytest.mark.parametrize("wrong", REFUSED)
+def test_what_is_no_kek_of_ours_is_refused(wrong: str) -> None:
+    change, error = REFUSED[wrong]
+    with pytest.raises(error):
+        bounds.check_wrapped_key(change(KEK))
+
+
+@pytest.mark.parametrize(("dek_id", "fits"), [("", False), ("x", True), ("x" * 128, True), ("é" * 65, False)])
+def test_a_dek_id_has_1_to_128_octets(dek_id: str, fits: bool) -> None:
+    if fits:
+        bounds.check_dek_id(dek_id)
+    else:
+        with pytest.raises(InvalidInput):
+            bounds.check_dek_id(dek_id)
+
+
+def test_errors_name_the_bound_and_not_the_value() -> None:
+    with pytest.raises(InvalidInput) as refusal:
+        bounds.check_seed(b"canary")
+    assert "32" in str(refusal.value)
+    assert "canary" not in str(refusal.value)

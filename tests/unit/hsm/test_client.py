@@ -1,0 +1,61 @@
+"""gRPC statuses to our errors."""
+
+import grpc
+import pytest
+from grpc import StatusCode
+from tests.helpers.hsm_vector import KEK
+
+from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused, StrongroomError
+from strongroom.hsm.client import to_domain
+from strongroom.hsm.messages import from_message, to_message
+from strongroom.hsm.states import STATE_METADATA, State
+
+CASES: list[tuple[StatusCode, State | None, type[StrongroomError]]] = [
+    (StatusCode.UNAVAILABLE, None, HsmUnavailable),
+    (StatusCode.UNAVAILABLE, State.TOKEN_LOST, HsmUnavailable),
+    (StatusCode.UNAVAILABLE, State.UNINITIALISED, HsmUnavailable),
+    (StatusCode.DEADLINE_EXCEEDED, None, HsmUnavailable),
+    (StatusCode.RESOURCE_EXHAUSTED, None, HsmUnavailable),
+    (StatusCode.INTERNAL, State.SERVING, HsmUnavailable),
+    (StatusCode.UNKNOWN, None, HsmUnavailable),
+    (StatusCode.UNIMPLEMENTED, None, HsmUnavailable),
+    (StatusCode.FAILED_PRECONDITION, State.LOGIN_REFUSED, LoginRefused),
+    (StatusCode.FAILED_PRECONDITION, State.TOKEN_REFUSED, Refused),
+    (StatusCode.PERMISSION_DENIED, State.SERVING, KeyRefused),
+    (StatusCode.INVALID_ARGUMENT, State.SERVING, InvalidInput),
+]
+
+
+def error(code: StatusCode, state: State | None, details: str = "said by the sidecar") -> grpc.aio.AioRpcError:
+    metadata = grpc.aio.Metadata(*([] if state is None else [(STATE_METADATA, state.name)]))
+    return grpc.aio.AioRpcError(code, grpc.aio.Metadata(), metadata, details)
+
+
+@pytest.mark.parametrize(("code", "state", "expected"), CASES)
+def test_each_status_becomes_one_error(code: StatusCode, state: State | None, expected: type[StrongroomError]) -> None:
+    assert type(to_domain(error(code, state))) is expected
+
+
+def test_what_the_sidecar_said_is_passed_on() -> None:
+    told = to_domain(error(StatusCode.UNAVAILABLE, State.TOKEN_LOST, "no token with label 'x' is present"))
+    assert str(told) == "no token with label 'x' is present"
+
+
+def test_what_grpc_said_is_not() -> None:
+    told = to_domain(error(StatusCode.UNAVAILABLE, None, "failed to connect to /run/secret/path"))
+    assert str(told) == "the HSM sidecar does not answer (UNAVAILABLE)"
+
+
+def test_every_other_status_can_be_retried() -> None:
+    listed = {code for code, _, _ in CASES}
+    for code in set(StatusCode) - listed - {StatusCode.OK}:
+        assert type(to_domain(error(code, None))) is HsmUnavailable
+
+
+def test_a_key_survives_the_socket() -> None:
+    assert from_message(to_message(KEK)) == KEK
+
+
+def test_a_state_of_a_newer_sidecar_is_unspecified() -> None:
+    assert State.parse(99) is State.UNSPECIFIED
+    assert State.parse(int(State.SERVING)) is State.SERVING
