@@ -22,7 +22,8 @@ class Proxy:
         self.port = 0
         self._target = (host, port)
         self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._open: set[asyncio.StreamWriter] = set()
+        self._idle = asyncio.Condition()
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -35,41 +36,32 @@ class Proxy:
         assert self._server is not None
         self._server.close()
         self.cut()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        async with self._idle:
+            await self._idle.wait_for(lambda: not self._open)
         await self._server.wait_closed()
 
     def cut(self) -> None:
         """Break all connections."""
-        for task in self._tasks:
-            task.cancel()
+        for writer in self._open:
+            writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        try:
-            with contextlib.suppress(OSError, asyncio.CancelledError):
-                await self._relay(reader, writer)
-        finally:
-            self._tasks.discard(task)
-            writer.transport.abort()
-
-    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._open.add(writer)
         above, below = await asyncio.open_connection(*self._target)
-        upward = asyncio.create_task(_copy(reader, below, lambda: True))
-        try:
-            await _copy(above, writer, lambda: self.answers())
-        finally:
-            upward.cancel()
-            await asyncio.wait([upward])
+        self._open.add(below)
+        if writer.transport.is_closing():
             below.transport.abort()
+        await asyncio.gather(_copy(reader, below, lambda: True), _copy(above, writer, lambda: self.answers()))
+        self._open -= {writer, below}
+        async with self._idle:
+            self._idle.notify_all()
 
 
 async def _copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter, passes: Callable[[], bool]) -> None:
+    """Relay one direction; whichever ends first ends the other."""
     with contextlib.suppress(OSError):
-        while chunk := await source.read(65536):
-            if not passes():
-                return
+        while (chunk := await source.read(65536)) and passes():
             sink.write(chunk)
             await sink.drain()
+    sink.transport.abort()

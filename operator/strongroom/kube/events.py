@@ -87,7 +87,7 @@ class EventRecorder:
 
         ``reason`` is a stable word, ``action`` what was being tried; no values in either.
         """
-        note = note if len(note) <= NOTE_LIMIT else note[: NOTE_LIMIT - 1] + "…"
+        note = _cut(note)
         if self._said_lately((about.uid, reason), note):
             return
         try:
@@ -139,3 +139,10 @@ class EventRecorder:
             "action": action,
             "note": note,
         }
+
+
+def _cut(note: str) -> str:
+    octets = note.encode()
+    if len(octets) <= NOTE_LIMIT:
+        return note
+    return octets[: NOTE_LIMIT - len("…".encode())].decode(errors="ignore") + "…"

@@ -74,8 +74,7 @@ async def test_a_vanished_holder_is_succeeded_after_its_duration(kube: FakeKube,
 async def test_a_holder_that_renews_is_left_alone(kube: FakeKube, clock: Clock) -> None:
     async with candidate(kube, clock, "a") as first:
         second = asyncio.create_task(candidate(kube, clock, "b").acquire())
-        while clock.now < 1100:
-            await asyncio.sleep(0.5)
+        await asyncio.sleep(100)
         assert first.held
         assert not second.done()
         second.cancel()
@@ -108,9 +107,7 @@ async def test_an_answer_lost_after_the_write_does_not_cost_the_lease(kube: Fake
             raise errors.OutcomeUnknown(0, "AnswerLost", "lost")
 
     kube.after = drop
-    until = clock.now + 60
-    while clock.now < until:
-        await asyncio.sleep(0.5)
+    await asyncio.sleep(60)
     assert first.held
     assert lost[0] > 20
     await first.release()
