@@ -25,9 +25,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     parser = argparse.ArgumentParser(prog="python -m hack.dev", description=__doc__)
     parser.add_argument("command", choices=("up", "down", "demo"))
-    run = {"up": _up, "down": _down, "demo": _demo}[parser.parse_args(arguments).command]
+    parser.add_argument(
+        "--run-dir",
+        type=Path,
+        default=DEFAULT.root,
+        help="of up and down; another one is another system (default: .run)",
+    )
+    asked = parser.parse_args(arguments)
+    command = {"up": _up, "down": _down, "demo": _demo}[asked.command]
     try:
-        return run()
+        return command(RunDir(asked.run_dir.absolute()))
     except (DevError, LocalClusterError) as error:
         say(f"error: {error}")
         return 1
@@ -36,33 +43,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _up() -> int:
+def _up(run: RunDir) -> int:
     try:
-        system.up(DEFAULT, "dev")
+        system.up(run)
     except Exception:
-        say(system.log_tails(DEFAULT))
+        say(system.log_tails(run))
         raise
     print("\nReady. Next:")
-    print("  source .run/env")
+    print(f"  source {run.env}")
     print("  kubectl apply -f examples/quickstart")
     print("  kubectl get strongroom")
     print(
-        f"Logs are in .run/logs. The controller's credentials last {system.CREDENTIALS_LIFETIME}. Stop with: make down"
+        f"Logs are in {run.logs}. The controller's credentials last {system.CREDENTIALS_LIFETIME}. Stop with: make down"
     )
     return 0
 
 
-def _down() -> int:
-    say("Stopped." if system.down(DEFAULT) else "Nothing was running.")
+def _down(run: RunDir) -> int:
+    say("Stopped." if system.down(run) else "Nothing was running.")
     return 0
 
 
-def _demo() -> int:
+def _demo(_: RunDir) -> int:
     """In a directory of its own, so that it disturbs no `make up`; owned by this process, so that it ends with it."""
     with tempfile.TemporaryDirectory(prefix="strongroom-", ignore_cleanup_errors=True) as directory:
         run = RunDir(Path(directory))
         try:
-            running = system.up(run, f"demo-{os.getpid()}", identify(os.getpid()), throwaway=True)
+            running = system.up(run, identify(os.getpid()), throwaway=True)
             story.tell(running.cluster)
         except Exception:
             say(system.log_tails(run))

@@ -1,6 +1,5 @@
 """Waiting until a process is not only started but serves."""
 
-import http
 import time
 import urllib.error
 import urllib.request
@@ -42,9 +41,10 @@ def sidecar_serves(socket: Path) -> bool:
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
 
 
-def answers(url: str) -> bool:
+def controller_leads(metrics: str) -> bool:
+    """By its own metric: only once its caches are warm and it holds the lease does it act."""
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status == http.HTTPStatus.OK)
+        with urllib.request.urlopen(metrics, timeout=2) as answer:
+            return b"\nstrongroom_leader 1.0\n" in answer.read()
     except (urllib.error.URLError, OSError):
         return False

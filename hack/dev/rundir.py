@@ -1,5 +1,6 @@
 """Where a running system keeps its files: one directory, .run/ for `make up`, a temporary one for `make demo`."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,11 @@ SOCKET_PATH_LIMIT = 100
 @dataclass(frozen=True)
 class RunDir:
     root: Path
+
+    @property
+    def name(self) -> str:
+        """Of the cluster, where that is kind's: every run directory of this machine has another."""
+        return f"dev-{hashlib.sha256(str(self.root).encode()).hexdigest()[:8]}"
 
     @property
     def cluster(self) -> Path:

@@ -44,6 +44,8 @@ def _rotate(cluster: Cluster, before: str, content: dict[str, bytes]) -> tuple[s
 def _delete_and_recover(cluster: Cluster, version: str, content: dict[str, bytes]) -> None:
     _say("It is deleted by mistake, and recovered from the vault with its versions")
     _show(cluster, "delete", SECRET)
+    gone = "the garbage collector removes the native Secret (up to 30 s in a cluster this young)"
+    ready.until(gone, lambda: not _content(cluster))
     _show(cluster, "apply", "-f", str(EXAMPLE))
     cluster.kubectl_run("annotate", "--overwrite", SECRET, "strongroom.dev/recover=true")
     _await_ready(cluster, SECRET)

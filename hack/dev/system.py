@@ -10,11 +10,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hack.localcluster import Cluster, KubectlFailed, lifecycle, processes, record
+from hack.localcluster.cluster import open_cluster
 from hack.localcluster.commands import Options
 from hack.localcluster.files import locked, write_private
-from hack.localcluster.layout import free_ports
+from hack.localcluster.layout import free_port
 from hack.localcluster.paths import REPOSITORY
 from hack.localcluster.processes import Process
 from hack.localcluster.record import Record
@@ -36,14 +38,20 @@ class System:
     metrics_url: str
 
 
-def up(run: RunDir, name: str, owner: Process | None = None, *, throwaway: bool = False) -> System:
-    """Start everything and return when it serves; on any failure stop what was started, and leave the logs."""
+def up(run: RunDir, owner: Process | None = None, *, throwaway: bool = False) -> System:
+    """Start everything, unless it runs already, and return when it serves.
+
+    On any failure what was started is stopped, and the logs are left.
+    """
     run.create()
     with locked(run.root):
+        if found := _running(run):
+            say("  ✓ running already")
+            return found
         _stop(run)
         run.create()
         try:
-            return _start(run, name, owner, Options(unsafe_no_fsync=throwaway))
+            return _start(run, owner, Options(unsafe_no_fsync=throwaway))
         except BaseException:
             _stop(run)
             raise
@@ -57,10 +65,21 @@ def down(run: RunDir) -> bool:
         return _stop(run)
 
 
-def _start(run: RunDir, name: str, owner: Process | None, options: Options) -> System:
+def _running(run: RunDir) -> System | None:
+    """The system that serves from here; None if any part of it does not. `env` is written last."""
+    known = record.load(run.root)
+    if known is None or not run.env.exists() or not ready.controller_leads(known.url):
+        return None
+    if not (all(map(processes.is_alive, known.processes.values())) and ready.sidecar_serves(run.socket)):
+        return None
+    seen = lifecycle.status(run.cluster)
+    return System(open_cluster(run.cluster), known.url) if seen and seen.healthy else None
+
+
+def _start(run: RunDir, owner: Process | None, options: Options) -> System:
     library = softhsm.module()
     with step("Kubernetes control plane"):
-        cluster = lifecycle.up(name, run.cluster, options, owner)
+        cluster = lifecycle.up(run.name, run.cluster, options, owner)
     with step("Custom resource definitions, namespace, permissions"):
         _apply(cluster, "crds")
         cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(REPOSITORY / "crds"), "--timeout=60s")
@@ -68,12 +87,11 @@ def _start(run: RunDir, name: str, owner: Process | None, options: Options) -> S
         _controller_kubeconfig(run, cluster)
     with step("HSM token and world key"):
         softhsm.prepare(run, library)
-    port = free_ports().apiserver
-    metrics = f"http://127.0.0.1:{port}/metrics"
+    metrics = f"http://127.0.0.1:{free_port()}/metrics"
     with step("HSM sidecar and controller"):
-        _supervise(run, library, port, owner)
+        _supervise(run, library, metrics, owner)
         ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
-        ready.until("the controller is ready", lambda: ready.answers(metrics))
+        ready.until("the controller leads", lambda: ready.controller_leads(metrics))
     write_private(run.env, env(cluster, metrics))
     return System(cluster, metrics)
 
@@ -113,12 +131,13 @@ def _controller_kubeconfig(run: RunDir, cluster: Cluster) -> None:
     cluster.kubeconfig_for_token(run.controller_kubeconfig, token)
 
 
-def _supervise(run: RunDir, library: Path, port: int, owner: Process | None) -> None:
+def _supervise(run: RunDir, library: Path, metrics: str, owner: Process | None) -> None:
+    port = urlsplit(metrics).port or 0
     write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, port)]))
     command = [sys.executable, "-m", "hack.dev.supervisor", str(run.root), *([str(owner.pid)] if owner else [])]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = processes.launch(command, run.logs / "supervisor.log", environment)
-    Record("supervisor", "dev", processes={"supervisor": process}).save(run.root)
+    Record("supervisor", "dev", metrics, processes={"supervisor": process}).save(run.root)
 
 
 def _stop(run: RunDir) -> bool:

@@ -72,9 +72,17 @@ class Ports:
 
 
 def free_ports() -> Ports:
+    return Ports(*_free(4))
+
+
+def free_port() -> int:
+    return _free(1)[0]
+
+
+def _free(count: int) -> list[int]:
     """Ports that are free now. Held open together, so that they differ; another process may still snatch one."""
     with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(4)]
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
         for each in sockets:
             each.bind((LOOPBACK, 0))
-        return Ports(*(each.getsockname()[1] for each in sockets))
+        return [each.getsockname()[1] for each in sockets]
