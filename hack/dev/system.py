@@ -66,14 +66,23 @@ def down(run: RunDir) -> bool:
 
 
 def _running(run: RunDir) -> System | None:
-    """The system that serves from here; None if any part of it does not. `env` is written last."""
-    known = record.load(run.root)
-    if known is None or not run.env.exists() or not ready.controller_leads(known.url):
+    """The system that lives here, once it serves; None where its supervisor or cluster is gone.
+
+    `env` is written last. A process that is just being started again is waited for: starting afresh would throw the
+    vaults away.
+    """
+    known, seen = record.load(run.root), lifecycle.status(run.cluster)
+    if known is None or seen is None or not run.env.exists():
         return None
-    if not (all(map(processes.is_alive, known.processes.values())) and ready.sidecar_serves(run.socket)):
+    if not (seen.healthy and processes.is_alive(known.processes["supervisor"])):
         return None
-    seen = lifecycle.status(run.cluster)
-    return System(open_cluster(run.cluster), known.url) if seen and seen.healthy else None
+    _await_serving(run, known.url)
+    return System(open_cluster(run.cluster), known.url)
+
+
+def _await_serving(run: RunDir, metrics: str) -> None:
+    ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
+    ready.until("the controller leads", lambda: ready.controller_leads(metrics))
 
 
 def _start(run: RunDir, owner: Process | None, options: Options) -> System:
@@ -90,8 +99,7 @@ def _start(run: RunDir, owner: Process | None, options: Options) -> System:
     metrics = f"http://127.0.0.1:{free_port()}/metrics"
     with step("HSM sidecar and controller"):
         _supervise(run, library, metrics, owner)
-        ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
-        ready.until("the controller leads", lambda: ready.controller_leads(metrics))
+        _await_serving(run, metrics)
     write_private(run.env, env(cluster, metrics))
     return System(cluster, metrics)
 
