@@ -97,6 +97,13 @@ with token.open(rw=True, user_pin=sys.argv[3]) as session:
     assert [key["LABEL"] for key in keys_of(token)] == ["strongroom:world:test-1"]
 
 
+def test_an_object_that_was_never_written_is_no_obstacle(token: TokenHome) -> None:
+    """A process killed while SoftHSM creates an object leaves a file of eight octets."""
+    (directory,) = token.token_dir.iterdir()
+    (directory / "01234567-89ab-cdef-0123-456789abcdef.object").write_bytes(bytes(8))
+    assert "already initialised" in token.init().stdout
+
+
 def test_creates_token_and_pin_files_from_nothing() -> None:
     home = TokenHome.make()
     home.pin_file.unlink()

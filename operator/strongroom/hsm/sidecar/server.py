@@ -86,12 +86,12 @@ class HsmServicer(stubs.HsmServicer):
         try:
             result = work(self._condition.keys())
         except Exception as error:
-            self._abort(method, context, error)
+            return self._abort(method, context, error)
         metrics.CALLS.labels(method, "OK").inc()
         metrics.SECONDS.labels(method).observe(time.perf_counter() - started)
         return result
 
-    def _abort(self, method: str, context: Any, error: Exception) -> None:
+    def _abort(self, method: str, context: Any, error: Exception) -> Any:
         """Answer with a status; always raises. Messages of our own errors are public, others stay inside."""
         if isinstance(error, TokenLost | Uninitialised):
             self._lose(str(error))

@@ -62,7 +62,8 @@ class Worker:
         self._wait()
         if self._code == exits.DRAINED:
             self._condition.become(State.DRAINING, "finishing the calls in flight")
-        grpc_server.stop(_DRAIN_SECONDS if self._code == exits.DRAINED else _LOST_SECONDS).wait()
+        grace = _DRAIN_SECONDS if self._code == exits.DRAINED else _LOST_SECONDS
+        grpc_server.stop(grace).wait(grace + 1)  # bounded: a thread may hang in the module for good
         self._let_go()
         return self._code
 
