@@ -1,0 +1,136 @@
+"""From bodies to what the controller holds."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from strongroom.domain import generation
+from strongroom.domain.errors import InvalidInput
+from strongroom.domain.generation import CharacterClass, Encoding
+from strongroom.domain.vaults import Limits
+from strongroom.kinds.vault import parse_vault
+from strongroom.kinds.vaultsecret import parse_vaultsecret
+
+
+def body(spec: dict[str, Any] | None, name: str = "db-password", **meta: Any) -> dict[str, Any]:
+    metadata = {"name": name, "namespace": "shop", "uid": "u-1", "generation": 4, **meta}
+    return {"metadata": metadata} | ({} if spec is None else {"spec": spec})
+
+
+def secret_spec(**changes: Any) -> dict[str, Any]:
+    return {"vaultRef": {"name": "demo"}, "generate": {"password": {}}, **changes}
+
+
+def test_a_vault_without_a_spec_has_the_documented_defaults() -> None:
+    vault = parse_vault(body(None, "demo"))
+    assert (vault.namespace, vault.name, vault.uid, vault.generation, vault.deleting) == (
+        "shop",
+        "demo",
+        "u-1",
+        4,
+        False,
+    )
+    assert (vault.tier, vault.retention_days, vault.purge_protection) == ("Standard", 90, False)
+    assert vault.limits == Limits()
+
+
+def test_a_vault_with_everything() -> None:
+    spec = {
+        "tier": "Premium",
+        "softDelete": {"retentionDays": 7, "purgeProtection": True},
+        "limits": {"objects": 1, "versionsPerObject": 2, "bytes": "1Mi"},
+    }
+    annotations = {"strongroom.dev/recover": "true", "strongroom.dev/recover-from-namespace": "old"}
+    vault = parse_vault(body(spec, "demo", annotations=annotations, deletionTimestamp="2026-01-01T00:00:00Z"))
+    assert (vault.tier, vault.retention_days, vault.purge_protection, vault.deleting) == ("Premium", 7, True, True)
+    assert vault.limits == Limits(1, 2, 2**20)
+    assert (vault.recover, vault.recover_from) == (True, "old")
+
+
+def test_a_secret_with_defaults() -> None:
+    secret = parse_vaultsecret(body(secret_spec()))
+    assert secret.object_name == "db-password"
+    assert secret.generate == generation.Password()
+    assert (secret.every, secret.target, secret.rotate, secret.sync, secret.recover) == (0, "", "", "", False)
+
+
+def test_a_secret_with_everything() -> None:
+    spec = secret_spec(
+        objectName="Db",
+        generate={"password": {"length": 8, "classes": ["digits"], "exclude": "01"}},
+        rotation={"every": "1d12h"},
+        target={"name": "db.credentials"},
+        unknown={"ignored": True},
+    )
+    annotations = {"strongroom.dev/rotate": "now", "strongroom.dev/sync": "2", "strongroom.dev/recover": "yes"}
+    secret = parse_vaultsecret(body(spec, annotations=annotations))
+    assert secret.generate == generation.Password(8, (CharacterClass.DIGITS,), "01")
+    assert (secret.vault, secret.object_name, secret.every, secret.target) == ("demo", "Db", 129_600, "db.credentials")
+    assert (secret.rotate, secret.sync, secret.recover) == ("now", "2", False)
+
+
+def test_random_bytes() -> None:
+    spec = secret_spec(generate={"randomBytes": {"length": 12800, "encoding": "hex"}})
+    assert parse_vaultsecret(body(spec)).generate == generation.RandomBytes(12800, Encoding.HEX)
+
+
+@pytest.mark.parametrize(
+    ("spec", "path"),
+    [
+        ({}, "spec.vaultRef"),
+        (secret_spec(vaultRef={"name": "No!"}), "spec.vaultRef.name"),
+        (secret_spec(objectName="a_b"), "spec.objectName"),
+        (secret_spec(generate={}), "spec.generate"),
+        (secret_spec(generate={"password": {}, "randomBytes": {}}), "spec.generate"),
+        (secret_spec(generate={"password": {"length": 7}}), "spec.generate.password.length"),
+        (secret_spec(generate={"password": {"classes": []}}), "spec.generate.password.classes"),
+        (secret_spec(generate={"password": {"classes": ["emoji"]}}), "spec.generate.password.classes.0"),
+        (
+            secret_spec(generate={"password": {"classes": ["digits"], "exclude": "0123456789"}}),
+            "spec.generate.password.exclude",
+        ),
+        (secret_spec(generate={"randomBytes": {"length": 0}}), "spec.generate.randomBytes.length"),
+        (secret_spec(generate={"randomBytes": {"length": 12801, "encoding": "hex"}}), "spec.generate.randomBytes"),
+        (secret_spec(rotation={"every": "9s"}), "spec.rotation.every"),
+        (secret_spec(rotation={"every": "monthly"}), "spec.rotation.every"),
+        (secret_spec(target={"name": "Upper"}), "spec.target.name"),
+        (secret_spec(target={"name": "a\n"}), "spec.target.name"),
+    ],
+)
+def test_a_broken_secret_is_refused_with_the_path(spec: dict[str, Any], path: str) -> None:
+    with pytest.raises(InvalidInput, match=path):
+        parse_vaultsecret(body(spec))
+
+
+def test_refusals_hold_no_values() -> None:
+    spec = secret_spec(objectName="hunter2!", target={"name": "hunter2!"}, rotation={"every": "hunter2!"})
+    with pytest.raises(InvalidInput) as refused:
+        parse_vaultsecret(body(spec))
+    assert "hunter2" not in str(refused.value)
+    for path in ("spec.objectName", "spec.target.name", "spec.rotation.every"):
+        assert path in str(refused.value)
+
+
+def test_a_name_that_no_object_can_have_needs_an_object_name() -> None:
+    with pytest.raises(InvalidInput, match=r"spec\.objectName"):
+        parse_vaultsecret(body(secret_spec(), "with.dot"))
+    assert parse_vaultsecret(body(secret_spec(objectName="x"), "with.dot")).object_name == "x"
+
+
+@pytest.mark.parametrize("size", ["1Ki", "9Gi", "0", "many"])
+def test_a_vaults_size_has_bounds(size: str) -> None:
+    with pytest.raises(InvalidInput, match=r"spec\.limits\.bytes"):
+        parse_vault(body({"limits": {"bytes": size}}, "demo"))
+
+
+@pytest.mark.parametrize("name", ["ab", "-abc", "abc-", "1abc", "a" * 25, "with.dot"])
+def test_a_vaults_name_has_a_shape(name: str) -> None:
+    with pytest.raises(InvalidInput, match=r"metadata\.name"):
+        parse_vault(body({}, name))
+
+
+def test_a_parsed_secret_is_small() -> None:
+    secret = parse_vaultsecret(body(secret_spec()))
+    assert not hasattr(secret, "__dict__")
+    assert sys.getsizeof(secret) + sys.getsizeof(secret.generate) < 300
