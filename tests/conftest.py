@@ -19,10 +19,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark by use, so that `-m "not cluster"` can be trusted."""
+    """Mark by use, so that `-m "not cluster"` can be trusted.
+
+    The time limit of such a test leaves fixtures out: whichever comes first may have to build the control plane.
+    """
     for item in items:
         if "cluster" in getattr(item, "fixturenames", ()):
             item.add_marker("cluster")
+            item.add_marker(pytest.mark.timeout(func_only=True))
 
 
 @pytest.fixture(scope="session")
