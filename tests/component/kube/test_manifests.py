@@ -5,6 +5,7 @@ namespace in the place of strongroom-system, and look at that namespace only.
 """
 
 import json
+import secrets
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -197,7 +198,7 @@ def test_the_controller_may_do_this_and_no_more(
 @pytest.fixture(scope="module")
 def rbac_only(cluster: Cluster) -> Iterator[str]:
     """Only the roles and bindings, once for the whole table."""
-    name = "strongroom-rbac-test"
+    name = f"rbac-{secrets.token_hex(5)}"
     bodies = [body for body in moved(name) if "Policy" not in body["kind"]]
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})
     cluster.kubectl_run("create", "namespace", name)
