@@ -45,8 +45,7 @@ async def test_what_goes_away_is_noticed_and_used_again_when_it_is_back(
         with pytest.raises(HsmUnavailable):
             await client.unwrap_dek(kek, "dek-1", wrapped)
 
-        await asyncio.sleep(1.5)  # by now the successor of the worker that lost it
-        assert reason in (await hsm.until(client, State.TOKEN_LOST)).detail
+        assert reason in (await hsm.until(client, State.TOKEN_LOST, restarts=1)).detail
         with pytest.raises(HsmUnavailable, match=re.escape(reason)):
             await client.generate_kek(OWNER, 2)
 
