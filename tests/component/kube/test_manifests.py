@@ -201,9 +201,13 @@ def rbac_only(cluster: Cluster) -> Iterator[str]:
     name = f"rbac-{secrets.token_hex(5)}"
     bodies = [body for body in moved(name) if "Policy" not in body["kind"]]
     manifest = json.dumps({"apiVersion": "v1", "kind": "List", "items": bodies})
+    user = f"--as=system:serviceaccount:{name}:strongroom-controller"
+    cluster.kubectl_run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     cluster.kubectl_run("create", "namespace", name)
     try:
         cluster.kubectl_run("apply", "-f", "-", input=manifest)
+        for right in ("create vaults.strongroom.dev", "watch namespaces", "update secrets"):
+            _until_allowed(cluster, "auth", "can-i", *right.split(), "-n", name, user)
         yield name
     finally:
         cluster.kubectl_run("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=manifest)
