@@ -116,8 +116,8 @@ class Collector(Protocol):
         """Remove an object's unnamed records; return how many."""
         ...
 
-    async def purge_object(self, oid: str) -> int:
-        """Remove an object whose head is past return; return how many records it had."""
+    async def purge_object(self, vault: VaultHead, oid: str) -> int:
+        """Remove an object whose head is past return; return how many records it had. ``Conflict`` when it is not."""
         ...
 
     async def purge_vault(self, stored: Stored[VaultHead]) -> None:

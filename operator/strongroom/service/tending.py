@@ -50,5 +50,5 @@ class Tending:
         stored = await self._store.object_by_id(vault, oid)
         if stored and stored.head.state is State.DELETED:
             await self._store.commit(vault, stored, objects.purge(stored.head, self._clock()))
-        await self._collector.purge_object(oid)
+        await self._collector.purge_object(vault, oid)
         return "Purged"

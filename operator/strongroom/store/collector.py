@@ -30,23 +30,30 @@ class Collector:
         store = self._store
         stored = await store.object_by_id(vault, oid, fresh=True)
         if stored and stored.head.state is State.PURGING:
-            return await self.purge_object(oid)
+            return await self.purge_object(vault, oid)
         doomed = unnamed(stored.head if stored else None, await store.list_records(oid))
-        fenced = await self._fence(vault, oid, stored, doomed[0], now) if doomed else None
+        fenced = await self._fence(vault, oid, stored, doomed, now) if doomed else None
         if fenced is None:
             return 0
         for record in doomed:
             await store.remove_record(oid, record.id)
-        if not fenced.head.faces and not await store.list_records(oid):
-            await store.remove_object(oid, fenced.token)
-        return len(doomed)
+        return len(doomed)  # an empty head stays: without the fence, a late first commit would name what is gone
 
-    async def purge_object(self, oid: str) -> int:
-        """Remove all records of an object whose head is past return, then the head."""
+    async def purge_object(self, vault: VaultHead, oid: str) -> int:
+        """Remove all records of an object whose head is past return, then the head; ``Conflict`` when it is not.
+
+        Records are listed before the head is looked at: what was stored while the old head still stood is not its
+        successor's, so a late collector cannot touch an object that was made anew under the same name.
+        """
         records = await self._store.list_records(oid)
+        stored = await self._store.object_by_id(vault, oid, fresh=True)
+        if stored is None:
+            return 0
+        if stored.head.state is not State.PURGING:
+            raise Conflict("the object is not past the point of no return")
         for version in records:
             await self._store.remove_record(oid, version)
-        await self._store.remove_object(oid)
+        await self._store.remove_object(oid, stored.token)
         return len(records)
 
     async def purge_vault(self, stored: Stored[VaultHead]) -> None:
@@ -55,19 +62,25 @@ class Collector:
             raise Conflict("the vault is not past the point of no return")
         while owners := await self._store.list_owners(stored.head.id):
             for oid in owners:
-                await self.purge_object(oid)
+                await self._remove_all(oid)
         await self._store.remove_vault(stored)
 
+    async def _remove_all(self, oid: str) -> None:
+        for version in await self._store.list_records(oid):
+            await self._store.remove_record(oid, version)
+        await self._store.remove_object(oid)
+
     async def _fence(
-        self, vault: VaultHead, oid: str, stored: Stored[ObjectHead] | None, sample: VersionInfo, now: int
+        self, vault: VaultHead, oid: str, stored: Stored[ObjectHead] | None, doomed: list[VersionInfo], now: int
     ) -> Stored[ObjectHead] | None:
         """Raise the generation, or make an empty head where there is none; None when nothing is left to fence."""
         if stored is not None:
             return await self._store.commit(vault, stored, stored.head.changed())
-        name = await self._store.record_owner(vault, oid, sample.id)
+        name = await self._store.record_owner(vault, oid, doomed[0].id)
         if name is None:
             return None
-        return await self._store.commit(vault, None, ObjectHead(vault.id, name, created=now))
+        beyond = max(record.against for record in doomed) + 1
+        return await self._store.commit(vault, None, ObjectHead(vault.id, name, created=now, generation=beyond))
 
 
 def unnamed(head: ObjectHead | None, records: dict[str, VersionInfo]) -> list[VersionInfo]:
@@ -78,5 +91,5 @@ def unnamed(head: ObjectHead | None, records: dict[str, VersionInfo]) -> list[Ve
         if len(committed) != face.versions:
             raise Tampered("the chain of an object's versions is broken: a record is missing or was altered")
         named.update(version.id for version in committed)
-    generation = head.generation if head else 0
-    return [record for record in records.values() if record.id not in named and record.against <= generation]
+    strays = [record for record in records.values() if record.id not in named]
+    return [record for record in strays if record.against <= head.generation] if head else strays

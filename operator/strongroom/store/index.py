@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strongroom.domain.errors import Tampered
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
@@ -41,7 +41,8 @@ class Index:
         self._on_head = on_head  # called with the stored name of each head that changed
         self.heads: dict[str, Entry] = {}
         self._records: dict[str, dict[str, VersionInfo]] = defaultdict(dict)
-        self._sizes: dict[str, tuple[str, BlobKind, int]] = {}
+        self._known: dict[str, Blob] = {}  # without data
+        self._sizes: dict[str, int] = {}
         self._usage: dict[str, Usage] = defaultdict(Usage)
         self._vault_names: dict[str, str] = {}
 
@@ -62,11 +63,31 @@ class Index:
         if entry and blob.uid and entry.uid != blob.uid:
             return  # late news of an earlier incarnation
         self._count(blob, -1)
-        if entry and not ours and entry.opened is not None and entry.opened.state is State.LIVE and _holds(entry):
+        if entry and not ours and self._must_stay(entry):
             entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
             self._on_head(blob.name)
             return
         self.heads.pop(blob.name, None)
+
+    def gone(self, name: str, uid: str) -> None:
+        """Take in that the blob with this name is gone; a watch that missed the moment knows no more than its uid."""
+        if known := self._known.get(name):
+            self.drop(replace(known, uid=uid))
+
+    def _goes_back(self, entry: Entry, blob: Blob, generation: int) -> bool:
+        """The successor of a head that was removed rightly begins at one again."""
+        return generation < entry.generation and (entry.uid == blob.uid or self._must_stay(entry))
+
+    def _must_stay(self, entry: Entry) -> bool:
+        """A live head with content never vanishes, unless its whole vault is purged."""
+        if entry.opened is None or entry.opened.state is not State.LIVE or not _holds(entry):
+            return False
+        name = self._vault_names.get(entry.vault)
+        if name is None or isinstance(entry.opened, VaultHead):
+            return True
+        vault = self.heads.get(name)
+        purging = vault is not None and vault.opened is not None and vault.opened.state is State.PURGING
+        return vault is not None and vault.vault == entry.vault and not purging
 
     def _apply_record(self, blob: Blob) -> None:
         self._records[blob.object][blob.version] = version_info(blob)
@@ -78,7 +99,7 @@ class Index:
             return
         generation = generation_of(blob)
         wrong = ""
-        if entry and (entry.wrong or generation < entry.generation):
+        if entry and (entry.wrong or self._goes_back(entry, blob, generation)):
             wrong = entry.wrong or "a stored head went back to an older generation"
         self.heads[blob.name] = Entry(blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong)
         if blob.kind is BlobKind.VAULT:
@@ -93,12 +114,11 @@ class Index:
             self._on_head(name)
 
     def _count(self, blob: Blob, sign: int) -> None:
-        if known := self._sizes.pop(blob.name, None):
-            vault, kind, octets = known
-            self._add(self._usage[vault], kind, -octets, -1)
+        if known := self._known.pop(blob.name, None):
+            self._add(self._usage[known.vault], known.kind, -self._sizes.pop(known.name), -1)
         if sign > 0:
-            octets = _octets(blob)
-            self._sizes[blob.name] = (blob.vault, blob.kind, octets)
+            octets = self._sizes[blob.name] = _octets(blob)
+            self._known[blob.name] = replace(blob, notes={}, data={})
             self._add(self._usage[blob.vault], blob.kind, octets, 1)
 
     @staticmethod

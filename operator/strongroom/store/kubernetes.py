@@ -113,13 +113,13 @@ def feed(index: Index) -> Callable[[str, Mapping[str, Any]], None]:
     """Return a watch callback that keeps an index current."""
 
     def take(kind: str, body: Mapping[str, Any]) -> None:
+        metadata = body["metadata"]
+        if kind == "DELETED":
+            index.gone(metadata["name"], metadata["uid"])
+            return
         try:
-            blob = to_blob(body)
-            if kind == "DELETED":
-                index.drop(blob)
-            else:
-                index.apply(blob)
+            index.apply(to_blob(body))
         except Tampered:
-            index.spoil(body["metadata"]["name"])
+            index.spoil(metadata["name"])
 
     return take

@@ -121,7 +121,7 @@ class SealedStore:
         self, vault: VaultHead, before: Stored[ObjectHead] | None, after: ObjectHead
     ) -> Stored[ObjectHead]:
         """Write an object head: create it when ``before`` is None, else replace exactly that state."""
-        if after.generation != (before.head.generation if before else 0) + 1:
+        if before and after.generation != before.head.generation + 1:
             raise ValueError("a commit raises the generation by one")
         ring = await self._ring(vault)
         blob = sealing.object_blob(after, ring, before.token if before else "", before.uid if before else "")
