@@ -18,8 +18,9 @@ from subprocess import DEVNULL, Popen, run
 
 from strongroom.domain.errors import HsmUnavailable
 from strongroom.hsm.client import HsmClient
-from strongroom.hsm.sidecar import module, pins, provisioning
+from strongroom.hsm.sidecar import module, provisioning
 from strongroom.hsm.sidecar.keys import Keys
+from strongroom.hsm.sidecar.pins import PinFile
 from strongroom.hsm.sidecar.session import OpenToken, open_token
 from strongroom.hsm.sidecar.settings import usual_place
 
@@ -112,7 +113,7 @@ async def _drive_tasks(call: Callable[[], Awaitable[object]], callers: int) -> l
 def _in_the_module(path: Path, scratch: Path) -> list[Row]:
     loaded = module.load(path)
     token = provisioning.find_token(loaded, _LABEL)
-    opened: OpenToken = open_token(loaded, token, pins.read(scratch / "pin"), on_login=lambda: None)
+    opened: OpenToken = open_token(loaded, token, PinFile(scratch / "pin").read(), on_login=lambda: None)
     keys = Keys(opened)
     kek = keys.generate_kek(_OWNER, 1)
     wrapped = keys.wrap_dek(kek, _DEK, _SEED)

@@ -10,8 +10,9 @@ from tests.helpers import hsm
 from tests.helpers.hsm import Sidecar, TokenHome
 
 from strongroom.hsm.client import HsmClient
-from strongroom.hsm.sidecar import module, pins, provisioning
+from strongroom.hsm.sidecar import module, provisioning
 from strongroom.hsm.sidecar.module import Module
+from strongroom.hsm.sidecar.pins import PinFile
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +80,7 @@ def module_in_process() -> Iterator[Module]:
     home = TokenHome.make()
     os.environ["SOFTHSM2_CONF"] = str(home.configuration)  # read by C_Initialize; sidecars get their own
     loaded = module.load(hsm.module_path())
-    provisioning.ensure_token(loaded, hsm.LABEL, pins.Pin(hsm.SO_PIN), pins.Pin(hsm.USER_PIN))
+    provisioning.ensure_token(loaded, hsm.LABEL, PinFile(home.so_pin_file), PinFile(home.pin_file))
     yield loaded
     loaded.finalise()
     home.remove()

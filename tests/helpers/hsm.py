@@ -34,8 +34,8 @@ _CREATE_TOKEN = """
 import sys
 from pathlib import Path
 from strongroom.hsm.sidecar import module, pins, provisioning
-path, label, so_pin, user_pin = sys.argv[1:]
-provisioning.ensure_token(module.load(Path(path)), label, pins.Pin(so_pin), pins.Pin(user_pin))
+path, label, *files = sys.argv[1:]
+provisioning.ensure_token(module.load(Path(path)), label, *(pins.PinFile(Path(file)) for file in files))
 """
 _STRONGROOM = [sys.executable, "-P", "-m", "strongroom.entrypoints.main"]
 
@@ -104,7 +104,7 @@ class TokenHome:
 
     def create_token(self) -> None:
         """Initialise the token and its PINs, and nothing more."""
-        made = self.python(_CREATE_TOKEN, str(module_path()), LABEL, SO_PIN, USER_PIN)
+        made = self.python(_CREATE_TOKEN, str(module_path()), LABEL, str(self.so_pin_file), str(self.pin_file))
         assert made.returncode == 0, made.stderr
 
     def init(self, *extra: str, geography: str = GEOGRAPHY) -> subprocess.CompletedProcess[str]:

@@ -170,21 +170,16 @@ _BY_CODE: dict[grpc.StatusCode, type[StrongroomError]] = {
 def to_domain(error: grpc.aio.AioRpcError) -> StrongroomError:
     """Translate a gRPC status by the table in ``hsm.proto``; what is not in it is ``HsmUnavailable``.
 
-    gRPC's own texts name sockets and internals, so only those that the sidecar wrote are passed on.
+    Only a status with the sidecar's metadata is its verdict: gRPC makes statuses of its own, and by none of those may
+    a key pass for refused. Nor are gRPC's texts passed on, which name sockets and internals.
     """
-    code = error.code()
+    code, state = error.code(), _state_of(error)
+    if state is None:
+        return HsmUnavailable(f"the HSM sidecar does not answer ({code.name})")
+    detail = error.details() or "the HSM sidecar gave no reason"
     if code is grpc.StatusCode.FAILED_PRECONDITION:
-        return _somebody_must_act(error)
-    if code in _BY_CODE:
-        return _BY_CODE[code](error.details() or "refused by the HSM sidecar")
-    if code is grpc.StatusCode.UNAVAILABLE and _state_of(error):
-        return HsmUnavailable(error.details() or "the HSM cannot serve now")
-    return HsmUnavailable(f"the HSM sidecar does not answer ({code.name})")
-
-
-def _somebody_must_act(error: grpc.aio.AioRpcError) -> StrongroomError:
-    detail = error.details() or "refused by the HSM sidecar"
-    return LoginRefused(detail) if _state_of(error) == State.LOGIN_REFUSED.name else Refused(detail)
+        return LoginRefused(detail) if state == State.LOGIN_REFUSED.name else Refused(detail)
+    return _BY_CODE.get(code, HsmUnavailable)(detail)
 
 
 def _state_of(error: grpc.aio.AioRpcError) -> str | None:

@@ -58,6 +58,15 @@ def test_a_second_run_changes_nothing(token: TokenHome) -> None:
     assert "already initialised, geography test-1 id " in second.stdout
 
 
+def test_a_second_run_needs_no_officer_and_writes_no_pin(token: TokenHome) -> None:
+    """His PIN is kept elsewhere after the ceremony; a new file with a random one would lead somebody astray."""
+    token.so_pin_file.unlink()
+    for extra in ((), ("--create-token",)):
+        again = token.init(*extra)
+        assert "already initialised" in again.stdout, again.stderr
+    assert not token.so_pin_file.exists()
+
+
 def test_a_token_belongs_to_one_geography(token: TokenHome) -> None:
     other = token.init(geography="test-2")
     assert other.returncode == 1

@@ -23,7 +23,7 @@ from strongroom.hsm.sidecar.world import World, WorldId
 @pytest.fixture
 def opened(module_in_process: Module) -> Iterator[OpenToken]:
     token = provisioning.find_token(module_in_process, hsm.LABEL)
-    Ceremony(token, Pin(hsm.SO_PIN), Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
+    Ceremony(token, lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
     yield open_token(module_in_process, token, Pin(hsm.USER_PIN), on_login=lambda: None)
     module_in_process.refresh()  # closes every session
     with provisioning.find_token(module_in_process, hsm.LABEL).open(rw=True, user_pin=hsm.USER_PIN) as session:

@@ -7,14 +7,14 @@ import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session, Token
 from pkcs11.exceptions import KeyNotWrappable
 from tests.helpers import hsm
+from tests.helpers.hsm import TokenHome
 
 from strongroom.hsm.sidecar import attributes, provisioning, selfcheck, world
 from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, STAGED_WORLD, WRAPPING
 from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.module import Module
-from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.pins import Pin, PinFile
 
-SO_PIN, USER_PIN = Pin(hsm.SO_PIN), Pin(hsm.USER_PIN)
 PRIVATE_HALF = {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True, Attribute.PRIVATE: False}
 WRAP_ONLY = {Attribute.WRAP: True, Attribute.ENCRYPT: False, Attribute.VERIFY: False}
 
@@ -28,11 +28,13 @@ def user(token: Token) -> Session:
 
 
 @pytest.fixture
-def pair(module_in_process: Module) -> Iterator[tuple[Token, Token]]:
+def pair(module_in_process: Module, blank_home: TokenHome) -> Iterator[tuple[Token, Token]]:
     """A sponsor after its ceremony, and a blank token that wants to join."""
-    provisioning.ensure_token(module_in_process, "joining", SO_PIN, USER_PIN)
+    provisioning.ensure_token(
+        module_in_process, "joining", PinFile(blank_home.so_pin_file), PinFile(blank_home.pin_file)
+    )
     sponsor, joining = (provisioning.find_token(module_in_process, label) for label in (hsm.LABEL, "joining"))
-    Ceremony(sponsor, SO_PIN, USER_PIN, announce=lambda _: None).perform("test-1")
+    Ceremony(sponsor, lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
     yield sponsor, joining
     for token in (sponsor, joining):
         with user(token) as session:

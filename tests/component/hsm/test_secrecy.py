@@ -10,7 +10,7 @@ from tests.helpers import hsm
 from tests.helpers.hsm import Sidecar, TokenHome
 
 from strongroom.hsm.client import HsmClient
-from strongroom.hsm.sidecar import pins
+from strongroom.hsm.sidecar.pins import PinFile
 
 OWNER = "ab" * 16
 SEED = b"canary-seed-5528-canary-seed-552"
@@ -94,7 +94,7 @@ def test_a_pin_does_not_show_itself(tmp_path: Path) -> None:
     path = tmp_path / "pin"
     path.touch(0o600)
     path.write_text("canary-user-7391\n")
-    pin = pins.read(path)
+    pin = PinFile(path).read()
     assert pin.reveal() == "canary-user-7391"
     assert "canary" not in f"{pin!r} {pin!s} {pin} {[pin]}"
 
@@ -105,5 +105,5 @@ def test_an_impossible_pin_is_refused_without_showing_it(tmp_path: Path, content
     path.touch(0o600)
     path.write_bytes(content)
     with pytest.raises(Exception, match="PIN in") as refusal:
-        pins.read(path)
+        PinFile(path).read()
     assert "canary" not in repr(refusal.value) + repr(refusal.value.__cause__)

@@ -42,17 +42,18 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ceremony:
-    """One token, its two PINs, and where to announce each step before it is taken."""
+    """One token, how to get its two PINs when they are needed, and where to announce each step before it is taken."""
 
     token: Token
-    so_pin: Pin
-    user_pin: Pin
+    so_pin: Callable[[], Pin]
+    user_pin: Callable[[], Pin]
     announce: Announce
 
     def perform(self, geography: str) -> Outcome:
         """Make the world of ``geography`` unless the token has a world; repair what a killed ceremony left.
 
-        Raises ``LoginRefused`` for either PIN (one try each), ``TokenLost``, ``TokenUnfit``.
+        Raises ``LoginRefused`` for either PIN (one try each), ``TokenLost``, ``TokenUnfit``, and what getting a PIN
+        raises. The security officer's is only asked for when there is something to make.
         """
         with self._user_session() as session:
             found = _finished(session)
@@ -66,7 +67,7 @@ class Ceremony:
         return Outcome(made, made=True)
 
     def _stage(self, geography: str) -> WorldId:
-        with self._session("security officer", so_pin=self.so_pin.reveal()) as session:
+        with self._session("security officer", so_pin=self.so_pin().reveal()) as session:
             new = WorldId(geography, session.generate_random(_GEOGRAPHY_BITS), 1)
             self.announce("generating the world key")
             session.generate_key(
@@ -108,7 +109,7 @@ class Ceremony:
             key.destroy()
 
     def _user_session(self) -> Any:
-        return self._session("user", user_pin=self.user_pin.reveal())
+        return self._session("user", user_pin=self.user_pin().reveal())
 
     @contextmanager
     def _session(self, who: str, **pin: str) -> Iterator[Session]:

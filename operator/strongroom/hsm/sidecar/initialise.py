@@ -9,9 +9,9 @@ from pkcs11 import Token
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.sidecar import attributes, faults, module, pins, process, provisioning, selfcheck, world
+from strongroom.hsm.sidecar import attributes, faults, module, process, provisioning, selfcheck, world
 from strongroom.hsm.sidecar.ceremony import Announce, Ceremony, Outcome
-from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.pins import Pin, PinFile
 from strongroom.hsm.sidecar.world import check_geography
 
 
@@ -37,16 +37,15 @@ def initialise(plan: Plan, announce: Announce) -> Outcome:
     check_geography(plan.geography)
     process.harden()
     loaded = module.load(plan.module)
-    get_pin = pins.ensure if plan.create_token else pins.read
-    so_pin, user_pin = get_pin(plan.so_pin_file), get_pin(plan.pin_file)
+    so_pin, user_pin = PinFile(plan.so_pin_file), PinFile(plan.pin_file)
     if plan.create_token:
         token = provisioning.ensure_token(loaded, plan.token_label, so_pin, user_pin)
     else:
         token = provisioning.find_token(loaded, plan.token_label)
-    outcome = Ceremony(token, so_pin, user_pin, announce).perform(plan.geography)
+    outcome = Ceremony(token, so_pin.read, user_pin.read, announce).perform(plan.geography)
     if outcome.world.geography != plan.geography:
         raise InvalidInput(f"the token belongs to geography {outcome.world.geography} already")
-    _try_attacks(token, user_pin, announce)
+    _try_attacks(token, user_pin.read(), announce)
     return outcome
 
 

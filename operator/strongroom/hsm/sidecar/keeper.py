@@ -17,11 +17,12 @@ from collections.abc import Callable
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, LoginRefused, Refused, StrongroomError
-from strongroom.hsm.sidecar import exits, faults, metrics, module, pins, provisioning
+from strongroom.hsm.sidecar import exits, faults, metrics, module, provisioning
 from strongroom.hsm.sidecar.condition import Condition, Open
 from strongroom.hsm.sidecar.faults import Uninitialised
 from strongroom.hsm.sidecar.keys import Keys
 from strongroom.hsm.sidecar.module import Module
+from strongroom.hsm.sidecar.pins import PinFile
 from strongroom.hsm.sidecar.session import OpenToken, open_token
 from strongroom.hsm.sidecar.settings import Settings
 from strongroom.hsm.states import State
@@ -109,7 +110,7 @@ class Keeper:
         try:
             fresh = self._fresh_module()
             token = provisioning.find_token(fresh, self._settings.token_label)
-            return open_token(fresh, token, pins.read(self._settings.pin_file), self._count_login)
+            return open_token(fresh, token, PinFile(self._settings.pin_file).read(), self._count_login)
         except PKCS11Error as error:
             raise faults.TokenLost(f"the token cannot be opened ({faults.name(error)})") from error
 

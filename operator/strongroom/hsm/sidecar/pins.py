@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 from strongroom.domain.errors import InvalidInput
@@ -30,34 +31,39 @@ class Pin:
         return self._value
 
 
-def read(path: Path) -> Pin:
-    """Return the PIN in ``path``; one trailing newline is not part of it.
+@dataclass(frozen=True, slots=True)
+class PinFile:
+    """Where a PIN is. It is read anew for each login."""
 
-    Raises ``Uninitialised`` when there is no such file yet, ``InvalidInput`` when others may read it or its length
-    cannot be right. No message holds its content.
-    """
-    try:
-        with path.open("rb") as file:
-            _check_mode(path, os.fstat(file.fileno()).st_mode)
-            content = file.read(_MAX_OCTETS + 3)
-    except OSError as error:
-        raise Uninitialised(f"the PIN file {path} cannot be read ({type(error).__name__})") from error
-    return _parse(path, content)
+    path: Path
 
+    def read(self) -> Pin:
+        """Return the PIN; one trailing newline is not part of it.
 
-def ensure(path: Path) -> Pin:
-    """Return the PIN in ``path``, written there with mode 0600 and a random PIN if the file did not exist."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return read(path)
-    except OSError as error:
-        raise Uninitialised(f"the PIN file {path} cannot be written ({type(error).__name__})") from error
-    with os.fdopen(descriptor, "w") as file:
-        file.write(f"{secrets.randbelow(10**_RANDOM_DIGITS):0{_RANDOM_DIGITS}}\n")
-        file.flush()
-        os.fsync(descriptor)  # before a token depends on it
-    return read(path)
+        Raises ``Uninitialised`` when there is no such file yet, ``InvalidInput`` when others may read it or its length
+        cannot be right. No message holds its content.
+        """
+        try:
+            with self.path.open("rb") as file:
+                _check_mode(self.path, os.fstat(file.fileno()).st_mode)
+                content = file.read(_MAX_OCTETS + 3)
+        except OSError as error:
+            raise Uninitialised(f"the PIN file {self.path} cannot be read ({type(error).__name__})") from error
+        return _parse(self.path, content)
+
+    def ensure(self) -> Pin:
+        """Return the PIN, written with mode 0600 and at random if the file did not exist. For a new token only."""
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return self.read()
+        except OSError as error:
+            raise Uninitialised(f"the PIN file {self.path} cannot be written ({type(error).__name__})") from error
+        with os.fdopen(descriptor, "w") as file:
+            file.write(f"{secrets.randbelow(10**_RANDOM_DIGITS):0{_RANDOM_DIGITS}}\n")
+            file.flush()
+            os.fsync(descriptor)  # before a token depends on it
+        return self.read()
 
 
 def _check_mode(path: Path, mode: int) -> None:

@@ -8,7 +8,7 @@ from pkcs11.exceptions import PKCS11Error
 from strongroom.hsm.sidecar import faults
 from strongroom.hsm.sidecar.faults import TokenLost, TokenUnfit
 from strongroom.hsm.sidecar.module import Module
-from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.pins import Pin, PinFile
 
 
 def find_token(module: Module, label: str) -> Token:
@@ -24,20 +24,21 @@ def find_token(module: Module, label: str) -> Token:
     return found[0]
 
 
-def ensure_token(module: Module, label: str, so_pin: Pin, user_pin: Pin) -> Token:
+def ensure_token(module: Module, label: str, so_pin: PinFile, user_pin: PinFile) -> Token:
     """Return the token named ``label``, initialised in a blank slot if there is none, with its user PIN set.
 
-    An initialised token is never initialised again, so a run that was killed half-way only sets the missing user PIN.
-    Raises ``TokenUnfit`` when no slot is blank, ``LoginRefused``, ``ModuleFault``.
+    An initialised token is never initialised again, so a run that was killed half-way only sets the missing user PIN;
+    and a random PIN is only ever written for what does not have one yet. Raises ``TokenUnfit`` when no slot is blank,
+    ``LoginRefused``, ``ModuleFault``, and what reading a PIN file raises.
     """
     try:
         token = find_token(module, label)
     except TokenLost:
-        module.initialise_token(_blank_slot(module), so_pin.reveal().encode(), label)
+        module.initialise_token(_blank_slot(module), so_pin.ensure().reveal().encode(), label)
         module.refresh()  # SoftHSM gives the new token another slot
         token = find_token(module, label)
     if not token.flags & TokenFlag.USER_PIN_INITIALIZED:
-        _set_user_pin(token, so_pin, user_pin)
+        _set_user_pin(token, so_pin.read(), user_pin.ensure())
         module.refresh()
         token = find_token(module, label)
     return token
