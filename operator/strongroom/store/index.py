@@ -172,7 +172,7 @@ def version_info(blob: Blob) -> VersionInfo:
 
 
 def _octets(blob: Blob) -> int:
-    noted = blob.notes.get("octets", "0")
+    noted = blob.notes.get("octets", "")
     return int(noted) if noted.isdecimal() else sum(map(len, blob.data.values()))
 
 
