@@ -23,6 +23,7 @@ def system(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         scratch: Path = tmp_path_factory.mktemp("system")
         with installed(cluster, sidecar, scratch) as running:
             yield running
+    (scratch / "hsm.log").write_bytes(sidecar.log.read_bytes())
     home.remove()
 
 

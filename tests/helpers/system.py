@@ -194,7 +194,7 @@ def installed(cluster: Cluster, sidecar: Sidecar, scratch: Path) -> Iterator[Sys
     kubeconfig = cluster.kubeconfig_for_token(scratch / "controller.kubeconfig", token)
     port = free_ports().apiserver
     command = ["controller", "--kubeconfig", str(kubeconfig), "--hsm-socket", str(sidecar.socket)]
-    command += ["--metrics-port", str(port), "--log-level", "debug"]
+    command += ["--metrics-port", str(port), "--log-level", "debug", "--identity", "test"]
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     controller = Controller(command, scratch / "controller.log", environment, f"http://127.0.0.1:{port}/metrics")
     system = System(cluster, sidecar, controller)

@@ -24,6 +24,7 @@ class TargetSeen:
     uid: str
     token: str  # resourceVersion
     owner_uid: str
+    owner_name: str  # of the VaultSecret; empty when none controls it
     version: str  # the version it says it holds
     stamp: tuple[int, int]  # (created, generation) of the object head it was written from
     mac: str

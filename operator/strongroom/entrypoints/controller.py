@@ -51,6 +51,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
     add("--concurrency", type=int, default=_environment("concurrency", "32"), help="reconciles at a time")
     add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
+    add(
+        "--identity",
+        default=_environment("identity"),
+        help="name in the lease; one that survives a restart of the process (a Pod's UID) spares the wait for the "
+        "lease, and must never be given to two processes at a time; default: unique to the process",
+    )
     add("--log-level", default=_environment("log-level", "info"), choices=("debug", "info", "warning", "error"))
     return parser
 
@@ -74,7 +80,7 @@ async def _run(options: argparse.Namespace) -> int:
             keys=hsm,
             hsm=hsm,
             settings=ControllerSettings(
-                identity=f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+                identity=options.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
                 domain=options.domain,
                 concurrency=options.concurrency,
                 total_octets=options.total_bytes,

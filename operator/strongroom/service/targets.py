@@ -53,18 +53,23 @@ class TargetIndex:
         self._owned: dict[str, set[tuple[str, str]]] = defaultdict(set)
 
     def take(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Take in a watch event of a labelled Secret."""
-        seen, owner = read_target(body)
-        place = (seen.namespace, seen.name)
+        """Take in a watch event of a labelled Secret. Of a deleted one no more than its name and UID is needed."""
+        place = (body["metadata"]["namespace"], body["metadata"]["name"])
         known = self._seen.get(place)
         if kind == "DELETED":
-            self._forget(place)
-        elif known and known.uid == seen.uid and int(known.token) >= int(seen.token):
+            if known and known.uid == body["metadata"]["uid"]:
+                self._forget(place)
+                self._tell(known)
+            return
+        seen = read_target(body)
+        if known and known.uid == seen.uid and int(known.token) >= int(seen.token):
             return  # our own write, seen again
-        else:
-            self.keep(seen)
-        if owner:
-            self._on_change(seen.namespace, owner)
+        self.keep(seen)
+        self._tell(seen)
+
+    def _tell(self, seen: TargetSeen) -> None:
+        if seen.owner_name:
+            self._on_change(seen.namespace, seen.owner_name)
 
     def keep(self, seen: TargetSeen) -> None:
         """Remember a target."""
@@ -153,7 +158,7 @@ class Targets:
             live = await self._client.get(SECRETS, wish.namespace, wish.name)
         except errors.NotFound:
             return await self._create(wish, vault, head, payload)
-        action = await self._decide(wish, vault, head, read_target(live)[0])
+        action = await self._decide(wish, vault, head, read_target(live))
         if action is TargetAction.REPLACE or (action is TargetAction.NONE and not _labelled(live)):
             body = await self._body(wish, vault, head, payload)
             await self._write_over(live, body)
@@ -199,27 +204,27 @@ class Targets:
         return {"apiVersion": "v1", "kind": "Secret", "type": "Opaque", "metadata": metadata, "data": data}
 
     def _keep(self, body: Mapping[str, Any]) -> None:
-        self._index.keep(read_target(body)[0])
+        self._index.keep(read_target(body))
 
 
-def read_target(body: Mapping[str, Any]) -> tuple[TargetSeen, str]:
-    """Return what is worth knowing of a Secret, and the name of the VaultSecret that controls it, if one does."""
+def read_target(body: Mapping[str, Any]) -> TargetSeen:
+    """Return what is worth knowing of a Secret."""
     metadata = body["metadata"]
     owners = [ref for ref in metadata.get("ownerReferences") or () if ref.get("controller")]
     owner = owners[0] if owners and owners[0]["apiVersion"].startswith("strongroom.dev/") else {"uid": "", "name": ""}
     notes: Mapping[str, str] = metadata.get("annotations") or {}
-    seen = TargetSeen(
+    return TargetSeen(
         namespace=metadata["namespace"],
         name=metadata["name"],
         uid=metadata["uid"],
         token=metadata["resourceVersion"],
         owner_uid=owner["uid"],
+        owner_name=owner["name"],
         version=notes.get(VERSION_ANNOTATION, ""),
         stamp=_stamp(notes.get(STAMP_ANNOTATION, "")),
         mac=notes.get(MAC_ANNOTATION, ""),
         digest=_digest(body),
     )
-    return seen, owner["name"]
 
 
 def _digest(body: Mapping[str, Any]) -> bytes:

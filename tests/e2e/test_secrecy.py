@@ -1,0 +1,89 @@
+"""What lies on the disk, in logs and in objects: never a value that was not synced, never a key."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.helpers.hsm import SO_PIN, USER_PIN
+from tests.helpers.system import System, secret
+
+from strongroom.domain.names import VaultRef
+
+CANARY = b"canary-4d1b7c0e-in-an-ordinary-secret"
+
+
+def _spellings(value: bytes) -> Iterator[bytes]:
+    """A value as it is, in base64 at each of the three alignments, and in hex."""
+    yield value
+    yield value.hex().encode()
+    for shift in range(3):
+        encoded = base64.b64encode(b"\0" * shift + value)
+        yield encoded[(0, 4, 4)[shift] : len(encoded) // 4 * 4 - 4]
+
+
+def _found(value: bytes, directory: Path) -> bool:
+    blobs = [path.read_bytes() for path in directory.rglob("*") if path.is_file()]
+    return any(spelling in blob for spelling in _spellings(value) for blob in blobs)
+
+
+async def _open_seeds(system: System, namespace: str) -> list[bytes]:
+    async with system.reader() as store:
+        vault = await store.vault(VaultRef(namespace, "demo"))
+        assert vault is not None
+        ring = await store._ring(vault.head)
+        return [dek.seed for dek in ring.deks]
+
+
+def test_etcd_holds_neither_value_nor_key(system: System, demo: str) -> None:
+    assert system.cluster.etcd is not None
+    system.kubectl("-n", demo, "create", "secret", "generic", "plain", f"--from-literal=k={CANARY.decode()}")
+    system.apply(secret(demo, "unsynced", target=None), secret(demo, "synced"))
+    system.until_ready(demo, "unsynced")
+    system.until_ready(demo, "synced")
+    [(_, value)] = system.stored_versions(demo, "demo", "unsynced")
+    disk = system.cluster.etcd_data_dir
+    system.until(lambda: _found(CANARY, disk), "the canary: the scan works and etcd is not encrypted")
+    assert _found(system.value(demo, "synced"), disk), "a synced Secret is an ordinary Secret"
+    assert not _found(value, disk)
+    seeds = asyncio.run(_open_seeds(system, demo))
+    assert seeds
+    for key in (*seeds, USER_PIN.encode(), SO_PIN.encode()):
+        assert not _found(key, disk)
+
+
+def test_no_value_in_objects_events_or_logs(system: System, demo: str) -> None:
+    system.apply(secret(demo, "db"), secret(demo, "quiet", target=None))
+    for name in ("db", "quiet"):
+        system.until_ready(demo, name)
+        system.rotate(demo, name, "1")
+        system.until(lambda name=name: len(system.status(demo, name)["versions"]) == 2, "a rotation")  # type: ignore[misc]
+    values = [value for name in ("db", "quiet") for _, value in system.stored_versions(demo, "demo", name)]
+    assert len(set(values)) == 4
+    shown = system.kubectl("get", "vaults,vaultsecrets,events", "-A", "-o", "json")
+    stored = system.kubectl("get", "secrets", "-n", "strongroom-system", "-o", "json")
+    logs = system.controller.log.read_text(errors="replace") + system.sidecar.log.read_text(errors="replace")
+    assert "leads" in logs
+    for value in values:
+        for spelling in _spellings(value):
+            text = spelling.decode("latin-1")
+            assert text not in shown
+            assert text not in stored
+            assert text not in logs
+
+
+def test_the_audit_log_shows_who_wrote_and_no_bodies(system: System, demo: str) -> None:
+    assert system.cluster.audit_log is not None
+    system.apply(secret(demo, "db"))
+    system.until_ready(demo, "db")
+    writers = set()
+    for line in system.cluster.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        reference = entry.get("objectRef") or {}
+        if reference.get("namespace") == demo and reference.get("resource") == "secrets" and entry["verb"] == "create":
+            writers.add(entry["user"]["username"])
+            assert "requestObject" not in entry
+    assert writers == {"system:serviceaccount:strongroom-system:strongroom-controller"}
