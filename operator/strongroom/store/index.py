@@ -33,16 +33,6 @@ class Entry:
     wrong: str = ""
 
 
-class _Size(NamedTuple):
-    """What a stored name adds to the sums, and where its record is indexed."""
-
-    vault: str
-    kind: BlobKind
-    object: str
-    version: str
-    octets: int
-
-
 class Index:
     """See the module. All methods are plain and quick; the owner calls them from one event loop."""
 
@@ -63,24 +53,45 @@ class Index:
         else:
             self._apply_head(blob)
 
-    def drop(self, name: str, uid: str, *, ours: bool = False) -> None:
+    def drop(self, blob: Blob, *, ours: bool = False) -> None:
         """Take in that a blob is gone. A live head that vanishes without our doing is remembered as wrong."""
-        entry = self.heads.get(name)
-        if entry and entry.uid != uid:
+        if blob.kind is BlobKind.RECORD:
+            self._count(blob, -1)
+            self._records.get(blob.object, {}).pop(blob.version, None)
+            return
+        entry = self.heads.get(blob.name)
+        if entry and blob.uid and entry.uid != blob.uid:
             return  # late news of an earlier incarnation
-        self._count(name, None)
-        if entry is None:
-            return
-        if not ours and entry.opened is not None and entry.opened.state is State.LIVE and _holds(entry):
+        self._count(blob, -1)
+        if entry and not ours and self._must_stay(entry):
             entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
-            self._on_head(name)
+            self._on_head(blob.name)
             return
-        del self.heads[name]
+        self.heads.pop(blob.name, None)
+
+    def gone(self, name: str, uid: str) -> None:
+        """Take in that the blob with this name is gone; a watch that missed the moment knows no more than its uid."""
+        if known := self._known.get(name):
+            self.drop(replace(known, uid=uid))
+
+    def _goes_back(self, entry: Entry, blob: Blob, generation: int) -> bool:
+        """The successor of a head that was removed rightly begins at one again."""
+        return generation < entry.generation and (entry.uid == blob.uid or self._must_stay(entry))
+
+    def _must_stay(self, entry: Entry) -> bool:
+        """A live head with content never vanishes, unless its whole vault is purged."""
+        if entry.opened is None or entry.opened.state is not State.LIVE or not _holds(entry):
+            return False
+        name = self._vault_names.get(entry.vault)
+        if name is None or isinstance(entry.opened, VaultHead):
+            return True
+        vault = self.heads.get(name)
+        purging = vault is not None and vault.opened is not None and vault.opened.state is State.PURGING
+        return vault is not None and vault.vault == entry.vault and not purging
 
     def _apply_record(self, blob: Blob) -> None:
-        info = version_info(blob)
-        self._count(blob.name, blob)
-        self._records[blob.object][blob.version] = info
+        self._records[blob.object][blob.version] = version_info(blob)
+        self._count(blob, 1)
 
     def _apply_head(self, blob: Blob) -> None:
         entry = self.heads.get(blob.name)
@@ -93,7 +104,7 @@ class Index:
         self.heads[blob.name] = Entry(blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong)
         if blob.kind is BlobKind.VAULT:
             self._vault_names[blob.vault] = blob.name
-        self._count(blob.name, blob)
+        self._count(blob, 1)
         self._on_head(blob.name)
 
     def spoil(self, name: str) -> None:
@@ -102,15 +113,13 @@ class Index:
             entry.wrong = "a stored head was altered beyond reading"
             self._on_head(name)
 
-    def _count(self, name: str, blob: Blob | None) -> None:
-        """Take a stored name out of the sums, and in again as what it is now."""
-        if known := self._sizes.pop(name, None):
-            self._add(self._usage[known.vault], known.kind, -known.octets, -1)
-            self._records.get(known.object, {}).pop(known.version, None)
-        if blob:
-            size = _Size(blob.vault, blob.kind, blob.object, blob.version, _octets(blob))
-            self._sizes[name] = size
-            self._add(self._usage[size.vault], size.kind, size.octets, 1)
+    def _count(self, blob: Blob, sign: int) -> None:
+        if known := self._known.pop(blob.name, None):
+            self._add(self._usage[known.vault], known.kind, -self._sizes.pop(known.name), -1)
+        if sign > 0:
+            octets = self._sizes[blob.name] = _octets(blob)
+            self._known[blob.name] = replace(blob, notes={}, data={})
+            self._add(self._usage[blob.vault], blob.kind, octets, 1)
 
     @staticmethod
     def _add(usage: Usage, kind: BlobKind, octets: int, count: int) -> None:

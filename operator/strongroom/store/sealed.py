@@ -164,7 +164,7 @@ class SealedStore:
         blob = await self._backend.get(record_name(oid, version))
         if blob is not None:
             await self._backend.delete(blob)
-            self.index.drop(blob.name, blob.uid, ours=True)
+            self.index.drop(blob, ours=True)
 
     async def remove_object(self, oid: str, token: str = "") -> None:
         """Remove a head for good; with a token only that exact state (``Conflict`` otherwise)."""
@@ -219,7 +219,7 @@ class SealedStore:
             if blob is not None:
                 self.index.apply(blob)
             elif entry is not None:
-                self.index.drop(name, entry.uid)
+                self.index.drop(Blob(name, BlobKind.OBJECT, entry.vault, entry.object))
             entry = self.index.entry(name)
         return entry
 
@@ -249,4 +249,4 @@ class SealedStore:
         if token and blob.token != token:
             raise Conflict("a stored head changed before it was removed")
         await self._backend.delete(blob)
-        self.index.drop(blob.name, blob.uid, ours=True)
+        self.index.drop(blob, ours=True)

@@ -7,8 +7,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from tests.helpers.memory import Fault
-from tests.helpers.stores import Lab, add_version, assert_sound, make_vault, next_head
 
 from strongroom.domain.errors import (
     Conflict,
@@ -25,6 +23,8 @@ from strongroom.domain.objects import Kind
 from strongroom.domain.vaults import VaultHead
 from strongroom.store.backend import Blob
 from strongroom.store.sealed import SealedStore
+from tests.helpers.memory import Fault
+from tests.helpers.stores import Lab, add_version, assert_sound, make_vault, next_head
 
 
 async def test_a_version_is_found_by_any_process_and_case_of_its_name() -> None:
@@ -292,7 +292,7 @@ async def test_a_live_head_that_vanishes_is_not_taken_for_a_free_name() -> None:
     store = lab.process(complete=True)
     assert await store.object(vault, "x")
     gone: Blob = lab.backend.blobs.pop(names["head"])
-    store.index.drop(gone.name, gone.uid)
+    store.index.drop(gone)
     with pytest.raises(Tampered, match="vanished"):
         await store.object(vault, "x")
 
