@@ -15,7 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from strongroom.domain.errors import InvalidInput, StrongroomError
-from strongroom.hsm.sidecar.settings import DEFAULT_RECYCLE_AFTER, DEFAULT_WORKERS, Settings, usual_place
+from strongroom.hsm.sidecar.settings import (
+    DEFAULT_HUNG_AFTER,
+    DEFAULT_RECYCLE_AFTER,
+    DEFAULT_WORKERS,
+    Settings,
+    usual_place,
+)
 
 if TYPE_CHECKING:
     from strongroom.hsm.client import Status
@@ -91,6 +97,7 @@ def _add_serving(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metrics-port", type=int, default=_environment("metrics-port"), help="default: no metrics")
     parser.add_argument("--workers", type=int, default=_environment("workers", str(DEFAULT_WORKERS)))
     parser.add_argument("--recycle-after", type=int, default=_environment("recycle-after", str(DEFAULT_RECYCLE_AFTER)))
+    parser.add_argument("--hung-after", type=float, default=_environment("hung-after", str(DEFAULT_HUNG_AFTER)))
 
 
 def _environment(option: str, default: str | None = None) -> str | None:
@@ -113,6 +120,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         metrics_port=options.metrics_port,
         workers=options.workers,
         recycle_after=options.recycle_after,
+        hung_after=options.hung_after,
     )
 
 
@@ -134,6 +142,7 @@ def _worker_command(settings: Settings, restarts: int, report_to: int, refused: 
         "--metrics-port": settings.metrics_port,
         "--workers": settings.workers,
         "--recycle-after": settings.recycle_after,
+        "--hung-after": settings.hung_after,
         "--parent": os.getpid(),
         "--restarts": restarts,
         "--report-to": report_to,

@@ -175,6 +175,19 @@ async def test_a_missing_pin_file_is_waited_for(token: TokenHome) -> None:
             assert (await hsm.until_serving(client)).logins == 1
 
 
+async def test_a_worker_that_hangs_is_replaced(token: TokenHome) -> None:
+    """Here a PIN file that never answers; to the watchdog it is the same as a network HSM that does not."""
+    token.pin_file.unlink()
+    os.mkfifo(token.pin_file, 0o600)
+    with hsm.running(token, "--hung-after", "0.5") as sidecar:
+        async with HsmClient(sidecar.socket) as client:
+            assert (await hsm.until(client, State.STARTING, restarts=1)).logins == 0
+            token.pin_file.unlink()
+            token.pin_file.touch(0o600)
+            token.pin_file.write_text(hsm.USER_PIN)
+            await hsm.until_serving(client)
+
+
 async def test_a_frozen_worker_lets_callers_go_after_their_deadline(sidecar: Sidecar) -> None:
     async with HsmClient(sidecar.socket, deadline=0.3) as client:
         await hsm.until_serving(client)

@@ -28,7 +28,6 @@ from strongroom.hsm.sidecar.settings import Settings
 from strongroom.hsm.states import State
 
 _PROBE_EVERY = 1.0  # seconds
-_HUNG_AFTER = 20.0  # seconds without progress: a call into the module does not return
 
 
 class Keeper:
@@ -66,7 +65,7 @@ class Keeper:
 
     def is_hung(self) -> bool:
         """Say whether the thread is stuck in the module, which no exception will ever tell."""
-        return self._thread.is_alive() and time.monotonic() - self._progress > _HUNG_AFTER
+        return self._thread.is_alive() and time.monotonic() - self._progress > self._settings.hung_after
 
     def lose(self, detail: str) -> None:
         """Stop serving and have the worker replaced. Any thread that meets a dead token calls it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 DEFAULT_WORKERS = 4
 DEFAULT_RECYCLE_AFTER = 200_000
+DEFAULT_HUNG_AFTER = 20.0
 
 _USUAL_PLACES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -42,6 +43,10 @@ class Settings:
 
     recycle_after: int = DEFAULT_RECYCLE_AFTER
     """Session objects after which the worker is replaced: SoftHSM leaks about 256 octets for each (50 MB in all)."""
+
+    hung_after: float = DEFAULT_HUNG_AFTER
+    """Seconds after which a call that does not return ends the worker. Longer than opening the token and trying the
+    attacks takes, some two hundred calls; too short, and a slow token is never opened."""
 
 
 def usual_place() -> Path | None:
