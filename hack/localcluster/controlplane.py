@@ -12,14 +12,16 @@ import yaml
 
 from . import commands, kubeconfig
 from .commands import Options
-from .errors import NotReady
+from .errors import NotReady, PortTaken
 from .files import write_private
 from .layout import LOOPBACK, Layout, Ports, free_ports
 from .pki import Authority, KeyPair, signing_key
-from .processes import is_alive, launch
+from .processes import is_alive, launch, stop
 from .record import Record
 
 SERVER_NAMES = ("localhost", LOOPBACK, "10.96.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
+NAMES = {"etcd", "kube-apiserver", "kube-controller-manager"}
+ATTEMPTS = 3
 PATIENCE = 90.0
 READY = "/readyz"
 PROOF = "/api/v1/namespaces/default/serviceaccounts/default"
@@ -27,6 +29,18 @@ PROOF = "/api/v1/namespaces/default/serviceaccounts/default"
 
 
 def start(layout: Layout, record: Record, options: Options, binaries: Mapping[str, Path]) -> None:
+    """Ports are found free and then used: with another process in between, the next attempt has others."""
+    for attempt in range(ATTEMPTS):
+        try:
+            return _start(layout, record, options, binaries)
+        except PortTaken:
+            if attempt == ATTEMPTS - 1:
+                raise
+            for name in NAMES & record.processes.keys():
+                stop(record.processes.pop(name))
+
+
+def _start(layout: Layout, record: Record, options: Options, binaries: Mapping[str, Path]) -> None:
     ports = free_ports()
     record.url, record.etcd_url, record.kubectl = ports.url, ports.etcd_url, str(binaries["kubectl"])
     layout.create()
@@ -83,7 +97,9 @@ def wait_for(path: str, layout: Layout, record: Record) -> None:
     while _status(layout, record.url, path) != http.HTTPStatus.OK:
         for name, process in record.processes.items():
             if not is_alive(process):
-                raise NotReady(f"{name} ended while starting.\n{log_tail(layout, name)}")
+                tail = log_tail(layout, name)
+                cause = PortTaken if "address already in use" in tail else NotReady
+                raise cause(f"{name} ended while starting.\n{tail}")
         if time.monotonic() > deadline:
             raise NotReady(f"Not ready after {PATIENCE:.0f} s.\n{log_tail(layout, 'kube-apiserver')}")
         time.sleep(0.1)

@@ -3,6 +3,7 @@
 LocalClusterError
 ├── BuildFailed       the Kubernetes or etcd binaries could not be had
 ├── NotReady          the control plane did not come up
+│   └── PortTaken     because another process was quicker to take one of its ports
 └── KubectlFailed     a kubectl command answered with an error
 """
 
@@ -16,6 +17,10 @@ class BuildFailed(LocalClusterError):
 
 
 class NotReady(LocalClusterError):
+    pass
+
+
+class PortTaken(NotReady):
     pass
 
 

@@ -1,5 +1,6 @@
 """Where one cluster of local processes keeps its files, and on which ports it listens."""
 
+import shutil
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -47,7 +48,9 @@ class Layout:
         return self.pki / f"{name}.key"
 
     def create(self) -> None:
+        """Empty, whatever an attempt before this one has left."""
         for directory in (self.pki, self.logs, self.etcd_data):
+            shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(mode=0o700, parents=True)
 
 

@@ -1,15 +1,19 @@
 """The control plane that everything else is tested on: does it enforce, record and encrypt as a real one does?"""
 
+import dataclasses
 import json
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
+from hack.localcluster import Cluster, KubectlFailed, Provider, choose, controlplane, lifecycle, running_cluster
+from hack.localcluster.commands import Options
+from hack.localcluster.layout import free_ports
 from hack.localcluster.paths import REPOSITORY
 from tests.helpers.eventually import eventually
 
@@ -91,6 +95,22 @@ def test_nothing_is_left_when_interrupted_while_starting(tmp_path: Path) -> None
         os.killpg(user.pid, signal.SIGINT)  # as a terminal does: everybody in the foreground gets it
         user.wait(20)
     eventually(lambda: not state.exists() and not _processes_of(state))
+
+
+@OUR_CONTROL_PLANE
+@pytest.mark.parametrize("taken", ["etcd", "apiserver", "controller_manager"])
+def test_a_port_that_somebody_else_was_quicker_to_take_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as quicker:
+        spoilt = dataclasses.replace(free_ports(), **{taken: quicker.getsockname()[1]})
+        offers = iter([spoilt])
+        monkeypatch.setattr(controlplane, "free_ports", lambda: next(offers, None) or free_ports())
+        try:
+            cluster = lifecycle.up("quicker", tmp_path / "state", Options(unsafe_no_fsync=True))
+            assert cluster.kubectl_run("get", "--raw", "/readyz") == "ok"
+        finally:
+            lifecycle.down(tmp_path / "state")
 
 
 def _user_of_a_cluster(state: Path) -> "subprocess.Popen[str]":
