@@ -6,6 +6,7 @@ tasks per object, fired at each restart), no finalizers (docs/design/0006-no-fin
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -18,8 +19,10 @@ from strongroom.kinds import names
 _PLURALS = {"vaults": Kind.VAULT, "vaultsecrets": Kind.SECRET}
 
 
-async def operate(resources: Resources, *, in_cluster: bool) -> None:
-    """Watch until cancelled or signalled. Needs the CRDs to be there.
+async def operate(resources: Resources, started: asyncio.Event, *, in_cluster: bool) -> None:
+    """Watch until cancelled. Needs the CRDs to be there.
+
+    kopf takes the process's signals for itself; ``started`` is set when it has, so that the owner can take them back.
 
     Credentials are the Pod's ServiceAccount, or those of the kubeconfig that ``KUBECONFIG`` names.
     """
@@ -27,7 +30,7 @@ async def operate(resources: Resources, *, in_cluster: bool) -> None:
     kopf.on.login(registry=registry)(kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig)
     for plural, kind in _PLURALS.items():
         _register(registry, plural, kind, resources)
-    await kopf.operator(registry=registry, settings=_settings(), standalone=True, clusterwide=True)
+    await kopf.operator(registry=registry, settings=_settings(), standalone=True, clusterwide=True, ready_flag=started)
 
 
 def _register(registry: kopf.OperatorRegistry, plural: str, kind: Kind, resources: Resources) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from strongroom.controllers import kopfdoor
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
@@ -70,6 +71,7 @@ class Controller:
         self._settings = settings
         self._metrics = metrics
         self._in_cluster = in_cluster
+        self.watching = asyncio.Event()  # kopf has started, and has taken the process's signals for itself
         self._queue = WorkQueue(time.monotonic)
         self._schedule = Schedule(self._queue, clock)
         self._index = Index(lambda name: self._loop.head_changed(name))
@@ -125,10 +127,10 @@ class Controller:
         """Run until cancelled; raises ``LeaseLost`` when another replica leads."""
         lease = LeaderLease(self._client, SYSTEM_NAMESPACE, LEASE, self._settings.identity, wall=_wall)
         parts = {
-            asyncio.create_task(part, name=name)
+            name: asyncio.create_task(part, name=name)
             for name, part in {
                 "watches": self._watch_all(),
-                "kopf": kopfdoor.operate(self._loop.resources, in_cluster=self._in_cluster),
+                "kopf": kopfdoor.operate(self._loop.resources, self.watching, in_cluster=self._in_cluster),
                 "events": self._events.run(),
                 "hsm": self._hsm.run(),
                 "janitor": self._tidy_up(),
@@ -136,14 +138,14 @@ class Controller:
             }.items()
         }
         try:
-            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
         finally:
-            for part in parts:
-                part.cancel()
-            await asyncio.gather(*parts, return_exceptions=True)
+            # First the work stops, then a successor may start, then the rest is put away.
+            await _end(parts.pop("lead"))
             await lease.release()
+            await _end(*parts.values())
 
     async def _watch_all(self) -> None:
         take = feed(self._index)
@@ -178,9 +180,7 @@ class Controller:
             for task in done:
                 task.result()
         finally:
-            for task in (work, due, lost):
-                task.cancel()
-            await asyncio.gather(work, due, lost, return_exceptions=True)
+            await _end(work, due, lost)
 
     async def _prime(self) -> None:
         """List the custom resources, so that what is absent is known to be absent."""
@@ -228,6 +228,13 @@ class Controller:
                     await self._list_all()
                 except errors.ApiError as error:
                     _log.warning("sweep: %s", error)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait for their end."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class LeaseLost(Exception):

@@ -95,19 +95,24 @@ async def _run(options: argparse.Namespace) -> int:
 async def run_until_signalled(controller: Controller) -> int:
     """Run until SIGINT or SIGTERM; then hand the lease over and return 0."""
     running = asyncio.create_task(controller.run())
-    loop = asyncio.get_running_loop()
+    stop = asyncio.create_task(_signalled(controller))
+    await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
+    ended_by_itself = running.done()
+    for task in (stop, running):
+        task.cancel()
+    await asyncio.gather(stop, running, return_exceptions=True)
+    if ended_by_itself:
+        running.result()
+    return 1 if ended_by_itself else 0
+
+
+async def _signalled(controller: Controller) -> None:
+    """Wait for a signal, from the moment that kopf has claimed them for itself."""
+    await controller.watching.wait()
     signalled = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, signalled.set)
-    stop = asyncio.create_task(signalled.wait())
-    await asyncio.wait({running, stop}, return_when=asyncio.FIRST_COMPLETED)
-    stop.cancel()
-    if running.done():
-        running.result()
-        return 1
-    running.cancel()
-    await asyncio.gather(running, return_exceptions=True)
-    return 0
+        asyncio.get_running_loop().add_signal_handler(number, signalled.set)
+    await signalled.wait()
 
 
 async def _connect(kubeconfig: Path | None) -> transport.Transport:

@@ -203,11 +203,11 @@ class SealedStore:
         entry = await self._entry(name, fresh=fresh)
         if entry is None:
             return None
-        if entry.opened is None and entry.sealed is not None:
-            public = sealing.vault_public(entry.sealed)
+        sealed = entry.sealed  # another task may open it, and drop the octets, while this one waits for the token
+        if entry.opened is None and sealed is not None:
+            public = sealing.vault_public(sealed)
             ring = await self._keyring.ring(public.keks, public.deks)
-            entry.opened = sealing.open_vault(entry.sealed, public, ring)
-            entry.sealed = None
+            entry.opened, entry.sealed = sealing.open_vault(sealed, public, ring), None
         if not isinstance(entry.opened, VaultHead):
             raise Tampered("a stored object head stands under a vault's name")
         return Stored(entry.opened, entry.token, entry.uid)
@@ -224,9 +224,10 @@ class SealedStore:
         return entry
 
     async def _open_object(self, entry: Entry, vault: VaultHead) -> ObjectHead:
-        if entry.sealed is None:
+        sealed = entry.sealed
+        if sealed is None:
             raise Tampered("a stored head is empty")
-        head = sealing.open_object(entry.sealed, vault.id, await self._ring(vault))
+        head = sealing.open_object(sealed, vault.id, await self._ring(vault))
         entry.sealed = None
         return head
 

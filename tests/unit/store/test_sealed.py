@@ -308,3 +308,12 @@ async def test_errors_never_show_a_value() -> None:
     assert stored
     version = await lab.process().version(vault, stored.head, stored.head.faces[Kind.SECRET].current)
     assert "decoy" not in repr(version)
+
+
+async def test_two_tasks_open_one_head_while_the_token_is_slow() -> None:
+    lab = Lab()
+    vault = (await make_vault(lab.process())).head
+    await add_version(lab.process(), vault, "x", b"one")
+    store = lab.process(complete=True)
+    found = await asyncio.gather(*(store.vault(vault.ref) for _ in range(5)), *(store.object(vault, "x") for _ in "ab"))
+    assert all(found)
