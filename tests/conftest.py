@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+
 from hack.localcluster import Cluster
 from tests.helpers import cluster as clusters
 

@@ -6,13 +6,13 @@ import os
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-from tests.helpers import hsm
-from tests.helpers.hsm import Sidecar, TokenHome
 
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar import module, provisioning
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import PinFile
+from tests.helpers import hsm
+from tests.helpers.hsm import Sidecar, TokenHome
 
 
 @pytest.fixture(scope="session")

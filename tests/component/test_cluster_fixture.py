@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hack.localcluster import Cluster, Provider, choose
 from hack.localcluster.paths import REPOSITORY, state_root
 from tests.helpers.eventually import eventually

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, controlplane, lifecycle, running_cluster
 from hack.localcluster.commands import Options
 from hack.localcluster.layout import free_ports

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from hack.localcluster import Cluster
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome

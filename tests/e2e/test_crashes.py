@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.helpers.system import System, secret
 
 KILLS = int(os.environ.get("STRONGROOM_CHAOS_KILLS", "20"))

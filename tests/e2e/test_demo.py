@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from hack.localcluster import Provider, choose
 from hack.localcluster.paths import REPOSITORY
 from tests.helpers.eventually import eventually

@@ -8,10 +8,9 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from strongroom.domain.names import VaultRef
 from tests.helpers.hsm import SO_PIN, USER_PIN
 from tests.helpers.system import System, secret
-
-from strongroom.domain.names import VaultRef
 
 CANARY = b"canary-4d1b7c0e-in-an-ordinary-secret"
 

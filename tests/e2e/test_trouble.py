@@ -6,6 +6,7 @@ import base64
 import json
 
 import pytest
+
 from hack.localcluster import KubectlFailed
 from tests.helpers.system import System, secret
 

@@ -6,6 +6,7 @@ import re
 import time
 
 import pytest
+
 from hack.localcluster import KubectlFailed
 from tests.helpers.system import System, annotated, secret, vault
 

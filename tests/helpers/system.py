@@ -20,8 +20,6 @@ from typing import Any
 from hack.localcluster import Cluster, KubectlFailed
 from hack.localcluster.layout import free_ports
 from hack.localcluster.paths import REPOSITORY
-from tests.helpers.hsm import Sidecar
-
 from strongroom.domain.names import SYSTEM_NAMESPACE, VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.hsm.client import HsmClient
@@ -31,6 +29,7 @@ from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
 from strongroom.store.kubernetes import KubernetesBackend
 from strongroom.store.sealed import SealedStore
+from tests.helpers.hsm import Sidecar
 
 CONTROLLER_ACCOUNT = "strongroom-controller"
 

@@ -5,12 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, MechanismFlag, Session, Token
-from tests.helpers import hsm
 
 from strongroom.hsm.sidecar import attributes, selfcheck
 from strongroom.hsm.sidecar.attacks import Target
 from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, Template
 from strongroom.hsm.sidecar.world import World, WorldId
+from tests.helpers import hsm
 
 ID = WorldId("test-1", bytes(16), 1)
 WORLD_USES = MechanismFlag.WRAP | MechanismFlag.UNWRAP

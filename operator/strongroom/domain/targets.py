@@ -32,17 +32,18 @@ class TargetSeen:
 
 
 def decide(
-    seen: TargetSeen | None, owner_uid: str, version: str, stamp: tuple[int, int], authentic: bool
+    seen: TargetSeen | None, owner: tuple[str, str], version: str, stamp: tuple[int, int], authentic: bool
 ) -> TargetAction:
-    """Return the action that makes the target hold ``version``.
+    """Return the action that makes the target hold ``version``. ``owner`` is the VaultSecret's (UID, name).
 
     ``authentic``: its content, version and stamp are together what we once wrote. Only then is a newer stamp believed,
-    and the target left alone: we are the one who is late.
+    and the target left alone: we are the one who is late. A target whose owner had our name and another UID was left
+    by an earlier resource of this name and is taken over, before or after the garbage collector comes for it.
     """
     if seen is None:
         return TargetAction.CREATE
-    if seen.owner_uid != owner_uid:
+    if owner[1] != seen.owner_name:
         return TargetAction.CONFLICT
-    if authentic and (seen.version == version or seen.stamp > stamp):
+    if owner[0] == seen.owner_uid and authentic and (seen.version == version or seen.stamp > stamp):
         return TargetAction.NONE
     return TargetAction.REPLACE

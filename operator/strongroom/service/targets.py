@@ -131,7 +131,7 @@ class Targets:
     ) -> TargetAction:
         authentic = seen is not None and await self._authentic(vault, head, seen)
         current = head.faces[Kind.SECRET].current
-        return decide(seen, wish.owner_uid, current, (head.created, head.generation), authentic)
+        return decide(seen, (wish.owner_uid, wish.owner["name"]), current, (head.created, head.generation), authentic)
 
     async def _authentic(self, vault: VaultHead, head: ObjectHead, seen: TargetSeen) -> bool:
         parts = seen.mac.split(".")

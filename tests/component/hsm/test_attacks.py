@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 from pkcs11.exceptions import PKCS11Error
-from tests.helpers import hsm
-from tests.helpers.worlds import world_of
 
 from strongroom.hsm.sidecar import provisioning, selfcheck
 from strongroom.hsm.sidecar.attacks import ATTACKS, Target
 from strongroom.hsm.sidecar.attributes import STAGED_WORLD
 from strongroom.hsm.sidecar.module import Module
+from tests.helpers import hsm
+from tests.helpers.worlds import world_of
 
 
 @pytest.fixture(scope="module")

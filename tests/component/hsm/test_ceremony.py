@@ -4,6 +4,7 @@ import json
 import stat
 
 import pytest
+
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome
 

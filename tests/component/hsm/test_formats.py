@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
-from tests.helpers import hsm
-from tests.helpers.hsm_vector import DEK_ID, KEK, octets
 
 from strongroom.domain.errors import KeyRefused
 from strongroom.hsm.sidecar import provisioning
@@ -18,6 +16,8 @@ from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin
 from strongroom.hsm.sidecar.session import OpenToken, Seat, open_token
 from strongroom.hsm.sidecar.world import World, WorldId
+from tests.helpers import hsm
+from tests.helpers.hsm_vector import DEK_ID, KEK, octets
 
 
 @pytest.fixture

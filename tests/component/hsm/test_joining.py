@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session, Token
 from pkcs11.exceptions import KeyNotWrappable
-from tests.helpers import hsm
-from tests.helpers.hsm import TokenHome
 
 from strongroom.hsm.sidecar import attributes, provisioning, selfcheck, world
 from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, STAGED_WORLD, WRAPPING
 from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin, PinFile
+from tests.helpers import hsm
+from tests.helpers.hsm import TokenHome
 
 PRIVATE_HALF = {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True, Attribute.PRIVATE: False}
 WRAP_ONLY = {Attribute.WRAP: True, Attribute.ENCRYPT: False, Attribute.VERIFY: False}

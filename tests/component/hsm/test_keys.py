@@ -9,8 +9,6 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tests.helpers import hsm
-from tests.helpers.hsm import Sidecar
 
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
@@ -18,6 +16,8 @@ from strongroom.hsm.client import HsmClient
 from strongroom.hsm.states import HEALTH_SERVICE, State
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
+from tests.helpers import hsm
+from tests.helpers.hsm import Sidecar
 
 OWNER, OTHER_OWNER = "ab" * 16, "cd" * 16
 DEK_ID = "dek-1"

@@ -10,12 +10,12 @@ from pathlib import Path
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from tests.helpers import hsm
-from tests.helpers.hsm import Sidecar, TokenHome
 
 from strongroom.domain.errors import HsmUnavailable, LoginRefused
 from strongroom.hsm.client import Health, HsmClient
 from strongroom.hsm.states import State
+from tests.helpers import hsm
+from tests.helpers.hsm import Sidecar, TokenHome
 
 OWNER = "ab" * 16
 SEED = bytes(range(32))

@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from tests.helpers import hsm
-from tests.helpers.hsm import TokenHome
 
 from strongroom.domain.errors import HsmUnavailable, Retryable, StrongroomError
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.states import State
+from tests.helpers import hsm
+from tests.helpers.hsm import TokenHome
 
 # A world as somebody would make it who had not read about unwrap templates.
 BAD_WORLD = """

@@ -6,11 +6,11 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.helpers import hsm
-from tests.helpers.hsm import Sidecar, TokenHome
 
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar.pins import PinFile
+from tests.helpers import hsm
+from tests.helpers.hsm import Sidecar, TokenHome
 
 OWNER = "ab" * 16
 SEED = b"canary-seed-5528-canary-seed-552"

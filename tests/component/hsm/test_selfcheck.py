@@ -2,13 +2,13 @@
 
 import pytest
 from pkcs11 import Attribute
-from tests.helpers import hsm
-from tests.helpers.worlds import world_of
 
 from strongroom.hsm.sidecar import provisioning, selfcheck
 from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, STAGED_WORLD, Template
 from strongroom.hsm.sidecar.faults import TokenUnfit
 from strongroom.hsm.sidecar.module import Module
+from tests.helpers import hsm
+from tests.helpers.worlds import world_of
 
 
 def without(template: Template, *names: Attribute) -> Template:

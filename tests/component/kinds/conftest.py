@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from hack.localcluster import Cluster
 from hack.localcluster.errors import KubectlFailed
 

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 import pytest
-from hack.localcluster import Cluster
-from tests.component.kinds.conftest import ROOT, Objects
 
+from hack.localcluster import Cluster
 from strongroom.domain import generation
 from strongroom.kinds.vault import parse_vault
 from strongroom.kinds.vaultsecret import parse_vaultsecret
+from tests.component.kinds.conftest import ROOT, Objects
 
 
 def secret(**changes: Any) -> dict[str, Any]:

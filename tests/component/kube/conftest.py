@@ -8,11 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from hack.localcluster import Cluster
-from tests.helpers.proxy import Proxy
 
+from hack.localcluster import Cluster
 from strongroom.kube import transport
 from strongroom.kube.client import KubeClient
+from tests.helpers.proxy import Proxy
 
 
 @pytest.fixture

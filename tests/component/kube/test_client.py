@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hack.localcluster import Cluster
-from tests.helpers.proxy import Proxy
 
+from hack.localcluster import Cluster
 from strongroom.domain import errors as domain
 from strongroom.kube import errors, transport
 from strongroom.kube.api import PatchKind, Propagation
 from strongroom.kube.client import KubeClient
 from strongroom.kube.resources import ALL_NAMESPACES, EVENTS, LEASES, NAMESPACES, SECRETS, Resource
+from tests.helpers.proxy import Proxy
 
 Build = Callable[..., dict[str, Any]]
 

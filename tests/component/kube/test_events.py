@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hack.localcluster import Cluster
-
 from strongroom.kube.client import KubeClient
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
 from strongroom.kube.resources import EVENTS, SECRETS

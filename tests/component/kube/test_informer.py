@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from tests.helpers.proxy import Proxy
-
 from strongroom.kube.client import KubeClient
 from strongroom.kube.informer import Informer
 from strongroom.kube.resources import EVENTS
+from tests.helpers.proxy import Proxy
 
 Build = Callable[..., dict[str, Any]]
 

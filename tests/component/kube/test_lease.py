@@ -4,10 +4,9 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from tests.helpers.proxy import Proxy
-
 from strongroom.kube.client import KubeClient
 from strongroom.kube.lease import LeaderLease, LeaseTimes
+from tests.helpers.proxy import Proxy
 
 TIMES = LeaseTimes(duration=2, renew_deadline=1.5, retry=0.3)
 

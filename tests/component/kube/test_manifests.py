@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from hack.localcluster import Cluster
 from hack.localcluster.errors import KubectlFailed
 

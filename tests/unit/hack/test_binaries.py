@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+
 from hack.localcluster import LocalClusterError, binaries, toolchain
 
 

@@ -1,6 +1,7 @@
 """Which cluster a machine gets."""
 
 import pytest
+
 from hack.localcluster import LocalClusterError, choose
 from hack.localcluster.choose import Provider
 

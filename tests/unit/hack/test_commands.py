@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import yaml
+
 from hack.localcluster import commands, controlplane, kind
 from hack.localcluster.commands import Options
 from hack.localcluster.layout import Layout, Ports

@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+
 from hack.dev import hosts, programs, ready, story
 from hack.dev.errors import DevError
 from hack.dev.programs import Program

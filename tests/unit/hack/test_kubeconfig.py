@@ -7,6 +7,7 @@ import pytest
 import yaml
 from cryptography import x509
 from cryptography.x509 import verification
+
 from hack.localcluster import LocalClusterError, kubeconfig, pki
 
 

@@ -3,6 +3,7 @@
 import stat
 
 import pytest
+
 from hack.localcluster import LocalClusterError, lifecycle, record
 from hack.localcluster.files import locked, write_private
 from hack.localcluster.processes import Process

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.helpers.hsm_vector import KEK
 
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
+from tests.helpers.hsm_vector import KEK
 
 OWNER = "ab" * 16
 

@@ -3,12 +3,12 @@
 import grpc
 import pytest
 from grpc import StatusCode
-from tests.helpers.hsm_vector import KEK
 
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused, StrongroomError
 from strongroom.hsm.client import to_domain
 from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import STATE_METADATA, State
+from tests.helpers.hsm_vector import KEK
 
 CASES: list[tuple[StatusCode, State | None, type[StrongroomError]]] = [
     (StatusCode.UNAVAILABLE, None, HsmUnavailable),

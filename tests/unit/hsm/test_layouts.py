@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from tests.helpers.hsm_vector import DEK_ID, KEK, octets
 
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.layouts import SealedSeed
+from tests.helpers.hsm_vector import DEK_ID, KEK, octets
 
 
 def test_the_mac_input_is_pinned() -> None:

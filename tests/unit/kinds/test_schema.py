@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hack import generate_crds
 
+from hack import generate_crds
 from strongroom.kinds.crd import KINDS, Kind
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -4,11 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
-from tests.helpers.fake_kube import FakeKube
 
 from strongroom.kube import errors
 from strongroom.kube.api import Write
 from strongroom.kube.events import NOTE_LIMIT, QUEUE_SIZE, QUIET_PERIOD, EventRecorder, EventType, ObjectRef
+from tests.helpers.fake_kube import FakeKube
 
 ABOUT = ObjectRef("strongroom.dev/v1alpha1", "Vault", "n", "demo", "uid-1")
 

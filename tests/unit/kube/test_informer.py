@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.helpers.fake_kube import FakeKube
 
 from strongroom.kube import errors
 from strongroom.kube.informer import Informer
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS
+from tests.helpers.fake_kube import FakeKube
 
 Told = list[tuple[str, str]]
 

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from tests.helpers.fake_kube import FakeKube
 
 from strongroom.kube import errors
 from strongroom.kube.api import Write
 from strongroom.kube.lease import LeaderLease, LeaseTimes
 from strongroom.kube.resources import LEASES
+from tests.helpers.fake_kube import FakeKube
 
 TIMES = LeaseTimes(duration=8, renew_deadline=6.0, retry=1.0)
 

@@ -8,8 +8,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import pytest
-from tests.helpers.memory import Fault, MemoryBackend
-from tests.helpers.stores import NOW, Lab, add_version, assert_sound, make_vault, next_head
 
 from strongroom.domain import objects, vaults
 from strongroom.domain.errors import Conflict, StoreUnavailable, Tampered
@@ -20,6 +18,8 @@ from strongroom.domain.vaults import DAY, VaultHead
 from strongroom.store.backend import Blob, BlobKind
 from strongroom.store.collector import Collector
 from strongroom.store.sealed import SealedStore
+from tests.helpers.memory import Fault, MemoryBackend
+from tests.helpers.stores import NOW, Lab, add_version, assert_sound, make_vault, next_head
 
 LATER = NOW + 90 * DAY
 

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from tests.helpers.stores import NOW, Lab, add_version, make_vault
 
 from strongroom.domain import objects, vaults
 from strongroom.domain.errors import Tampered
@@ -19,6 +18,7 @@ from strongroom.store.backend import Blob, BlobKind
 from strongroom.store.collector import Collector
 from strongroom.store.kubernetes import KubernetesBackend, feed
 from strongroom.store.sealed import SealedStore
+from tests.helpers.stores import NOW, Lab, add_version, make_vault
 
 LATER = NOW + 90 * DAY
 

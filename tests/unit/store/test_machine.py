@@ -15,17 +15,18 @@ from typing import TypeVar
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.helpers.memory import Fault, MemoryBackend
-from tests.helpers.stores import NOW, Lab, add_version, make_vault
 
 from strongroom.domain import objects
 from strongroom.domain.errors import Conflict, HsmUnavailable, StoreUnavailable
 from strongroom.domain.names import object_id
-from strongroom.domain.objects import Kind
+from strongroom.domain.objects import Attributes, Kind, ObjectHead
+from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import DAY, State, VaultHead
 from strongroom.store.backend import Blob
 from strongroom.store.collector import Collector
 from strongroom.store.sealed import SealedStore
+from tests.helpers.memory import Fault, MemoryBackend
+from tests.helpers.stores import NOW, Lab, add_version, make_vault, next_head
 
 T = TypeVar("T")
 NAMES = ("x", "y")
@@ -66,6 +67,17 @@ class Model:
     purge_at: int = 0
 
 
+@dataclass
+class Begun:
+    """A version whose record is written and whose commit is under way."""
+
+    store: SealedStore
+    name: str
+    before: Stored[ObjectHead] | None
+    after: ObjectHead
+    payload: bytes
+
+
 class StoreMachine(RuleBasedStateMachine):
     """One rule is what one process does until it succeeds, is refused, or crashes."""
 
@@ -78,6 +90,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.written = 0
         self.models = {name: Model() for name in NAMES}
         self.processes: list[Process] = []
+        self.begun: list[Begun] = []
         self.vault: VaultHead
 
     def teardown(self) -> None:
@@ -99,6 +112,16 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(number=processes, name=names)
     def add_a_version(self, number: int, name: str) -> None:
         self._do(number, name, self._add)
+
+    @rule(number=processes, name=names)
+    def begin_a_version(self, number: int, name: str) -> None:
+        """Write the record; the commit comes when it comes."""
+        self._do(number, name, self._begin)
+
+    @precondition(lambda self: self.begun)
+    @rule(data=st.data())
+    def finish_a_version(self, data: st.DataObject) -> None:
+        self._finish(self.begun.pop(data.draw(st.integers(0, len(self.begun) - 1))))
 
     @rule(number=processes, name=names)
     def delete_softly(self, number: int, name: str) -> None:
@@ -223,6 +246,27 @@ class StoreMachine(RuleBasedStateMachine):
         model = self.models[name]
         model.state = State.LIVE
         model.versions.append(payload)
+
+    async def _begin(self, store: SealedStore, name: str) -> None:
+        stored = await store.object(self.vault, name)
+        head = stored.head if stored else None
+        if head and head.state is not State.LIVE:
+            return
+        self.written += 1
+        payload, attributes = str(self.written).encode(), Attributes(NOW, NOW)
+        version = await store.write_record(self.vault, name, head, Kind.SECRET, payload, attributes)
+        self.begun.append(Begun(store, name, stored, next_head(self.vault, name, head, version), payload))
+
+    def _finish(self, begun: Begun) -> None:
+        try:
+            self.run(begun.store.commit(self.vault, begun.before, begun.after))
+        except Conflict:
+            return
+        except HsmUnavailable:
+            assert self.lab.keys.down
+            return
+        self.models[begun.name].state = State.LIVE
+        self.models[begun.name].versions.append(begun.payload)
 
     async def _delete(self, store: SealedStore, name: str) -> None:
         stored = await store.object(self.vault, name)

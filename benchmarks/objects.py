@@ -1,0 +1,254 @@
+"""VaultSecrets from apply to synced Secret, beside a bare writer that makes the same API writes with no logic.
+
+One control plane on this machine serves both, one after the other; loader, controller, API server and etcd share its
+cores, so figures are to be read as ratios. etcd syncs to disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hack.dev import system
+from hack.dev.rundir import RunDir
+from hack.localcluster.processes import identify
+from strongroom.kube import errors, transport
+from strongroom.kube.client import KubeClient
+from strongroom.kube.resources import NAMESPACES, SECRETS, VAULTS, VAULTSECRETS, Resource
+
+Row = dict[str, Any]
+
+LOADERS = 32  # requests at a time, as the controller's default
+_DECLARATIONS = Resource("", "v1", "configmaps", "ConfigMap")  # stands for the declaration where no logic runs
+_QUIET = 5.0  # seconds without a write after which a controller counts as idle
+
+
+@dataclass
+class Seen:
+    """When each object was made, and when its target was first seen (perf_counter)."""
+
+    made: dict[str, float] = field(default_factory=dict)
+    synced: dict[str, float] = field(default_factory=dict)
+
+    def latencies(self) -> list[float]:
+        return sorted(self.synced[name] - self.made[name] for name in self.made)
+
+
+def rows(counts: list[int]) -> list[Row]:
+    """Return the rows for each number of objects, in a system of its own."""
+    found: list[Row] = []
+    for count in counts:
+        with _system() as running:
+            found += asyncio.run(_measure(running, count))
+    return found
+
+
+@contextmanager
+def _system() -> Iterator[system.System]:
+    with tempfile.TemporaryDirectory(prefix="sr-bench-", ignore_cleanup_errors=True) as directory:
+        run = RunDir(Path(directory))
+        try:
+            yield system.up(run, identify(os.getpid()))
+        finally:
+            system.down(run)
+
+
+async def _measure(running: system.System, count: int) -> list[Row]:
+    connection = await transport.from_kubeconfig(running.cluster.kubeconfig)
+    async with KubeClient(connection) as client:
+        bare = await _bare(client, running, count)
+        await _make_vault(client, "bench")
+        before = _resident(running)
+        audit = running.cluster.audit_log
+        offset = audit.stat().st_size if audit else 0
+        rate, seen = await _load(client, "bench", count)
+        latencies = seen.latencies()
+        await asyncio.sleep(_QUIET)
+        writes = _writes(audit, offset) / count if audit else float("nan")
+        memory = (_resident(running) - before) / count
+        paced = (await _paced(client, "bench", 100, 10.0)).latencies()
+    label = f"{count:,} VaultSecrets"
+    return [
+        _row(f"{label}: apply to synced", rate, "objects/s"),
+        _row(f"{label}: bare writer, same writes", bare, "objects/s"),
+        _row(f"{label}: share of the bare writer", 100 * rate / bare, "%"),
+        _row(f"{label}: all at once, p50", _at(latencies, 0.5), "s"),
+        _row(f"{label}: all at once, p99", _at(latencies, 0.99), "s"),
+        _row(f"{label}: one more every 0.1 s, p50", 1000 * _at(paced, 0.5), "ms"),
+        _row(f"{label}: one more every 0.1 s, p99", 1000 * _at(paced, 0.99), "ms"),
+        _row(f"{label}: writes by the controller", writes, "per object"),
+        _row(f"{label}: controller memory", memory / 1024, "KiB per object"),
+        _row(f"{label}: controller memory in all", _resident(running) / 2**20, "MiB"),
+    ]
+
+
+async def _load(client: KubeClient, namespace: str, count: int) -> tuple[float, Seen]:
+    """Make ``count`` objects as fast as possible; return objects per second until the last is synced."""
+    seen, slots = Seen(), asyncio.Semaphore(LOADERS)
+    async with _watching(client, namespace, seen, count) as done:
+        began = time.perf_counter()
+
+        async def one(number: int) -> None:
+            async with slots:
+                await _make_secret(client, namespace, f"s{number}", seen)
+
+        await asyncio.gather(*map(one, range(count)))
+        await done.wait()
+        return count / (time.perf_counter() - began), seen
+
+
+async def _paced(client: KubeClient, namespace: str, count: int, rate: float) -> Seen:
+    """Make objects at a steady rate, beside those that are there."""
+    seen = Seen()
+    async with _watching(client, namespace, seen, count) as done:
+        for number in range(count):
+            await _make_secret(client, namespace, f"paced{number}", seen)
+            await asyncio.sleep(1 / rate)
+        await done.wait()
+    return seen
+
+
+class _watching:
+    """Notes when targets appear; the event is set when ``count`` have."""
+
+    def __init__(self, client: KubeClient, namespace: str, seen: Seen, count: int) -> None:
+        self._client, self._namespace, self._seen, self._count = client, namespace, seen, count
+        self._done = asyncio.Event()
+
+    async def __aenter__(self) -> asyncio.Event:
+        page = await self._client.list(SECRETS, self._namespace, metadata_only=True)
+        self._task = asyncio.create_task(self._follow(page.resource_version))
+        return self._done
+
+    async def __aexit__(self, *_: object) -> None:
+        self._task.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._task
+
+    async def _follow(self, version: str) -> None:
+        async with self._client.watch(SECRETS, self._namespace, version, metadata_only=True) as events:
+            async for event in events:
+                if event.type == "ADDED":
+                    self._seen.synced[event.object["metadata"]["name"]] = time.perf_counter()
+                    if len(self._seen.synced) == self._count:
+                        self._done.set()
+
+
+async def _make_vault(client: KubeClient, namespace: str) -> None:
+    await client.create(NAMESPACES, None, {"metadata": {"name": namespace}})
+    limits = {"objects": 100_000, "bytes": "1Gi"}
+    body = {"metadata": {"name": "bench"}, "spec": {"limits": limits}}
+    await client.create(VAULTS, namespace, body)
+    while True:
+        vault = await client.get(VAULTS, namespace, "bench")
+        if any(c["status"] == "True" for c in (vault.get("status") or {}).get("conditions", [])):
+            return
+        await asyncio.sleep(0.1)
+
+
+async def _make_secret(client: KubeClient, namespace: str, name: str, seen: Seen) -> None:
+    spec = {
+        "vaultRef": {"name": "bench"},
+        "generate": {"password": {"length": 32}},
+        "rotation": {"every": "30d"},
+        "target": {"name": name},
+    }
+    await client.create(VAULTSECRETS, namespace, {"metadata": {"name": name}, "spec": spec})
+    seen.made[name] = time.perf_counter()
+
+
+# The bare writer: the same four writes per object, of the same sizes, from a process of its own.
+
+
+async def _bare(client: KubeClient, running: system.System, count: int) -> float:
+    """Run loader and bare writer side by side; return objects per second until the last write."""
+    await client.create(NAMESPACES, None, {"metadata": {"name": "bare"}})
+    seen, slots = Seen(), asyncio.Semaphore(LOADERS)
+    command = [sys.executable, "-m", "benchmarks.objects", str(running.cluster.kubeconfig), str(count)]
+    writer = await asyncio.create_subprocess_exec(*command)
+    began = time.perf_counter()
+
+    async def one(number: int) -> None:
+        async with slots:
+            body = {"metadata": {"name": f"s{number}"}, "data": {"spec": "x" * 150}}
+            await client.create(_DECLARATIONS, "bare", body)
+            seen.made[body["metadata"]["name"]] = time.perf_counter()
+
+    await asyncio.gather(*map(one, range(count)))
+    if await writer.wait() != 0:
+        raise RuntimeError("the bare writer failed")
+    return count / (time.perf_counter() - began)
+
+
+async def _write_bare(kubeconfig: Path, count: int) -> None:
+    async with KubeClient(await transport.from_kubeconfig(kubeconfig)) as client:
+        slots = asyncio.Semaphore(LOADERS)
+
+        async def one(number: int) -> None:
+            async with slots:
+                await _four_writes(client, f"s{number}")
+
+        await asyncio.gather(*map(one, range(count)))
+
+
+async def _four_writes(client: KubeClient, name: str) -> None:
+    labels = {"bench": "x" * 32, "vault": "y" * 32, "object": "z" * 32}
+    for suffix, size in (("record", 560), ("head", 520), ("target", 44)):
+        body = {"metadata": {"name": f"{name}-{suffix}", "labels": labels}, "data": {"x": "A" * size}}
+        await client.create(SECRETS, "bare", body)
+    await _retried(lambda: client.patch(_DECLARATIONS, "bare", name, {"data": {"status": "x" * 900}}))
+
+
+async def _retried(write: Callable[[], Awaitable[Any]]) -> None:
+    """The writer may be ahead of the loader."""
+    while True:
+        try:
+            await write()
+            return
+        except errors.NotFound:
+            await asyncio.sleep(0.05)
+
+
+# Figures
+
+
+def _writes(audit: Path, offset: int) -> int:
+    """Count the controller's changes in the API server's audit log, leases and events left out."""
+    count = 0
+    with audit.open() as log:
+        log.seek(offset)
+        for line in log:
+            entry = json.loads(line)
+            by_us = entry["user"]["username"].endswith(":strongroom-controller")
+            kind = (entry.get("objectRef") or {}).get("resource")
+            if by_us and entry["verb"] in ("create", "update", "patch", "delete") and kind not in ("leases", "events"):
+                count += entry["stage"] == "ResponseComplete"
+    return count
+
+
+def _resident(running: system.System) -> float:
+    text = urllib.request.urlopen(running.metrics_url, timeout=5).read().decode()
+    line = next(line for line in text.splitlines() if line.startswith("process_resident_memory_bytes "))
+    return float(line.split()[1])
+
+
+def _at(ordered: list[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+def _row(name: str, value: float, unit: str) -> Row:
+    return {"name": name, "value": round(value, 2), "unit": unit}
+
+
+if __name__ == "__main__":
+    asyncio.run(_write_bare(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,47 @@
+"""``make bench``: measures, prints a table, writes .run/bench.json.
+
+``python benchmarks/run.py [objects|hsm …] [--counts 1000,10000]`` measures a part.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import hsm, objects  # noqa: E402 - the repository is no package
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("parts", nargs="*", choices=["hsm", "objects", []], help="default: all")
+    parser.add_argument("--counts", default="1000,10000", help="numbers of objects")
+    options = parser.parse_args()
+    parts = options.parts or ["hsm", "objects"]
+    rows: list[dict[str, Any]] = []
+    if "hsm" in parts:
+        rows += hsm.rows()
+    if "objects" in parts:
+        rows += objects.rows([int(count) for count in options.counts.split(",")])
+    _print(rows)
+    path = ROOT / ".run" / "bench.json"
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    path.write_text(json.dumps({"machine": platform.platform(), "rows": rows}, indent=1) + "\n")
+    print(f"\nwritten to {path.relative_to(ROOT)}")
+    return 0
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    width = max(len(str(row["name"])) for row in rows)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['value']:>12,.2f} {row['unit']}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
