@@ -1,0 +1,129 @@
+"""The life of an object, when it wants attention, and the chain of its versions."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strongroom.domain.errors import Refused
+from strongroom.domain.objects import (
+    Attributes,
+    Claim,
+    Face,
+    Kind,
+    ObjectHead,
+    Version,
+    VersionInfo,
+    chain,
+    purge,
+    recover,
+    soft_delete,
+)
+from strongroom.domain.vaults import DAY, State
+
+NOW = 1_700_000_000
+CLAIM = Claim("uid", "ns", "db")
+FACES = {Kind.SECRET: Face("v2", 2, NOW, every=60, due=NOW + 60), Kind.KEY: Face("k1", 1, NOW)}
+LIVE = ObjectHead("v" * 32, "Db", NOW, claim=CLAIM, faces=FACES)
+DELETED = soft_delete(LIVE, NOW, 7)
+PURGING = purge(DELETED, NOW + 7 * DAY)
+
+
+def test_a_deleted_object_keeps_its_versions_for_the_retention_and_loses_its_claim() -> None:
+    assert (DELETED.state, DELETED.claim, DELETED.faces) == (State.DELETED, None, FACES)
+    assert (DELETED.deleted_at, DELETED.purge_at) == (NOW, NOW + 7 * DAY)
+
+
+@pytest.mark.parametrize("claim", [None, CLAIM], ids=["for nobody", "for a resource"])
+def test_a_recovered_object_is_as_it_was(claim: Claim | None) -> None:
+    back = recover(DELETED, claim)
+    assert (back.state, back.claim, back.faces) == (State.LIVE, claim, FACES)
+    assert (back.deleted_at, back.purge_at) == (0, 0)
+
+
+@pytest.mark.parametrize("head", [LIVE, PURGING], ids=lambda head: head.state)
+def test_only_a_deleted_object_is_recovered(head: ObjectHead) -> None:
+    with pytest.raises(Refused, match=r"is (live|purging) and cannot be recovered"):
+        recover(head, None)
+
+
+@pytest.mark.parametrize(
+    ("head", "now"),
+    [(LIVE, NOW + 100 * DAY), (DELETED, NOW + 7 * DAY - 1), (PURGING, NOW + 100 * DAY)],
+    ids=["live", "a second too early", "already past return"],
+)
+def test_an_object_may_not_be_purged(head: ObjectHead, now: int) -> None:
+    with pytest.raises(Refused, match="may not be purged yet"):
+        purge(head, now)
+
+
+@pytest.mark.parametrize(
+    ("head", "due"),
+    [
+        (LIVE, NOW + 60),
+        (LIVE.changed(faces={**FACES, Kind.KEY: Face("k1", 1, NOW, every=9, due=NOW + 9)}), NOW + 9),
+        (LIVE.changed(faces={Kind.KEY: FACES[Kind.KEY]}), None),
+        (LIVE.changed(faces={}), None),
+        (DELETED, NOW + 7 * DAY),
+        (PURGING, 0),
+    ],
+    ids=["next rotation", "earliest rotation", "no schedule", "empty", "deleted: its purge", "past return: at once"],
+)
+def test_when_an_object_wants_attention(head: ObjectHead, due: int | None) -> None:
+    assert head.due == due
+
+
+def test_every_transition_raises_the_generation_by_one() -> None:
+    heads = [LIVE, DELETED, PURGING]
+    assert [head.generation for head in heads] == [1, 2, 3]
+    assert recover(DELETED, None).generation == 3
+
+
+def test_a_payload_hides_in_repr() -> None:
+    version = Version("v", Kind.SECRET, b"canary", Attributes(NOW, NOW))
+    assert "canary" not in f"{version!r} {version}"
+
+
+# The chain
+
+
+def records(*links: tuple[str, str]) -> dict[str, VersionInfo]:
+    """Records by id, each with its predecessor."""
+    return {id: VersionInfo(id, Kind.SECRET, previous, 1, 1) for id, previous in links}
+
+
+@pytest.mark.parametrize(
+    ("current", "stored", "expected"),
+    [
+        ("c", records(("a", ""), ("b", "a"), ("c", "b")), "cba"),
+        ("b", records(("a", ""), ("b", "a"), ("x", "b"), ("y", "a")), "ba"),
+        ("c", records(("a", ""), ("c", "b")), "c"),
+        ("b", records(("a", "b"), ("b", "a")), "ba"),
+        ("a", records(("a", "a")), "a"),
+        ("z", records(("a", "")), ""),
+        ("", records(("", "")), ""),
+        ("a", {}, ""),
+    ],
+    ids=[
+        "newest first",
+        "records that no head names are left out",
+        "a gap ends it",
+        "a ring ends",
+        "a loop ends",
+        "current is missing",
+        "no current",
+        "nothing stored",
+    ],
+)
+def test_chain(current: str, stored: dict[str, VersionInfo], expected: str) -> None:
+    assert "".join(info.id for info in chain(current, stored)) == expected
+
+
+@given(st.dictionaries(st.sampled_from("abcdefg"), st.sampled_from(["", *"abcdefg"])), st.sampled_from("abcdefg"))
+def test_a_chain_always_ends_and_names_nothing_twice(links: dict[str, str], current: str) -> None:
+    found = chain(current, records(*links.items()))
+    assert len({info.id for info in found}) == len(found)
+    assert all(newer.previous == older.id for newer, older in itertools.pairwise(found))
