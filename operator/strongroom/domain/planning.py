@@ -132,6 +132,8 @@ def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
 def _step_of_deleted(wish: Declaration, head: ObjectHead) -> Step:
     if head.state is State.PURGING:
         return Refuse(Reason.OBJECT_DELETED, "the deleted object of this name is being purged; wait for its end")
+    if Kind.SECRET not in head.faces:
+        return _not_a_secret()
     if wish.recover:
         return Commit(
             _rescheduled(wish, head.changed(state=State.LIVE, claim=wish.claim, deleted_at=0, purge_at=0)), "Recovered"
@@ -151,10 +153,14 @@ def _claimed_by_other(claim: Claim) -> Refuse:
     )
 
 
+def _not_a_secret() -> Refuse:
+    return Refuse(Reason.NAME_CLAIMED, "the object of this name is not a secret; choose another spec.objectName")
+
+
 def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     face = head.faces.get(Kind.SECRET)
     if face is None:
-        return Refuse(Reason.NAME_CLAIMED, "the object of this name is not a secret; choose another spec.objectName")
+        return _not_a_secret()
     if why := _why_rotate(wish, face, seen.now):
         return _refused_by_limits(seen) or Rotate(why)
     wanted = _rescheduled(wish, head.changed(claim=wish.claim))
