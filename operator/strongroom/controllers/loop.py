@@ -150,11 +150,12 @@ class Loop:
 
     async def _tend(self, key: Key) -> None:
         try:
-            event = await self._tending.tend(key.namespace, key.name)
+            done = await self._tending.tend(key.namespace, key.name)
         except NotFound:
             return  # its vault is gone, and everything of it
-        if event:
-            _log.info("object %s: %s", key.name, event)
+        self._metrics.collected.inc(done.collected)
+        if done.reason:
+            self._vaults.tell_of_object(done)
 
     async def _observe(self, name: str) -> None:
         """Take in what a head says: when it is due, who claims it, whether the claimant still exists."""
@@ -230,6 +231,12 @@ class Loop:
                 self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
         for name in list(self._index.heads):
             self.head_changed(name)
+        self.look_for_strays()
+
+    def look_for_strays(self) -> None:
+        """Ask for the objects of which only records are stored. A write in flight looks alike; collecting is fenced."""
+        for vault_id, oid in self._index.headless():
+            self._queue.add_later(Key(Kind.OBJECT, vault_id, oid), _COUNTS_DELAY)
 
 
 def _where(error: Exception) -> str:

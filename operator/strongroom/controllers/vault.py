@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.verdicts import Verdict, verdict
-from strongroom.controllers.workqueue import Key
+from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain import errors
 from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Store
@@ -22,6 +22,7 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventType
 from strongroom.kube.resources import ADMISSION_BINDINGS, ADMISSION_POLICIES, NAMESPACES, VAULTS
 from strongroom.service.declared_vaults import DeclaredVaults, VaultOutcome, VaultWish
+from strongroom.service.tending import Tended
 
 RECOVER_POLICY = "strongroom-recover"  # the admission policy that guards recovery into another namespace
 
@@ -77,6 +78,14 @@ class VaultReconciler:
         if complaint is None and (not was_ready or outcome.events or _observed(known) != known.generation):
             self._on_usable(key.namespace, key.name)
         return complaint
+
+    def tell_of_object(self, done: Tended) -> None:
+        """Tell of an object whose own resource is gone: on its Vault, if that is still there."""
+        key = Key(Kind.VAULT, done.vault.namespace, done.vault.name)
+        if known := self._resources.get(key):
+            note = f"{done.name} is deleted and can be recovered until {format_time(done.until)}"
+            note = note if done.until else f"{done.name} was removed for good: its retention had passed"
+            self._reporter.event(key, known.uid, EventType.NORMAL, done.reason, note)
 
     async def _carry_out(self, known: Known) -> tuple[VaultOutcome, Verdict | None]:
         outcome = VaultOutcome()

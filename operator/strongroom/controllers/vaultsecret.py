@@ -204,11 +204,14 @@ class VaultSecretReconciler:
                     key, known.uid, EventType.NORMAL, "TargetRepaired", "Wrote the target again: it had been changed"
                 )
         bad = report.ready or report.synced
-        if bad and bad.reason is not Reason.PENDING:
+        if bad and bad.reason not in _UNREMARKABLE:
             self._reporter.event(key, known.uid, EventType.WARNING, bad.reason.value, bad.message)
         if bad and bad.reason is Reason.TAMPERED:
             self._metrics.tampered.inc()
 
+
+# Not worth an event: what `kubectl apply -f directory` passes through when a secret is read before its vault.
+_UNREMARKABLE = (Reason.PENDING, Reason.VAULT_NOT_FOUND, Reason.VAULT_NOT_READY)
 
 _AVAILABLE = (Status.TRUE, Reason.AVAILABLE, "the secret is as declared")
 

@@ -33,7 +33,6 @@ class Reason(StrEnum):
 
     AVAILABLE = "Available"
     PENDING = "Pending"
-    GENERATING = "Generating"
     VAULT_NOT_FOUND = "VaultNotFound"
     VAULT_NOT_READY = "VaultNotReady"
     VAULT_DELETED = "VaultDeleted"
@@ -61,7 +60,6 @@ TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = {
 REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.AVAILABLE: ("Everything is as declared.", "Nothing."),
     Reason.PENDING: ("The object was seen and waits for its turn.", "Wait."),
-    Reason.GENERATING: ("The first or a new version is being made.", "Wait."),
     Reason.VAULT_NOT_FOUND: (
         "No Vault of the name in `spec.vaultRef` exists in this namespace.",
         "Create the Vault, or correct the reference by making the object anew.",

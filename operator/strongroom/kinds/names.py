@@ -9,15 +9,12 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 CATEGORY: Final = "strongroom"
 
-FINALIZER: Final = f"{GROUP}/finalizer"
-"""On Vaults and VaultSecrets, so that a deletion reaches the store before the declaration is gone."""
-
 # Annotations that a user sets to ask for something now.
 ROTATE: Final = f"{GROUP}/rotate"
 """On a VaultSecret: any new value makes a new version, once per value."""
 
 SYNC: Final = f"{GROUP}/sync"
-"""On a VaultSecret: any new value writes the target again, even if nothing seems to have changed."""
+"""On a VaultSecret: any new value compares the target with the vault again, by asking the API server."""
 
 RECOVER: Final = f"{GROUP}/recover"
 """On a Vault or VaultSecret: "true" brings back what was deleted softly under its name instead of
