@@ -39,7 +39,8 @@ class Outcome:
     head: ObjectHead | None = None
     refusal: Refuse | None = None
     events: list[str] = field(default_factory=list)  # reasons, in order
-    payload: bytes | None = field(default=None, repr=False)  # of the current version, if it was made just now
+    made: str = ""  # the version that was made just now
+    payload: bytes | None = field(default=None, repr=False)  # its value, as long as it is the current one
 
 
 class DeclaredSecrets:
@@ -88,6 +89,9 @@ class DeclaredSecrets:
         outcome.vault = vault.head if vault else None
         stored = await self._store.object(vault.head, wish.name, fresh=fresh) if vault else None
         outcome.head = stored.head if stored else None
+        face = outcome.head.faces.get(Kind.SECRET) if outcome.head else None
+        if face is None or face.current != outcome.made:
+            outcome.payload = None  # somebody else made a newer one meanwhile
         return stored
 
     async def _seen(self, wish: Declaration, outcome: Outcome) -> Seen:
@@ -127,7 +131,7 @@ class DeclaredSecrets:
         payload = draw(generate)
         version = await self._store.write_record(vault, wish.name, head, Kind.SECRET, payload, Attributes(now, now))
         await self._store.commit(vault, stored, rotated(wish, head, vault, version, now))
-        outcome.payload = payload
+        outcome.made, outcome.payload = version, payload
         outcome.events.append(step.why.value)
 
 
