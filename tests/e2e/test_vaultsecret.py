@@ -103,7 +103,7 @@ def test_deleted_and_recovered_with_all_versions(system: System, demo: str) -> N
     system.until(lambda: len(system.status(demo, "db")["versions"]) == 2, "a rotation")
     versions = system.stored_versions(demo, "demo", "db")
     system.kubectl("delete", "vaultsecret", "-n", demo, "db")
-    system.until(lambda: not system.get("secret", demo, "db"), "the target to go")
+    system.until(lambda: not system.get("secret", demo, "db"), "the target to go", 3)
     system.apply(secret(demo, "db"))
     message = system.until_reason(demo, "db", "ObjectDeleted")
     assert "strongroom.dev/recover=true" in message
@@ -195,3 +195,71 @@ def test_a_deleted_namespace_is_recovered_with_permission_only(system: System, n
     system.apply(annotated(secret(namespace, "db"), recover="true"))
     system.until_ready(namespace, "db")
     assert system.value(namespace, "db") == value
+
+
+def test_in_a_namespace_that_is_being_deleted_nothing_is_made_and_nothing_waits(system: System, namespace: str) -> None:
+    system.apply(vault(namespace), secret(namespace, "db"), secret(namespace, "held"))
+    for name in ("db", "held"):
+        system.until_ready(namespace, name)
+    hold = '{"metadata":{"finalizers":["example.org/hold"]}}'
+    system.kubectl("-n", namespace, "patch", "vaultsecret", "held", "--type=merge", "-p", hold)
+    system.kubectl("delete", "namespace", namespace, "--wait=false")
+    try:
+        system.until(lambda: not system.get("vaultsecret", namespace, "db"), "our resources to go without us")
+        system.until(lambda: not system.get("secret", namespace, "held"), "the targets to go")
+        time.sleep(1)
+        assert not system.get("secret", namespace, "held"), "a resource that is being deleted gets no new target"
+    finally:
+        system.kubectl(
+            "-n",
+            namespace,
+            "patch",
+            "vaultsecret",
+            "held",
+            "--type=merge",
+            "-p",
+            hold.replace('["example.org/hold"]', "null"),
+        )
+    system.until(lambda: namespace not in system.kubectl("get", "namespaces", "-o", "name"), "the namespace to go", 60)
+
+
+def test_what_was_deleted_is_purged_when_its_retention_has_passed(system: System, namespace: str) -> None:
+    system.apply(
+        vault(namespace, softDelete={"retentionDays": 7}),
+        vault(namespace, "other", softDelete={"retentionDays": 7}),
+        secret(namespace, "kept"),
+        secret(namespace, "gone"),
+        secret(namespace, "inside", vault="other"),
+    )
+    for name in ("kept", "gone", "inside"):
+        system.until_ready(namespace, name)
+    vault_id, other_id = (system.status(namespace, name, "vault")["vaultId"] for name in ("demo", "other"))
+    system.kubectl("-n", namespace, "delete", "vaultsecret", "gone")
+    system.kubectl("-n", namespace, "delete", "vault", "other")
+    system.until(lambda: "SecretDeleted" in _events(system, namespace), "the deletion to be told")
+    assert (_stored(system, vault_id), _stored(system, other_id)) == (5, 3)
+    system.controller.stop()
+    try:
+        system.controller.start(crash={"CLOCK_AHEAD": str(8 * 86_400)})
+        system.until(lambda: _stored(system, other_id) == 0, "the vault to be purged")
+        system.until(lambda: _stored(system, vault_id) == 3, "the secret to be purged")
+    finally:
+        system.controller.stop()
+        system.controller.start()
+        system.until_leading()
+    assert len(system.stored_versions(namespace, "demo", "kept")) == 1
+    system.apply(secret(namespace, "gone"))
+    system.until_ready(namespace, "gone")
+    system.apply(vault(namespace, "other"))
+    system.until_ready(namespace, "other", "vault")
+    assert system.status(namespace, "other", "vault")["vaultId"] != other_id
+
+
+def _events(system: System, namespace: str) -> str:
+    return system.kubectl("get", "events", "-n", namespace, "-o", "jsonpath={.items[*].reason}")
+
+
+def _stored(system: System, vault_id: str) -> int:
+    """How many sealed Secrets a vault has."""
+    selector = f"strongroom.dev/vault={vault_id}"
+    return len(system.kubectl("get", "secrets", "-n", "strongroom-system", "-l", selector, "-o", "name").split())

@@ -1,8 +1,10 @@
-"""The controller, killed at a chosen write: ``python -m tests.helpers.crashing controller …``.
+"""The controller under test conditions: ``python -m tests.helpers.crashing controller …``.
 
-Once the file ``CRASH_ARMED`` exists, the writes of a real controller are counted, and SIGKILL hits it at number
-``CRASH_AT``: before the request is sent, or (``CRASH_AFTER=1``) after the API server answered. Leases, events
-and the delayed counts of Vaults do not count.
+``CRASH_AT=n`` with ``CRASH_ARMED=file``: once the file exists, the writes of a real controller are counted, and SIGKILL
+hits it at number n, before the request is sent or (``CRASH_AFTER=1``) after the API server answered. Leases, events and
+the delayed counts of Vaults do not count.
+
+``CLOCK_AHEAD=seconds``: the process believes to live that much later.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +20,16 @@ from strongroom.entrypoints.main import main
 from strongroom.kube.api import Write
 from strongroom.kube.client import KubeClient
 
-_ARMED, _AT, _AFTER = Path(os.environ["CRASH_ARMED"]), int(os.environ["CRASH_AT"]), os.environ.get("CRASH_AFTER")
+_ARMED, _AT = Path(os.environ.get("CRASH_ARMED", "")), int(os.environ.get("CRASH_AT", "0"))
+_AFTER = os.environ.get("CRASH_AFTER")
+_AHEAD = int(os.environ.get("CLOCK_AHEAD", "0"))
 _UNCOUNTED = ("leases", "events", "vaults")
 _count = 0
-_real_write = KubeClient.write
+_real_write, _real_time = KubeClient.write, time.time
 
 
 def _armed() -> bool:
-    return _ARMED.exists()
+    return _AT > 0 and _ARMED.exists()
 
 
 async def _write(self: KubeClient, change: Write) -> dict[str, Any]:
@@ -43,4 +48,5 @@ async def _write(self: KubeClient, change: Write) -> dict[str, Any]:
 
 if __name__ == "__main__":
     KubeClient.write = _write  # type: ignore[method-assign]
+    time.time = lambda: _real_time() + _AHEAD
     sys.exit(main(sys.argv[1:]))

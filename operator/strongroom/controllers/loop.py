@@ -52,6 +52,7 @@ class Loop:
         self._metrics = metrics
         self._clock = clock
         self._claims: dict[str, Key] = {}  # UID of a claimant: the object it claims
+        self._gone: dict[Key, set[str]] = {}  # UIDs of resources that are gone and not put away yet
         self.resources = Resources(self.resource_changed, self.resource_gone)
 
     def bind(self, vaults: VaultReconciler, secrets: VaultSecretReconciler, tending: Tending) -> None:
@@ -71,7 +72,10 @@ class Loop:
         """A custom resource is gone: what it claimed is looked at."""
         if key.kind is Kind.VAULT:
             self._queue.add(key, Priority.FRESH)
-        elif claimed := self._claims.get(uid):
+            return
+        self._gone.setdefault(key, set()).add(uid)
+        self._queue.add(key, Priority.FRESH)
+        if claimed := self._claims.pop(uid, None):
             self._queue.add(claimed, Priority.FRESH)
 
     def head_changed(self, name: str) -> None:
@@ -141,6 +145,10 @@ class Loop:
         return None
 
     async def _reconcile_secret(self, key: Key) -> Verdict | None:
+        for uid in tuple(self._gone.get(key, ())):
+            await self._secrets.put_away(key, uid)
+            self._gone[key].discard(uid)
+        self._gone.pop(key, None)
         before = self.resources.get(key)
         said = await self._secrets.reconcile(key)
         after = self.resources.get(key)

@@ -72,13 +72,21 @@ class VaultSecretReconciler:
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
         known = self._resources.get(key)
-        if known is None:
-            self._synced_by.pop(key, None)
-            return None
+        if known is None or (isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting):
+            return None  # somebody else's finalizer may hold it: nothing is made for it any more
         report = await self._carry_out(key, known)
         await self._reporter.status(key, known, self._status(known, report))
         self._tell(key, known, report)
         return report.ready or report.synced
+
+    async def put_away(self, key: Key, uid: str) -> None:
+        """Remove the targets of a resource that is gone; the garbage collector would, but it can take half a minute.
+
+        A successor of the same name takes its target over instead; an orphaned one does not name its owner any more.
+        """
+        self._synced_by.pop(key, None)
+        if self._resources.get(key) is None:
+            await self._targets.remove_others(None, uid)
 
     async def _carry_out(self, key: Key, known: Known) -> _Report:
         report = _Report()
