@@ -239,12 +239,6 @@ class Loop:
                 self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
         for name in list(self._index.heads):
             self.head_changed(name)
-        self.look_for_strays()
-
-    def look_for_strays(self) -> None:
-        """Ask for the objects of which only records are stored. A write in flight looks alike; collecting is fenced."""
-        for vault_id, oid in self._index.headless():
-            self._queue.add_later(Key(Kind.OBJECT, vault_id, oid), _COUNTS_DELAY)
 
 
 def _where(error: Exception) -> str:

@@ -228,7 +228,6 @@ class Controller:
                     await self._list_all()
                 except errors.ApiError as error:
                     _log.warning("sweep: %s", error)
-                self._loop.look_for_strays()
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

@@ -112,7 +112,7 @@ class Store(Protocol):
 class Collector(Protocol):
     """Removes what no head names, and what is past return. Every call can be repeated after a crash."""
 
-    async def collect(self, vault: VaultHead, oid: str, now: int) -> int:
+    async def collect(self, vault: VaultHead, oid: str) -> int:
         """Remove an object's unnamed records; return how many."""
         ...
 

@@ -48,7 +48,7 @@ class Tending:
         vault = (await self._store.vault_by_id(vault_id)).head
         stored = await self._store.object_by_id(vault, oid, fresh=True)
         if stored is None or not await self._must_go(stored.head):
-            return Tended(vault.ref, collected=await self._collector.collect(vault, oid, self._clock()))
+            return Tended(vault.ref, collected=await self._collector.collect(vault, oid))
         head = stored.head
         if head.state is State.LIVE:
             deleted = objects.soft_delete(head, self._clock(), vault.retention_days)

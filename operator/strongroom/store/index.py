@@ -12,7 +12,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from strongroom.domain.errors import Tampered
-from strongroom.domain.names import object_head_name
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.ports import Usage
 from strongroom.domain.vaults import State, VaultHead
@@ -150,11 +149,6 @@ class Index:
     def total_octets(self) -> int:
         """Return the octets of all vaults together."""
         return sum(usage.octets for usage in self._usage.values())
-
-    def headless(self) -> list[tuple[str, str]]:
-        """Return (vault id, object id) of the records that have no head: a first write that a crash cut short."""
-        owners = {(blob.vault, blob.object) for blob in self._known.values() if blob.kind is BlobKind.RECORD}
-        return [(vault, oid) for vault, oid in owners if object_head_name(oid) not in self.heads]
 
 
 def version_info(blob: Blob) -> VersionInfo:

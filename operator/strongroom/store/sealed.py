@@ -150,13 +150,6 @@ class SealedStore:
         blobs = await self._backend.list(BlobKind.RECORD, object=object_id)
         return {blob.version: version_info(blob) for blob in blobs}
 
-    async def record_owner(self, vault: VaultHead, oid: str, version: str) -> str | None:
-        """Return the object name that a record's sealed part states; None when the record is gone."""
-        blob = await self._backend.get(record_name(oid, version))
-        if blob is None:
-            return None
-        return sealing.open_facts(blob, vault.id, oid, version, await self._ring(vault)).name
-
     # Removal
 
     async def remove_record(self, oid: str, version: str) -> None:

@@ -295,7 +295,7 @@ async def _assert_handled(world: World, wish: Declaration) -> None:
     again = await world.reconcile(wish)
     assert (again.events, again.refusal) == ([], None)
     oid = object_id(world.vault.id, "Db")
-    await Collector(world.lab.process()).collect(world.vault, oid, world.now)
+    await Collector(world.lab.process()).collect(world.vault, oid)
     assert await world.payloads() == payloads
     assert sum(blob.object == oid and bool(blob.version) for blob in world.lab.backend.blobs.values()) == len(payloads)
 

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from strongroom.domain import objects
 from strongroom.domain.errors import Conflict, HsmUnavailable, StoreUnavailable
-from strongroom.domain.names import object_id
+from strongroom.domain.names import object_head_name, object_id
 from strongroom.domain.objects import Attributes, Kind, ObjectHead
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import DAY, State, VaultHead
@@ -212,10 +212,11 @@ class StoreMachine(RuleBasedStateMachine):
     async def _assert_collected(self, copy: Lab) -> None:
         for name in NAMES:
             oid = object_id(self.vault.id, name)
-            await Collector(copy.process()).collect(self.vault, oid, self.now)
+            await Collector(copy.process()).collect(self.vault, oid)
             model = self.models[name]
             stored = [blob for blob in copy.backend.blobs.values() if blob.object == oid and blob.version]
-            assert len(stored) == len(model.versions)
+            if object_head_name(oid) in copy.backend.blobs:  # without a head, what a crash left stays
+                assert len(stored) == len(model.versions)
             if model.state is not State.PURGING:
                 assert await self._read(name, copy) == (model.state, model.versions)
 
@@ -298,7 +299,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.models[name] = Model()
 
     async def _collect(self, store: SealedStore, name: str) -> None:
-        await Collector(store).collect(self.vault, object_id(self.vault.id, name), self.now)
+        await Collector(store).collect(self.vault, object_id(self.vault.id, name))
         if self.models[name].state is State.PURGING:
             self.models[name] = Model()
 
