@@ -263,3 +263,14 @@ def _stored(system: System, vault_id: str) -> int:
     """How many sealed Secrets a vault has."""
     selector = f"strongroom.dev/vault={vault_id}"
     return len(system.kubectl("get", "secrets", "-n", "strongroom-system", "-l", selector, "-o", "name").split())
+
+
+def test_a_new_namespace_does_not_inherit_through_a_secret_alone(system: System, namespace: str) -> None:
+    """The vault is still being recovered by nobody: a VaultSecret that asks for its old content gets nothing."""
+    system.apply(vault(namespace), secret(namespace, "db"))
+    system.until_ready(namespace, "db")
+    system.kubectl("delete", "namespace", namespace, "--timeout=60s")
+    system.kubectl("create", "namespace", namespace)
+    system.apply(annotated(secret(namespace, "db"), recover="true"))
+    system.until_reason(namespace, "db", "VaultDeleted")
+    assert not system.get("secret", namespace, "db")

@@ -20,7 +20,7 @@ from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
-from strongroom.kube.resources import VAULTSECRETS
+from strongroom.kube.resources import NAMESPACES, VAULTSECRETS
 from strongroom.service.tending import Tending
 from strongroom.store.index import Index
 from strongroom.store.sealed import SealedStore
@@ -229,6 +229,13 @@ class Loop:
         except kube.NotFound:
             return True
         return bool(body["metadata"]["uid"] != claim.uid)
+
+    async def namespace_uid(self, namespace: str) -> str:
+        """Return the UID of a namespace as it is now; empty when there is none."""
+        try:
+            return str((await self._client.get(NAMESPACES, None, namespace))["metadata"]["uid"])
+        except kube.NotFound:
+            return ""
 
     def start(self) -> None:
         """Ask for everything that is known: never-synced resources first."""

@@ -38,19 +38,20 @@ class Resources:
         self._on_change = on_change
         self._on_gone = on_gone
         self._known: dict[Key, Known] = {}
+        self._of_vault: dict[tuple[str, str], set[Key]] = {}
 
     def take(self, kind: Kind, event: str | None, body: Mapping[str, Any]) -> None:
         """Take in a watch event. Only a new resource, spec, relevant annotation or foreign status is a change."""
         key = key_of(kind, body)
         if event == "DELETED":
             if (gone := self._known.get(key)) and gone.uid == body["metadata"]["uid"]:
-                del self._known[key]
+                self._forget(key)
                 self._on_gone(key, gone.uid)
             return
         known, new = self._known.get(key), read(kind, body)
-        if known and known.uid == new.uid and int(known.token) >= int(new.token):
-            return
-        self._known[key] = new
+        if known and int(known.token) >= int(new.token):
+            return  # a listing that is slower than the watch: perhaps an earlier resource of this name
+        self._remember(key, new)
         if known and known.uid != new.uid:
             self._on_gone(key, known.uid)
         if known is None or (known.uid, known.status) != (new.uid, new.status) or _differs(known.parsed, new.parsed):
@@ -62,7 +63,7 @@ class Resources:
         known, new = self._known.get(key), read(kind, body)
         if known and known.uid == new.uid and int(known.token) < int(new.token):
             changed = _differs(known.parsed, new.parsed)
-            self._known[key] = new
+            self._remember(key, new)
             if changed:  # somebody wrote the spec between our read and our write
                 self._on_change(key, False)
 
@@ -72,9 +73,8 @@ class Resources:
 
     def of_vault(self, namespace: str, vault: str) -> Iterator[tuple[Key, Known]]:
         """Iterate over the VaultSecrets that name this vault."""
-        for key, known in list(self._known.items()):
-            parsed = known.parsed
-            if key.namespace == namespace and isinstance(parsed, VaultSecretResource) and parsed.vault == vault:
+        for key in tuple(self._of_vault.get((namespace, vault), ())):
+            if known := self._known.get(key):
                 yield key, known
 
     def keys(self, kind: Kind) -> list[Key]:
@@ -88,8 +88,22 @@ class Resources:
         for key in self.keys(kind):
             known = self._known[key]
             if before.get(key) == known and (key.namespace, key.name, known.uid) not in present:
-                del self._known[key]
+                self._forget(key)
                 self._on_gone(key, known.uid)
+
+    def _remember(self, key: Key, new: Known) -> None:
+        self._forget(key)
+        self._known[key] = new
+        if isinstance(new.parsed, VaultSecretResource):
+            self._of_vault.setdefault((key.namespace, new.parsed.vault), set()).add(key)
+
+    def _forget(self, key: Key) -> None:
+        known = self._known.pop(key, None)
+        if known and isinstance(known.parsed, VaultSecretResource):
+            place = (key.namespace, known.parsed.vault)
+            self._of_vault[place].discard(key)
+            if not self._of_vault[place]:
+                del self._of_vault[place]
 
 
 def key_of(kind: Kind, body: Mapping[str, Any]) -> Key:

@@ -112,6 +112,7 @@ class Controller:
                 store=store,
                 clock=clock,
                 claimant_gone=loop.claimant_gone,
+                namespace_uid=loop.namespace_uid,
                 total_octets=self._settings.total_octets,
             ),
             targets=Targets(client=self._client, store=store, index=self._target_index),

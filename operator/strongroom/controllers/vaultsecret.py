@@ -108,10 +108,21 @@ class VaultSecretReconciler:
     async def _bring_about(self, known: Known, resource: VaultSecretResource, report: _Report) -> None:
         ref = VaultRef(resource.namespace, resource.vault)
         await self._assert_existence(known, ref, resource)
+        if not await self._vault_is_declared(ref):
+            text = "the Vault resource is gone or was made anew, and the vault does not follow yet; see its conditions"
+            report.ready = Verdict(Reason.VAULT_NOT_READY, text)
+            return
         report.outcome = await self._declared.reconcile(ref, _declaration(resource), resource.generate)
         refusal = report.outcome.refusal
         if refusal is not None:
             report.ready = self._explain(ref, refusal.reason, refusal.message)
+
+    async def _vault_is_declared(self, ref: VaultRef) -> bool:
+        """A live vault is served only for the Vault resource that declares it, never for a namesake's successor."""
+        stored, declared = await self._store.vault(ref), self._resources.get(Key(Kind.VAULT, ref.namespace, ref.name))
+        if stored is None or stored.head.state is not State.LIVE:
+            return True  # planning says what is wrong
+        return declared is not None and declared.uid == stored.head.claim_uid
 
     async def _assert_existence(self, known: Known, ref: VaultRef, resource: VaultSecretResource) -> None:
         """What once existed is never made anew in silence: a head that is gone needs a person."""

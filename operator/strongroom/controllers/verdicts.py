@@ -30,18 +30,18 @@ _TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], .
     (errors.UnsupportedFormat, Reason.UNSUPPORTED_FORMAT, False, SLOW_LOOK),
     (kube.NamespaceTerminating, Reason.NAMESPACE_TERMINATING, False, None),
     (kube.Forbidden, Reason.FORBIDDEN, False, SLOW_LOOK),
-    (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, None),
+    (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, SLOW_LOOK),
     (errors.StoreUnavailable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Conflict, Reason.PENDING, True, None),
     (errors.InvalidInput, Reason.INVALID_SPEC, False, None),
     (errors.Retryable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Refused, Reason.FORBIDDEN, False, SLOW_LOOK),
+    (kube.ApiError, Reason.FORBIDDEN, False, SLOW_LOOK),  # a status of no other class, as admission webhooks make up
+    (errors.StrongroomError, Reason.STORE_UNAVAILABLE, True, None),
 )
 
 
 def verdict(error: errors.StrongroomError) -> Verdict:
-    """Return what to say of an error, and when to try again."""
-    for kind, reason, retry, look_again in _TABLE:
-        if isinstance(error, kind):
-            return Verdict(reason, str(error), retry, look_again)
-    raise error
+    """Return what to say of an error, and when to try again; never raises, because the loop must not."""
+    reason, retry, look_again = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
+    return Verdict(reason, str(error), retry, look_again)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 300.0
+_SPARE = 64  # outdated due times that are kept before they are swept out
 _LONGEST_NAP = 30.0  # seconds between looks at the wall clock, so that a clock that jumps is noticed
 
 
@@ -137,33 +138,39 @@ class WorkQueue:
 
 
 class Schedule:
-    """Wall-clock due times, one per key. ``run`` hands keys to the queue when their time has come."""
+    """Wall-clock due times, one per key. ``run`` hands keys to the queue when their time has come.
+
+    A key is handed over once. When the clock went back behind that time, whoever got the key found nothing due; so it
+    is handed over again when the time comes for the second time.
+    """
 
     def __init__(self, queue: WorkQueue, clock: Callable[[], int]) -> None:
         self._queue = queue
         self._clock = clock
         self._due: dict[Key, int] = {}
-        self._heap: list[tuple[int, Key]] = []
+        self._heap: list[tuple[int, Key]] = []  # may hold times that were moved or lifted since
+        self._handed: dict[Key, int] = {}  # what was handed over and not set anew since
+        self._looked = 0  # the clock at the last look
         self._news = asyncio.Event()
 
     def set(self, key: Key, due: int | None) -> None:
         """Set or lift a key's due time (Unix seconds)."""
+        self._handed.pop(key, None)
         if due is None:
             self._due.pop(key, None)
         elif self._due.get(key) != due:
             self._due[key] = due
             heapq.heappush(self._heap, (due, key))
             self._news.set()
+        if len(self._heap) > 2 * len(self._due) + _SPARE:
+            self._heap = [(at, each) for each, at in self._due.items()]
+            heapq.heapify(self._heap)
 
     async def run(self) -> None:
         """Hand over until cancelled."""
         while True:
             now = self._clock()
-            while self._heap and self._heap[0][0] <= now:
-                due, key = heapq.heappop(self._heap)
-                if self._due.get(key) == due:
-                    del self._due[key]
-                    self._queue.add(key, Priority.DUE)
+            self._hand_over(now)
             self._news.clear()
             nap = min(_LONGEST_NAP, self._heap[0][0] - now) if self._heap else _LONGEST_NAP
             try:
@@ -171,3 +178,16 @@ class Schedule:
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    def _hand_over(self, now: int) -> None:
+        if now < self._looked:
+            for key, due in list(self._handed.items()):
+                if due > now:
+                    self.set(key, due)
+        self._looked = now
+        while self._heap and self._heap[0][0] <= now:
+            due, key = heapq.heappop(self._heap)
+            if self._due.get(key) == due:
+                del self._due[key]
+                self._handed[key] = due
+                self._queue.add(key, Priority.DUE)

@@ -45,6 +45,7 @@ class Reason(StrEnum):
     VAULT_DELETED = "VaultDeleted"
     NAME_CLAIMED = "NameClaimed"
     OBJECT_DELETED = "ObjectDeleted"
+    RECOVER_FORBIDDEN = "RecoverForbidden"
     LIMIT_EXCEEDED = "LimitExceeded"
 
 
@@ -101,6 +102,7 @@ class Seen:
     room: Room
     now: int
     claimant_gone: bool = False  # the head is claimed by a resource that does not exist any more
+    namespace_uid: str = ""  # of the wish's namespace; read only where a deleted object is to be recovered
 
 
 def next_step(wish: Declaration, seen: Seen) -> Step:
@@ -112,7 +114,7 @@ def next_step(wish: Declaration, seen: Seen) -> Step:
     if head is None or (head.state is State.LIVE and not head.faces):
         return _refused_by_limits(seen) or Rotate(Why.CREATED)
     if head.state is not State.LIVE:
-        return _step_of_deleted(wish, head)
+        return _step_of_deleted(wish, seen, head)
     if head.claim and head.claim.uid != wish.claim.uid:
         return Bury() if seen.claimant_gone else _claimed_by_other(head.claim)
     return _step_of_live(wish, seen, head)
@@ -129,11 +131,16 @@ def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
     return None
 
 
-def _step_of_deleted(wish: Declaration, head: ObjectHead) -> Step:
+def _step_of_deleted(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     if head.state is State.PURGING:
         return Refuse(Reason.OBJECT_DELETED, "the deleted object of this name is being purged; wait for its end")
     if Kind.SECRET not in head.faces:
         return _not_a_secret()
+    if wish.recover and seen.vault and seen.namespace_uid != seen.vault.namespace_uid:
+        return Refuse(
+            Reason.RECOVER_FORBIDDEN,
+            "the vault belongs to an earlier namespace of this name; recover the Vault first, which needs a permission",
+        )
     if wish.recover:
         return Commit(
             _rescheduled(wish, head.changed(state=State.LIVE, claim=wish.claim, deleted_at=0, purge_at=0)), "Recovered"

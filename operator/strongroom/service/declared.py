@@ -24,7 +24,7 @@ from strongroom.domain.planning import (
     rotated,
 )
 from strongroom.domain.ports import Store, Stored
-from strongroom.domain.vaults import VaultHead
+from strongroom.domain.vaults import State, VaultHead
 from strongroom.service.generators import draw
 
 _STEPS = 8  # the longest honest path takes four; more means that somebody undoes what we do
@@ -56,11 +56,13 @@ class DeclaredSecrets:
         store: Store,
         clock: Callable[[], int],
         claimant_gone: Callable[[Claim], Awaitable[bool]],
+        namespace_uid: Callable[[str], Awaitable[str]],
         total_octets: int = _TOTAL_OCTETS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._claimant_gone = claimant_gone
+        self._namespace_uid = namespace_uid
         self._total_octets = total_octets
 
     async def reconcile(self, vault_ref: VaultRef, wish: Declaration, generate: Generate) -> Outcome:
@@ -98,7 +100,9 @@ class DeclaredSecrets:
         head = outcome.head
         other = head.claim if head and head.claim and head.claim.uid != wish.claim.uid else None
         gone = other is not None and (_same_resource(other, wish.claim) or await self._claimant_gone(other))
-        return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone)
+        recovers = wish.recover and head is not None and head.state is State.DELETED
+        namespace = await self._namespace_uid(wish.claim.namespace) if recovers else ""
+        return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone, namespace)
 
     def _room(self, vault: VaultHead | None) -> Room:
         if vault is None:

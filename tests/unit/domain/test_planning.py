@@ -66,6 +66,7 @@ class Case:
     room: Room = PLENTY
     now: int = NOW + 60
     claimant_gone: bool = False
+    namespace_uid: str = "ns-uid"
     mentions: tuple[str, ...] = field(default=())
 
 
@@ -103,6 +104,9 @@ CASES = {
     ),
     "an object past return is waited for": Case(
         Reason.OBJECT_DELETED, wish=RECOVER, head=objects.purge(DELETED, NOW + 90 * DAY), mentions=("being purged",)
+    ),
+    "a deleted object of an earlier namespace's vault is not handed to a new one": Case(
+        Reason.RECOVER_FORBIDDEN, wish=RECOVER, head=DELETED, namespace_uid="new-uid", mentions=("earlier namespace",)
     ),
     "a deleted object of another kind is not recovered as a secret": Case(
         Reason.NAME_CLAIMED, wish=RECOVER, head=objects.soft_delete(KEY, NOW, 90), mentions=("not a secret",)
@@ -169,7 +173,9 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_next_step(case: Case) -> None:
-    step = next_step(case.wish, Seen(case.vault, case.head, case.room, case.now, case.claimant_gone))
+    step = next_step(
+        case.wish, Seen(case.vault, case.head, case.room, case.now, case.claimant_gone, case.namespace_uid)
+    )
     if isinstance(case.step, Reason):
         assert isinstance(step, Refuse)
         assert step.reason is case.step

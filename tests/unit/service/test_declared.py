@@ -37,6 +37,7 @@ class World:
     lab: Lab
     now: int = NOW
     gone: set[str] = field(default_factory=set)
+    namespace_uid: str = "ns-uid"
 
     def service(self, store: SealedStore | None = None, total_octets: int = 2**30) -> DeclaredSecrets:
         """The use case in a process that has just started."""
@@ -44,9 +45,15 @@ class World:
         async def claimant_gone(claim: Claim) -> bool:
             return claim.uid in self.gone
 
-        store = store or self.lab.process(complete=True)
+        async def namespace_uid(namespace: str) -> str:
+            return self.namespace_uid
+
         return DeclaredSecrets(
-            store=store, clock=lambda: self.now, claimant_gone=claimant_gone, total_octets=total_octets
+            store=store or self.lab.process(complete=True),
+            clock=lambda: self.now,
+            claimant_gone=claimant_gone,
+            namespace_uid=namespace_uid,
+            total_octets=total_octets,
         )
 
     async def reconcile(self, wish: Declaration = WISH) -> Outcome:
