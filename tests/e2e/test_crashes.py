@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import time
@@ -101,3 +102,32 @@ def _rotate_those_that_are_done(system: System, namespace: str, triggers: dict[s
         if len(system.stored_versions(namespace, "demo", name)) == triggers[name] + 1:
             triggers[name] += 1
             system.rotate(namespace, name, f"t{triggers[name]}")
+
+
+def test_a_restart_writes_nothing(system: System, demo: str) -> None:
+    system.apply(*(secret(demo, f"s{number}", rotation={"every": "30d"}) for number in range(5)))
+    for number in range(5):
+        system.until_ready(demo, f"s{number}")
+    system.until(lambda: system.status(demo, "demo", "vault").get("objectCount") == 5, "the vault's counts", 30)
+    time.sleep(1)
+    before = _writes(system)
+    assert before, "the audit log shows what the controller writes"
+    system.controller.stop()
+    system.controller.start()
+    system.until_leading()
+    time.sleep(12)  # longer than any delayed write
+    assert _writes(system)[len(before) :] == []
+
+
+def _writes(system: System) -> list[str]:
+    """What the controller changed, from the API server's audit log; leases left out."""
+    assert system.cluster.audit_log is not None
+    found = []
+    for line in system.cluster.audit_log.read_text().splitlines():
+        entry = json.loads(line)
+        reference = entry.get("objectRef") or {}
+        changes = entry["verb"] in ("create", "update", "patch", "delete") and reference.get("resource") != "leases"
+        if changes and entry["user"]["username"].endswith(":strongroom-controller"):
+            name = "/".join(reference.get(part, "") for part in ("resource", "namespace", "name"))
+            found.append(f"{entry['verb']} {name}")
+    return found
