@@ -217,14 +217,14 @@ async def test_the_limit_of_the_installation_counts_all_vaults() -> None:
 
 
 @pytest.mark.parametrize(
-    ("dead", "told"),
-    [(replace(THEIRS), True), (replace(MINE, uid="earlier"), False)],
+    "dead",
+    [THEIRS, replace(MINE, uid="earlier")],
     ids=["another resource that is gone", "an earlier resource of the same name"],
 )
-async def test_a_missed_deletion_is_made_up_for_then_judged_as_a_deletion(dead: Claim, told: bool) -> None:
+async def test_a_missed_deletion_is_made_up_for_then_judged_as_a_deletion(dead: Claim) -> None:
     world = await make_world()
     first = await world.reconcile(replace(WISH, claim=dead))
-    world.gone = {dead.uid} if told else set()
+    world.gone = {dead.uid}
     outcome = await world.reconcile()
     assert outcome.refusal is not None
     assert outcome.refusal.reason is Reason.OBJECT_DELETED
@@ -233,6 +233,14 @@ async def test_a_missed_deletion_is_made_up_for_then_judged_as_a_deletion(dead: 
     recovered = await world.reconcile(replace(WISH, recover=True))
     assert recovered.events == ["Recovered"]
     assert await world.payloads() == [first.payload]
+
+
+async def test_a_late_process_does_not_bury_what_a_later_resource_of_the_name_claims() -> None:
+    world = await make_world()
+    first = await world.reconcile(replace(WISH, claim=replace(MINE, uid="later")))
+    with pytest.raises(Conflict):
+        await world.reconcile()
+    assert (await world.head()).head == first.head
 
 
 # Crashes: every write fails, before and after it took effect; the next reconcile completes it
