@@ -15,7 +15,7 @@ from strongroom.domain.ports import Store
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.kinds import names
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
-from strongroom.kinds.durations import format_time
+from strongroom.kinds.durations import format_time, parse_time
 from strongroom.kinds.vault import VaultResource
 from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
@@ -66,11 +66,12 @@ class VaultReconciler:
         self._on_usable = on_usable
 
     async def reconcile(self, key: Key) -> Verdict | None:
-        """Reconcile; raises what the status write raises, and for undeclared vaults what the store raises."""
+        """Reconcile; raises what the status write raises, for undeclared vaults what the store raises, and Conflict."""
         known = self._resources.get(key)
         if known is None:
             await self._tend_undeclared(VaultRef(key.namespace, key.name))
             return None
+        await self._assert_current(known)
         outcome, complaint = await self._carry_out(known)
         was_ready = _is_ready(known)
         await self._reporter.status(key, known, self._status(key, known, outcome, complaint))
@@ -103,11 +104,26 @@ class VaultReconciler:
             return outcome, Verdict(Reason(outcome.refusal[0]), outcome.refusal[1])
         return outcome, self._hsm.complaint()
 
+    async def _assert_current(self, known: Known) -> None:
+        """A vault is taken from its claimant only once that is gone: what we saw may be older than what claims it."""
+        if not isinstance(known.parsed, VaultResource):
+            return
+        ref = VaultRef(known.parsed.namespace, known.parsed.name)
+        try:
+            stored = await self._store.vault(ref)
+        except errors.StrongroomError:
+            return  # met again, and said, below
+        if stored is None or stored.head.state is not State.LIVE or stored.head.claim_uid == known.uid:
+            return
+        if not await self._gone(ref, stored.head.claim_uid):
+            raise errors.Conflict("an earlier state of this Vault was seen; looking again")
+
     async def _assert_existence(self, known: Known, ref: VaultRef) -> None:
         """What once existed is never made anew in silence: new keys would orphan everything in the vault."""
-        vault_id = known.status_dict().get("vaultId")
-        if not vault_id:
-            return
+        status = known.status_dict()
+        vault_id, purge_time = status.get("vaultId"), status.get("scheduledPurgeTime")
+        if not vault_id or (purge_time and parse_time(purge_time) <= self._clock()):
+            return  # never was, or was deleted and its time has come: a purge may have been cut short
         stored = await self._store.vault(ref) or await self._store.vault(ref, fresh=True)
         if stored is None or stored.head.id != vault_id:
             raise errors.Tampered(

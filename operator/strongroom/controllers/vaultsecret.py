@@ -129,9 +129,12 @@ class VaultSecretReconciler:
         if not known.status_dict().get("currentVersion"):
             return
         vault = await self._store.vault(ref)
-        if vault is None or await self._store.object(vault.head, resource.object_name):
+        if vault is None:
             return
-        if await self._store.object(vault.head, resource.object_name, fresh=True) is None:
+        stored = await self._store.object(vault.head, resource.object_name)
+        if stored is None or not stored.head.faces:
+            stored = await self._store.object(vault.head, resource.object_name, fresh=True)
+        if stored is None or not stored.head.faces:
             raise errors.Tampered(
                 "the stored head of this secret is gone although its status names a version; restore the Secrets in "
                 "strongroom-system from a backup, or delete and re-create this resource to start with a new value"
@@ -140,7 +143,9 @@ class VaultSecretReconciler:
     def _explain(self, ref: VaultRef, refusal: Refusal, message: str) -> Verdict:
         if refusal is Refusal.VAULT_NOT_FOUND and self._resources.get(Key(Kind.VAULT, ref.namespace, ref.name)):
             return Verdict(Reason.VAULT_NOT_READY, "the vault is not ready yet; see the Vault's own conditions")
-        return Verdict(Reason(refusal.value), message)
+        # What is freed elsewhere in the installation is no news for this resource.
+        look_again = SLOW_LOOK if refusal is Refusal.LIMIT_EXCEEDED else None
+        return Verdict(Reason(refusal.value), message, look_again=look_again)
 
     async def _sync(self, key: Key, resource: VaultSecretResource, report: _Report) -> None:
         head, vault = report.outcome.head, report.outcome.vault
@@ -159,6 +164,7 @@ class VaultSecretReconciler:
                     "spec.target.name, or delete that Secret",
                     look_again=SLOW_LOOK,
                 )
+                return  # a target of an earlier name keeps serving until the new one is there
         await self._targets.remove_others(wish, resource.uid)
 
     def _status(self, known: Known, report: _Report) -> dict[str, Any]:
@@ -181,7 +187,7 @@ class VaultSecretReconciler:
         shown: dict[str, Any] = {"scheduledPurgeTime": format_time(head.purge_at) if blocked else None}
         face = head.faces.get(objects.Kind.SECRET)
         if blocked or face is None or not _claimed_by(head, known.uid):
-            return shown
+            return shown | _NO_VERSION
         versions = self._store.versions(vault, head, objects.Kind.SECRET)[:HISTORY]
         return shown | {
             "currentVersion": face.current,
@@ -231,6 +237,9 @@ class VaultSecretReconciler:
 
 # Not worth an event: what `kubectl apply -f directory` passes through when a secret is read before its vault.
 _UNREMARKABLE = (Reason.PENDING, Reason.VAULT_NOT_FOUND, Reason.VAULT_NOT_READY)
+
+# An object of somebody else, or of an earlier resource of this name, is not shown as this one's.
+_NO_VERSION = dict.fromkeys(("currentVersion", "versions", "lastRotationTime", "nextRotationTime"))
 
 _AVAILABLE = (Status.TRUE, Reason.AVAILABLE, "the secret is as declared")
 

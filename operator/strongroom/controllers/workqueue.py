@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 300.0
+_REMEMBERED = 86_400  # seconds that a handed-over due time is kept, in case that the clock goes back behind it
 _SPARE = 64  # outdated due times that are kept before they are swept out
 _LONGEST_NAP = 30.0  # seconds between looks at the wall clock, so that a clock that jumps is noticed
 
@@ -185,6 +186,8 @@ class Schedule:
                 if due > now:
                     self.set(key, due)
         self._looked = now
+        while self._handed and next(iter(self._handed.values())) < now - _REMEMBERED:
+            del self._handed[next(iter(self._handed))]
         while self._heap and self._heap[0][0] <= now:
             due, key = heapq.heappop(self._heap)
             if self._due.get(key) == due:

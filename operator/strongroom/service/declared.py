@@ -99,7 +99,9 @@ class DeclaredSecrets:
     async def _seen(self, wish: Declaration, outcome: Outcome) -> Seen:
         head = outcome.head
         other = head.claim if head and head.claim and head.claim.uid != wish.claim.uid else None
-        gone = other is not None and (_same_resource(other, wish.claim) or await self._claimant_gone(other))
+        gone = other is not None and await self._claimant_gone(other)
+        if other is not None and not gone and _same_resource(other, wish.claim):
+            raise Conflict("an earlier state of this resource was seen; looking again")
         recovers = wish.recover and head is not None and head.state is State.DELETED
         namespace = await self._namespace_uid(wish.claim.namespace) if recovers else ""
         return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone, namespace)
@@ -140,5 +142,5 @@ class DeclaredSecrets:
 
 
 def _same_resource(left: Claim, right: Claim) -> bool:
-    """Another UID under the same name: the earlier resource is certainly gone."""
+    """Another UID under the same name: one of the two is gone, and only the API server knows which."""
     return (left.namespace, left.name) == (right.namespace, right.name)
