@@ -22,8 +22,11 @@ def test_a_lost_token_is_said_and_recovered_from_alone(system: System, demo: str
             lambda: "token" in system.until_reason(demo, "demo", "HsmUnavailable", "vault"), "the token to be named"
         )
         system.until(lambda: system.controller.metric("strongroom_hsm_up") == 0, "the metric")
+        assert not system.controller.answers("readyz")
+        assert system.controller.answers("healthz"), "a restart of the controller would mend nothing"
     finally:
         system.sidecar.restore_token()
+    system.until(lambda: system.controller.answers("readyz"), "readiness")
     system.until_ready(demo, "demo", "vault")
     system.rotate(demo, "db", "after")
     system.until(lambda: len(system.status(demo, "db")["versions"]) == 2, "a rotation")

@@ -65,6 +65,14 @@ class Controller:
         """Whether the process is gone."""
         return self.process is None or self.process.poll() is not None
 
+    def answers(self, probe: str) -> bool:
+        """Whether a probe (``healthz``, ``readyz``) is answered with 200."""
+        try:
+            urllib.request.urlopen(self.metrics_url.replace("metrics", probe), timeout=2)
+        except OSError:
+            return False
+        return True
+
     def metric(self, name: str) -> float:
         """Return the sum of a metric over its labels; -1 while the process does not answer."""
         try:

@@ -18,15 +18,18 @@ from strongroom.domain.errors import NotFound, StrongroomError
 from strongroom.domain.objects import Claim, ObjectHead
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
+from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import NAMESPACES, VAULTSECRETS
-from strongroom.service.tending import Tending
+from strongroom.service.tending import Tended, Tending
 from strongroom.store.index import Index
 from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.logs import where
 from strongroom.telemetry.metrics import ControllerMetrics
 
-_COUNTS_DELAY = 10.0  # seconds in which a vault's counts are written once, however many objects changed
+_COUNTS_DELAY = 2.0  # seconds in which a vault's counts are written once, however many objects changed
+_STRAYS_DELAY = 10.0  # seconds until a record that no head names is more likely a crash's leaving than a write in flight
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +55,7 @@ class Loop:
         self._metrics = metrics
         self._clock = clock
         self._claims: dict[str, Key] = {}  # UID of a claimant: the object it claims
+        self._claimants: dict[Key, str] = {}  # the same, the other way round
         self._gone: dict[Key, set[str]] = {}  # UIDs of resources that are gone and not put away yet
         self.resources = Resources(self.resource_changed, self.resource_gone)
 
@@ -76,6 +80,7 @@ class Loop:
         self._gone.setdefault(key, set()).add(uid)
         self._queue.add(key, Priority.FRESH)
         if claimed := self._claims.pop(uid, None):
+            self._claimants.pop(claimed, None)
             self._queue.add(claimed, Priority.FRESH)
 
     def head_changed(self, name: str) -> None:
@@ -114,7 +119,7 @@ class Loop:
             _log.info("%s %s/%s: %s", key.kind.name, key.namespace, key.name, error)
         except Exception as error:
             # Only the class: the text of an unforeseen exception may hold anything.
-            _log.error("%s %s/%s: unexpected %s", key.kind.name, key.namespace, key.name, _where(error))
+            _log.error("%s %s/%s: unexpected %s", key.kind.name, key.namespace, key.name, where(error))
             self._queue.retry(key)
         kind = key.kind.name.lower()
         self._metrics.reconciles.labels(kind=kind, result=result).inc()
@@ -148,7 +153,8 @@ class Loop:
         for uid in tuple(self._gone.get(key, ())):
             await self._secrets.put_away(key, uid)
             self._gone[key].discard(uid)
-        self._gone.pop(key, None)
+        if not self._gone.get(key):  # others may have gone meanwhile
+            self._gone.pop(key, None)
         before = self.resources.get(key)
         said = await self._secrets.reconcile(key)
         after = self.resources.get(key)
@@ -164,6 +170,19 @@ class Loop:
         self._metrics.collected.inc(done.collected)
         if done.reason:
             self._vaults.tell_of_object(done)
+            self._name_freed(done)
+
+    def _name_freed(self, done: Tended) -> None:
+        """Whoever waits for an object's name sees who has it now, or that nobody has."""
+        for key, known in self.resources.of_vault(done.vault.namespace, done.vault.name):
+            if isinstance(known.parsed, VaultSecretResource) and known.parsed.object_name.lower() == done.name.lower():
+                self._queue.add(key, Priority.FRESH)
+
+    def _remember_claim(self, key: Key, uid: str) -> None:
+        if (before := self._claimants.pop(key, "")) != uid:
+            self._claims.pop(before, None)
+        if uid:
+            self._claims[uid], self._claimants[key] = key, uid
 
     async def _observe(self, name: str) -> None:
         """Take in what a head says: when it is due, who claims it, whether the claimant still exists."""
@@ -201,23 +220,26 @@ class Loop:
         known = self.resources.get(key)
         if head.state is State.LIVE and (known is None or known.uid != head.claim_uid):
             self._queue.add(key, Priority.FRESH)
+        if head.state is not State.LIVE:
+            for secret, _ in self.resources.of_vault(head.ref.namespace, head.ref.name):
+                self._queue.add(secret)  # says that its vault is deleted
 
     def _observe_object(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> None:
         head, key = stored.head, Key(Kind.OBJECT, vault.id, oid)
         self._queue.add_later(Key(Kind.VAULT, vault.ref.namespace, vault.ref.name), _COUNTS_DELAY)
         claim = head.claim
+        self._remember_claim(key, claim.uid if claim else "")
         if claim is None or head.state is not State.LIVE:
             self._schedule.set(key, head.due)
             return
         declared = Key(Kind.SECRET, claim.namespace, claim.name)
-        self._claims[claim.uid] = key
         self._schedule.set(key, None)
         self._schedule.set(declared, head.due)
         known = self.resources.get(declared)
         if known is None or known.uid != claim.uid:
             self._queue.add(key, Priority.FRESH)
         elif len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):
-            self._queue.add_later(key, _COUNTS_DELAY)
+            self._queue.add_later(key, _STRAYS_DELAY)
 
     async def claimant_gone(self, claim: Claim) -> bool:
         """Is the resource with this claim's UID gone? Believed only when the API server says so."""
@@ -246,12 +268,3 @@ class Loop:
                 self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
         for name in list(self._index.heads):
             self.head_changed(name)
-
-
-def _where(error: Exception) -> str:
-    """Name an exception's class and place, without its text."""
-    trace = error.__traceback__
-    while trace and trace.tb_next:
-        trace = trace.tb_next
-    place = f"{trace.tb_frame.f_code.co_qualname}:{trace.tb_lineno}" if trace else "?"
-    return f"{type(error).__name__} in {place}"

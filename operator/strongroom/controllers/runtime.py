@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.controllers import kopfdoor
+from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.reporting import Reporter
@@ -90,6 +91,8 @@ class Controller:
         self._target_index = TargetIndex(self._loop.target_changed)
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
+        self._watches = self._make_watches()
+        self.health = Health(self._hsm, self._watches, metrics, time.monotonic)
         self._bind(store, Collector(store), clock)
 
     def _bind(self, store: SealedStore, collector: Collector, clock: Callable[[], int]) -> None:
@@ -135,6 +138,7 @@ class Controller:
                 "events": self._events.run(),
                 "hsm": self._hsm.run(),
                 "janitor": self._tidy_up(),
+                "health": self.health.run(),
                 "lead": self._lead(lease),
             }.items()
         }
@@ -148,22 +152,25 @@ class Controller:
             await lease.release()
             await _end(*parts.values())
 
-    async def _watch_all(self) -> None:
+    def _make_watches(self) -> dict[str, Informer]:
         take = feed(self._index)
-        self._informers = [
-            Informer(self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
-            Informer(
+        return {
+            "heads": Informer(self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
+            "records": Informer(
                 self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=RECORDS_SELECTOR, metadata_only=True
             ),
-            Informer(self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY),
-        ]
-        await asyncio.gather(*(informer.run() for informer in self._informers))
+            "targets": Informer(
+                self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY
+            ),
+        }
+
+    async def _watch_all(self) -> None:
+        await asyncio.gather(*(watch.run() for watch in self._watches.values()))
 
     async def _lead(self, lease: LeaderLease) -> None:
         """Warm up, wait for the lease, work until it is lost."""
-        await asyncio.sleep(0)  # lets the watches be made
-        for informer in self._informers:
-            await informer.synced.wait()
+        for watch in self._watches.values():
+            await watch.synced.wait()
         self._index.complete = True
         await self._prime()
         _log.info("warm: waiting for the lease %s/%s", SYSTEM_NAMESPACE, LEASE)

@@ -22,13 +22,13 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
     disable_created_metrics,
-    start_http_server,
 )
 
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
+from strongroom.telemetry import logs, probes
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _log = logging.getLogger("strongroom.controller")
@@ -37,7 +37,7 @@ _log = logging.getLogger("strongroom.controller")
 def main(arguments: list[str]) -> int:
     """Return 0 after a signal, 1 when the process must be started again, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logs.configure(options.log_level, options.log_format)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold opened keys
     try:
         return asyncio.run(_run(options))
@@ -45,6 +45,8 @@ def main(arguments: list[str]) -> int:
         _log.error("%s; leaving", lost)
     except errors.ApiError as error:
         _log.error("cannot start: %s", error)
+    except OSError as error:
+        _log.error("cannot serve metrics and probes on port %s: %s", options.metrics_port, error.strerror)
     return 1
 
 
@@ -64,7 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         help="name in the lease; one that survives a restart of the process (a Pod's UID) spares the wait for the "
         "lease, and must never be given to two processes at a time; default: unique to the process",
     )
-    add("--log-level", default=_environment("log-level", "info"), choices=("debug", "info", "warning", "error"))
+    add("--log-level", default=_environment("log-level", "info"), choices=logs.LEVELS)
+    add("--log-format", default=_environment("log-format", "text"), choices=logs.FORMATS)
     return parser
 
 
@@ -78,7 +81,6 @@ async def _run(options: argparse.Namespace) -> int:
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = ControllerMetrics(registry)
-    start_http_server(options.metrics_port, options.metrics_host, registry=registry)
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
@@ -96,6 +98,9 @@ async def _run(options: argparse.Namespace) -> int:
             metrics=metrics,
             in_cluster=options.kubeconfig is None,
             clock=lambda: int(time.time()),
+        )
+        probes.serve(
+            options.metrics_host, options.metrics_port, registry, controller.health.alive, controller.health.ready
         )
         return await run_until_signalled(controller)
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from strongroom.hsm.sidecar.settings import (
     Settings,
     usual_place,
 )
+from strongroom.telemetry import logs
 
 if TYPE_CHECKING:
     from strongroom.hsm.client import Status
@@ -29,13 +29,12 @@ if TYPE_CHECKING:
 _DEFAULT_SOCKET = "/run/strongroom/hsm/hsm.sock"
 _DEFAULT_PIN_FILE = "/etc/strongroom/hsm/pin"
 _DEFAULT_SO_PIN_FILE = "/etc/strongroom/hsm/so-pin"
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 def main(arguments: list[str]) -> int:
     """Return 0 when done, 1 when it could not be done (the reason is on standard error), 2 for a wrong command line."""
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     options = _parser().parse_args(arguments)
+    logs.configure("info", getattr(options, "log_format", "text"))
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -95,6 +94,7 @@ def _add_token(parser: argparse.ArgumentParser) -> None:
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     _add_token(parser)
     parser.add_argument("--metrics-port", type=int, default=_environment("metrics-port"), help="default: no metrics")
+    parser.add_argument("--log-format", default=_environment("log-format", "text"), choices=logs.FORMATS)
     parser.add_argument("--workers", type=int, default=_environment("workers", str(DEFAULT_WORKERS)))
     parser.add_argument("--recycle-after", type=int, default=_environment("recycle-after", str(DEFAULT_RECYCLE_AFTER)))
     parser.add_argument("--hung-after", type=float, default=_environment("hung-after", str(DEFAULT_HUNG_AFTER)))
@@ -128,10 +128,12 @@ def _serve(options: argparse.Namespace) -> int:
     from strongroom.hsm.sidecar.supervisor import Supervisor
 
     settings = _settings(options)
-    return Supervisor(settings.socket, lambda *life: _worker_command(settings, *life)).run()
+    return Supervisor(settings.socket, lambda *life: _worker_command(settings, options.log_format, *life)).run()
 
 
-def _worker_command(settings: Settings, restarts: int, report_to: int, refused: str | None) -> list[str]:
+def _worker_command(
+    settings: Settings, log_format: str, restarts: int, report_to: int, refused: str | None
+) -> list[str]:
     # -P: a file in the working directory must not be imported by a process that holds a PIN.
     command = [sys.executable, "-P", "-m", "strongroom.entrypoints.main", "hsm", "worker"]
     options = {
@@ -143,6 +145,7 @@ def _worker_command(settings: Settings, restarts: int, report_to: int, refused: 
         "--workers": settings.workers,
         "--recycle-after": settings.recycle_after,
         "--hung-after": settings.hung_after,
+        "--log-format": log_format,
         "--parent": os.getpid(),
         "--restarts": restarts,
         "--report-to": report_to,

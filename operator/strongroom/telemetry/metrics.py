@@ -30,6 +30,15 @@ class ControllerMetrics:
         self.events_dropped = Gauge(
             "strongroom_events_dropped", "Kubernetes events that could not be posted.", registry=registry
         )
+        self.loop_lag = Gauge(
+            "strongroom_event_loop_lag_seconds", "How late the event loop's last beat was.", registry=registry
+        )
+        self.watch_silence = Gauge(
+            "strongroom_watch_silence_seconds",
+            "Time since a watch last proved to be current.",
+            ["watch"],
+            registry=registry,
+        )
         self.collected = Counter(
             "strongroom_records_collected", "Records that no head named, removed.", registry=registry
         )

@@ -1,0 +1,54 @@
+"""Honest health: a loop that lags, a watch that went silent, a token that is gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from strongroom.controllers.hsmwatch import HsmWatch
+from strongroom.kube.informer import Informer
+from strongroom.telemetry.metrics import ControllerMetrics
+
+LAG_LIMIT = 10.0  # seconds without a turn of the event loop after which the process is worth restarting
+SILENCE_LIMIT = 180.0  # seconds without an event or bookmark (one comes each minute) after which a watch is stale
+_BEAT = 1.0
+
+
+class Health:
+    """The checks of one controller. ``run`` beats in the event loop; the checks are asked from another thread."""
+
+    def __init__(
+        self, hsm: HsmWatch, watches: Mapping[str, Informer], metrics: ControllerMetrics, monotonic: Callable[[], float]
+    ) -> None:
+        self._hsm = hsm
+        self._watches = watches
+        self._metrics = metrics
+        self._monotonic = monotonic
+        self._beat = monotonic()
+        self.alive: Mapping[str, Callable[[], str]] = {"event loop": self._lagging}
+        self.ready: Mapping[str, Callable[[], str]] = {"watches": self._stale, "hsm": self._tokenless}
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            await asyncio.sleep(_BEAT)
+            now = self._monotonic()
+            self._metrics.loop_lag.set(max(0.0, now - self._beat - _BEAT))
+            self._beat = now
+            for name, watch in self._watches.items():
+                self._metrics.watch_silence.labels(watch=name).set(min(now - watch.last_activity, 1e9))
+
+    def _lagging(self) -> str:
+        lag = self._monotonic() - self._beat
+        return f"no turn for {lag:.0f} s" if lag > LAG_LIMIT else ""
+
+    def _stale(self) -> str:
+        now = self._monotonic()
+        stale: Sequence[str] = [
+            name for name, watch in self._watches.items() if now - watch.last_activity > SILENCE_LIMIT
+        ]
+        return f"silent: {', '.join(stale)}" if stale else ""
+
+    def _tokenless(self) -> str:
+        complaint = self._hsm.complaint()
+        return complaint.message if complaint else ""
