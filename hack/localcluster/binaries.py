@@ -63,11 +63,13 @@ class Module:
 
 ETCD = Module(HERE / "etcd", "go.etcd.io/etcd/server/v3", "about 1 minute", stamped=False)
 KUBERNETES = Module(HERE / "kubernetes", "k8s.io/kubernetes", "1 to 4 minutes", stamped=True)
+HELM = Module(HERE.parent / "helm", "helm.sh/helm/v4", "1 to 3 minutes", stamped=False)
 PACKAGES = {
     "etcd": (ETCD, "go.etcd.io/etcd/server/v3"),
     "kube-apiserver": (KUBERNETES, "k8s.io/kubernetes/cmd/kube-apiserver"),
     "kube-controller-manager": (KUBERNETES, "k8s.io/kubernetes/cmd/kube-controller-manager"),
     "kubectl": (KUBERNETES, "k8s.io/kubernetes/cmd/kubectl"),
+    "helm": (HELM, "helm.sh/helm/v4/cmd/helm"),
 }
 
 

@@ -29,7 +29,9 @@ from strongroom.telemetry.logs import where
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _COUNTS_DELAY = 2.0  # seconds in which a vault's counts are written once, however many objects changed
-_STRAYS_DELAY = 10.0  # seconds until a record that no head names is more likely a crash's leaving than a write in flight
+_STRAYS_DELAY = (
+    10.0  # seconds until a record that no head names is more likely a crash's leaving than a write in flight
+)
 _log = logging.getLogger(__name__)
 
 

@@ -20,6 +20,9 @@ from strongroom.kinds.shapes import Conditions, Shape, Timestamp, checked, rules
 SHORTEST_ROTATION: Final = 10
 """Seconds. Short enough to watch a rotation in a demonstration; production wants days."""
 
+TRIGGER_LENGTH: Final = 256
+"""Characters of an annotation's value that asks for something."""
+
 HISTORY: Final = 10
 """Versions listed in status."""
 
@@ -236,10 +239,18 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         generate=spec.generate.to_domain(),
         every=parse_duration(spec.rotation.every) if spec.rotation else 0,
         target=spec.target.name if spec.target else "",
-        rotate=annotations.get(names.ROTATE, ""),
-        sync=annotations.get(names.SYNC, ""),
+        rotate=_asked(annotations, names.ROTATE),
+        sync=_asked(annotations, names.SYNC),
         recover=annotations.get(names.RECOVER) == "true",
     )
+
+
+def _asked(annotations: Mapping[str, str], name: str) -> str:
+    """An annotation may hold 256 KiB; what is remembered of it in the store is bounded."""
+    value: str = annotations.get(name, "")
+    if len(value) > TRIGGER_LENGTH:
+        raise InvalidInput(f"metadata.annotations[{name}]: at most {TRIGGER_LENGTH} characters")
+    return value
 
 
 def _default_object_name(name: str) -> str:

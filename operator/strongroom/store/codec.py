@@ -74,8 +74,15 @@ def _rebuild(kind: Any, plain: Any) -> Any:
     if kind is bytes:
         return base64.b64decode(_expect(str, plain), validate=True)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        return kind(_expect(str, plain))
+        return _rebuild_word(kind, _expect(str, plain))
     return _expect(kind, plain)
+
+
+def _rebuild_word(kind: type[StrEnum], word: str) -> StrEnum:
+    try:
+        return kind(word)
+    except ValueError:
+        raise UnsupportedFormat(f"a stored {kind.__name__} has a value of a newer release") from None
 
 
 def _rebuild_dataclass(kind: Any, plain: dict[str, Any]) -> Any:

@@ -134,3 +134,10 @@ def test_a_parsed_secret_is_small() -> None:
     secret = parse_vaultsecret(body(secret_spec()))
     assert not hasattr(secret, "__dict__")
     assert sys.getsizeof(secret) + sys.getsizeof(secret.generate) < 300
+
+
+@pytest.mark.parametrize("name", ["rotate", "sync"])
+def test_what_an_annotation_asks_with_is_bounded(name: str) -> None:
+    parse_vaultsecret(body(secret_spec(), annotations={f"strongroom.dev/{name}": "x" * 256}))
+    with pytest.raises(InvalidInput, match=f"strongroom.dev/{name}.*256"):
+        parse_vaultsecret(body(secret_spec(), annotations={f"strongroom.dev/{name}": "x" * 257}))
