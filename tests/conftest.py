@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from hack.localcluster import Cluster
 from tests.helpers import cluster as clusters
+
+# A time limit per example measures the machine, not the code.
+hypothesis.settings.register_profile("strongroom", deadline=None)
+hypothesis.settings.load_profile("strongroom")
 
 
 def pytest_configure(config: pytest.Config) -> None:
