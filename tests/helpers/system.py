@@ -65,6 +65,13 @@ class Controller:
         """Whether the process is gone."""
         return self.process is None or self.process.poll() is not None
 
+    def twin(self, identity: str) -> Controller:
+        """Return another replica, not started yet."""
+        port = free_ports().apiserver
+        command = [*self.command, "--metrics-port", str(port), "--identity", identity]
+        log = self.log.with_name(f"{identity}.log")
+        return Controller(command, log, self.environment, f"http://127.0.0.1:{port}/metrics")
+
     def answers(self, probe: str) -> bool:
         """Whether a probe (``healthz``, ``readyz``) is answered with 200."""
         try:
