@@ -211,7 +211,7 @@ def read_target(body: Mapping[str, Any]) -> TargetSeen:
     """Return what is worth knowing of a Secret."""
     metadata = body["metadata"]
     owners = [ref for ref in metadata.get("ownerReferences") or () if ref.get("controller")]
-    owner = owners[0] if owners and owners[0]["apiVersion"].startswith("strongroom.dev/") else {"uid": "", "name": ""}
+    owner = owners[0] if owners and _is_vaultsecret(owners[0]) else {"uid": "", "name": ""}
     notes: Mapping[str, str] = metadata.get("annotations") or {}
     return TargetSeen(
         namespace=metadata["namespace"],
@@ -225,6 +225,11 @@ def read_target(body: Mapping[str, Any]) -> TargetSeen:
         mac=notes.get(MAC_ANNOTATION, ""),
         digest=_digest(body),
     )
+
+
+def _is_vaultsecret(owner: Mapping[str, Any]) -> bool:
+    """Names of different kinds may be equal; of later versions of ours too."""
+    return bool(owner["apiVersion"].startswith(f"{names.GROUP}/") and owner["kind"] == "VaultSecret")
 
 
 def _digest(body: Mapping[str, Any]) -> bytes:
