@@ -14,6 +14,7 @@ import signal
 import socket
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import (
@@ -66,9 +67,29 @@ def _parser() -> argparse.ArgumentParser:
         help="name in the lease; one that survives a restart of the process (a Pod's UID) spares the wait for the "
         "lease, and must never be given to two processes at a time; default: unique to the process",
     )
-    add("--log-level", default=_environment("log-level", "info"), choices=logs.LEVELS)
-    add("--log-format", default=_environment("log-format", "text"), choices=logs.FORMATS)
+    add("--log-level", default=_environment("log-level", "info"), type=_one_of(logs.LEVELS), help=_listed(logs.LEVELS))
+    add(
+        "--log-format",
+        default=_environment("log-format", "text"),
+        type=_one_of(logs.FORMATS),
+        help=_listed(logs.FORMATS),
+    )
     return parser
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    """``choices`` of argparse would believe the environment unseen."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {_listed(words)}")
+        return text
+
+    return parse
+
+
+def _listed(words: Sequence[str]) -> str:
+    return ", ".join(words)
 
 
 def _environment(option: str, default: str | None = None) -> str | None:

@@ -225,7 +225,15 @@ async def in_cluster(**options: Any) -> Transport:
 
 
 async def _connect(load: Callable[[Configuration], Awaitable[None]], options: Mapping[str, Any]) -> Transport:
+    async def read(configuration: Configuration) -> None:
+        try:
+            await load(configuration)
+        except (ConfigException, aiohttp.ClientError, OSError):
+            raise
+        except Exception as error:  # a half-written file; parsers quote what they choke on
+            raise ConfigException("unreadable") from error
+
     configuration = Configuration()
     with translated(write=False):
-        await load(configuration)
-        return Transport(configuration, load, **options)
+        await read(configuration)
+        return Transport(configuration, read, **options)
