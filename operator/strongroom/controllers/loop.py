@@ -73,6 +73,8 @@ class Loop:
         """A custom resource is new or changed."""
         self._queue.succeeded(key)  # a change deserves a quick try, whatever failed before
         self._queue.add(key, Priority.FRESH)
+        if key.kind is Kind.VAULT and not is_new:
+            self.vault_usable(key.namespace, key.name)  # its secrets may have been looked at before it was known
 
     def resource_gone(self, key: Key, uid: str) -> None:
         """A custom resource is gone: what it claimed is looked at."""
@@ -209,6 +211,8 @@ class Loop:
         opened = entry.opened
         if isinstance(opened, VaultHead):
             self._queue.add(Key(Kind.VAULT, opened.ref.namespace, opened.ref.name), Priority.FRESH)
+            for secret, _ in self.resources.of_vault(opened.ref.namespace, opened.ref.name):
+                self._queue.add(secret)
         elif isinstance(opened, ObjectHead) and opened.claim:
             self._queue.add(Key(Kind.SECRET, opened.claim.namespace, opened.claim.name), Priority.FRESH)
 

@@ -19,6 +19,7 @@ from tests.helpers.controllers import (
     Process,
     World,
     annotated,
+    head_of,
     lost_head,
     ready_world,
     secret,
@@ -120,6 +121,20 @@ async def test_a_secret_before_its_vault_waits_for_it() -> None:
     process = await started(world)
     assert world.reason(KEY) == "!VaultNotFound"
     world.apply(vault())
+    await process.settle()
+    assert world.reason(KEY) == "Available"
+
+
+async def test_a_vault_that_is_seen_late_wakes_who_waits() -> None:
+    """Its resource was not known yet when its secrets were looked at, although it is ready and nothing changed."""
+    world, process = await ready_world(secret())
+    await process.settle(seconds=60)
+    process = world.process()
+    process.loop.resources._forget(vault_key())
+    process.loop.start()
+    await process.settle()
+    assert world.reason(KEY) == "!VaultNotReady"
+    process._take("ADDED", ("vaults", NAMESPACE, "demo"), world.body(vault_key()))
     await process.settle()
     assert world.reason(KEY) == "Available"
 
@@ -422,6 +437,17 @@ async def test_a_head_that_vanishes_is_counted_and_said_by_who_declares_it(caplo
     assert world.reason(KEY) == "!Tampered"
     assert process.metrics.tampered._value.get() >= 1  # type: ignore[no-untyped-call]
     assert "vanished" in caplog.text
+
+
+async def test_a_vault_head_that_vanishes_is_said_by_its_resource() -> None:
+    world, process = await ready_world(secret())
+    await process.settle()
+    head = await world.vault_head()
+    assert head is not None
+    lost_head(world, head_of(head.ref))
+    await process.settle()
+    assert (world.reason(vault_key()), world.reason(KEY)) == ("!Tampered", "!Tampered")
+    assert len(world.records()) == 1
 
 
 # Memory

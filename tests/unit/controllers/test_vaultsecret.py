@@ -402,6 +402,79 @@ async def test_a_forged_owner_name_hands_over_no_secret_of_another_kind() -> Non
         assert (world.target(name) or {})["data"] == {"mine": "eA=="}
 
 
+def _altered_target(world: World, **fields: Any) -> None:
+    body = {**copy.deepcopy(world.target() or {}), **fields}
+    body["metadata"] = {**body["metadata"], "annotations": {}, "labels": body["metadata"]["labels"] | {"mine": "1"}}
+    world.kube._commit("MODIFIED", ("secrets", NAMESPACE, "db"), body)
+
+
+@pytest.mark.parametrize("fields", [{"type": "example.org/other"}, {"immutable": True}], ids=["type", "immutable"])
+async def test_a_target_that_cannot_be_updated_is_made_anew(fields: dict[str, Any]) -> None:
+    world, process = await ready_world(secret())
+    value = world.value()
+    _altered_target(world, data={}, **fields)
+    await process.reconcile(KEY)
+    assert world.wrote[:2] == ["delete secrets", "create secrets"]
+    assert world.value() == value
+    assert world.reason(KEY) == "Available"
+
+
+async def test_foreign_labels_on_a_target_survive_its_repair() -> None:
+    world, process = await ready_world(secret())
+    _altered_target(world, data={})
+    await process.reconcile(KEY)
+    assert (world.target() or {})["metadata"]["labels"]["mine"] == "1"
+    assert world.value()
+
+
+async def test_a_target_without_our_label_is_found_and_labelled_again() -> None:
+    """Without the label the watch does not show it: for us it is gone, for the API server it exists."""
+    world, process = await ready_world(secret())
+    body = copy.deepcopy(world.target() or {})
+    body["metadata"]["labels"] = {}
+    world.kube._commit("DELETED", ("secrets", NAMESPACE, "db"), copy.deepcopy(world.target() or {}))
+    process.hear()
+    world.kube._commit("MODIFIED", ("secrets", NAMESPACE, "db"), body)
+    await process.reconcile(KEY)
+    assert "strongroom.dev/managed-by" in (world.target() or {})["metadata"]["labels"]
+    assert world.reason(KEY) == "Available"
+
+
+async def test_a_secret_made_at_the_same_moment_by_somebody_else_is_left_alone() -> None:
+    world, process = await ready_world()
+    world.apply(secret())
+    process.hear()
+
+    def race(change: Any) -> None:
+        if change.resource.plural == "secrets" and world.target() is None:
+            world.apply(
+                {"kind": "Secret", "metadata": {"name": "db", "namespace": NAMESPACE}, "data": {"mine": "eA=="}}
+            )
+
+    world.kube.before = race
+    await process.reconcile(KEY)
+    assert world.reason(KEY) == "!TargetConflict"
+    assert (world.target() or {})["data"] == {"mine": "eA=="}
+
+
+async def test_a_target_that_changes_while_it_is_repaired_is_repaired_once_more() -> None:
+    world, process = await _spoiled_target()
+    process.hear()
+    value = (await world.versions())[-1].payload
+    once = [True]
+
+    def race(change: Any) -> None:
+        if change.verb == "update" and once:
+            once.clear()
+            world.spoil_target(value=b"again")
+
+    world.kube.before = race
+    await process.settle()
+    await process.settle(seconds=2)
+    assert world.value() == value
+    assert world.reason(KEY) == "Available"
+
+
 async def test_the_old_target_goes_when_the_new_one_is_there() -> None:
     world, process = await _renamed_target()
     assert world.status(KEY)["targetName"] == "old"
