@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +22,7 @@ from typing import Any
 
 from hack.dev import system
 from hack.dev.rundir import RunDir
+from hack.localcluster import record
 from hack.localcluster.processes import identify
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
@@ -48,17 +50,18 @@ def rows(counts: list[int]) -> list[Row]:
     """Return the rows for each number of objects, in a system of its own."""
     found: list[Row] = []
     for count in counts:
-        with _system() as running:
+        with _system() as (running, run):
             found += asyncio.run(_measure(running, count))
+            found += _restart(running, run, count)
     return found
 
 
 @contextmanager
-def _system() -> Iterator[system.System]:
+def _system() -> Iterator[tuple[system.System, RunDir]]:
     with tempfile.TemporaryDirectory(prefix="sr-bench-", ignore_cleanup_errors=True) as directory:
         run = RunDir(Path(directory))
         try:
-            yield system.up(run, identify(os.getpid()))
+            yield system.up(run, identify(os.getpid())), run
         finally:
             system.down(run)
 
@@ -167,6 +170,34 @@ async def _make_secret(client: KubeClient, namespace: str, name: str, seen: Seen
     seen.made[name] = time.perf_counter()
 
 
+def _restart(running: system.System, run: RunDir, count: int) -> list[Row]:
+    """Restart the controller with everything in place: how long until it has nothing to do, and what it wrote."""
+    time.sleep(_QUIET)  # counts are written with a delay
+    label, audit = f"{count:,} VaultSecrets", running.cluster.audit_log
+    offset = audit.stat().st_size if audit else 0
+    known = record.load(run.root)
+    if known is None:
+        raise RuntimeError("the system's processes are not recorded")
+    os.kill(known.processes["controller"].pid, signal.SIGTERM)
+    time.sleep(1)  # it ends; the supervisor starts the next one
+    began, idle = time.time(), 0
+    while idle < 10:  # a second without work: what was asked for later would show
+        quiet = _metric(running, "strongroom_leader") == 1 and _metric(running, "strongroom_queue_depth") == 0
+        idle = idle + 1 if quiet else 0
+        time.sleep(0.1)
+    until_idle = time.time() - 1 - max(began, _metric(running, "process_start_time_seconds"))
+    time.sleep(_QUIET)
+    cpu = _metric(running, "process_cpu_seconds_total")
+    time.sleep(2 * _QUIET)
+    cpu = _metric(running, "process_cpu_seconds_total") - cpu
+    writes = _writes(audit, offset) if audit else float("nan")
+    return [
+        _row(f"{label}: restart to idle", until_idle, "s"),
+        _row(f"{label}: writes by a restart", writes, "in all"),
+        _row(f"{label}: idle CPU", 100 * cpu / (2 * _QUIET), "% of a core"),
+    ]
+
+
 # The bare writer: the same four writes per object, of the same sizes, from a process of its own.
 
 
@@ -237,9 +268,16 @@ def _writes(audit: Path, offset: int) -> int:
 
 
 def _resident(running: system.System) -> float:
-    text = urllib.request.urlopen(running.metrics_url, timeout=5).read().decode()
-    line = next(line for line in text.splitlines() if line.startswith("process_resident_memory_bytes "))
-    return float(line.split()[1])
+    return _metric(running, "process_resident_memory_bytes")
+
+
+def _metric(running: system.System, name: str) -> float:
+    """Return a metric's value; -1 while nobody answers."""
+    try:
+        text = urllib.request.urlopen(running.metrics_url, timeout=5).read().decode()
+    except OSError:
+        return -1
+    return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
 
 
 def _at(ordered: list[float], share: float) -> float:

@@ -55,6 +55,7 @@ class Loop:
         self._store = store
         self._index = index
         self._metrics = metrics
+        metrics.queue_depth.set_function(lambda: len(queue))
         self._clock = clock
         self._claims: dict[str, Key] = {}  # UID of a claimant: the object it claims
         self._claimants: dict[Key, str] = {}  # the same, the other way round
@@ -128,7 +129,6 @@ class Loop:
         kind = key.kind.name.lower()
         self._metrics.reconciles.labels(kind=kind, result=result).inc()
         self._metrics.reconcile_seconds.labels(kind=kind).observe(time.perf_counter() - began)
-        self._metrics.queue_depth.set(len(self._queue))
 
     def _settle(self, key: Key, said: Verdict | None) -> str:
         if said is None:
