@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.system import System, secret
+from tests.helpers.system import System, secret, vault
 
 KILLS = int(os.environ.get("STRONGROOM_CHAOS_KILLS", "20"))
 
@@ -77,7 +77,7 @@ def test_death_at_random_moments(system: System, demo: str) -> None:
     print(f"STRONGROOM_CHAOS_SEED={seed}")
     dice = random.Random(seed)
     names = [f"s{number}" for number in range(4)]
-    system.apply(*(secret(demo, name) for name in names))
+    system.apply(vault(demo, limits={"versionsPerObject": 500}), *(secret(demo, name) for name in names))
     for name in names:
         system.until_ready(demo, name)
     triggers = dict.fromkeys(names, 0)
