@@ -1,0 +1,284 @@
+"""The chart: what it renders, what it refuses, and its life on a real API server (no node: no pod ever runs here).
+
+The system namespace and the guards belong to the whole cluster, so these tests have clusters of their own.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from hack import helm
+from hack.helm import CHART, HelmFailed
+from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
+from hack.localcluster.paths import REPOSITORY
+from tests.helpers.eventually import eventually
+
+VALUES = sorted((CHART / "ci").glob("*.yaml"))
+NAMESPACE = ("--namespace", "strongroom-system")
+CONTROLLER = "--as=system:serviceaccount:strongroom-system:strongroom-controller"
+SEALED = ("create", "secret", "generic", "--type=strongroom.dev/sealed", "-n", "strongroom-system")
+GUARDS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
+
+pytestmark = pytest.mark.timeout(300, func_only=True)  # whichever test comes first may have to build Helm
+own_cluster_only = pytest.mark.skipif(
+    choose.provider() is Provider.EXISTING, reason="installs cluster-wide guards: never into a developer's own cluster"
+)
+
+Objects = list[dict[str, Any]]
+
+
+def rendered(*options: str | Path) -> Objects:
+    text = helm.run("template", "strongroom", CHART, *NAMESPACE, *options)
+    return [body for body in yaml.safe_load_all(text) if body]
+
+
+def only(objects: Objects, kind: str) -> dict[str, Any]:
+    (found,) = [body for body in objects if body["kind"] == kind]
+    return found
+
+
+def pod(objects: Objects) -> dict[str, Any]:
+    spec: dict[str, Any] = only(objects, "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def container(objects: Objects, name: str) -> dict[str, Any]:
+    spec = pod(objects)
+    (found,) = [each for each in spec.get("initContainers", []) + spec["containers"] if each["name"] == name]
+    return dict(found)
+
+
+# What it renders
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_lint_finds_nothing(values: Path) -> None:
+    helm.run("lint", "--strict", CHART, *NAMESPACE, "--values", values)
+
+
+def test_permissions_guards_and_definitions_are_those_of_the_repository() -> None:
+    sources = [*sorted((REPOSITORY / "hack/manifests").glob("*.yaml")), *sorted((REPOSITORY / "crds").glob("*.yaml"))]
+    expected = {_key(body): body for path in sources for body in yaml.safe_load_all(path.read_text())}
+    del expected["Namespace", "strongroom-system"]
+    found = {_key(body): _bare(body) for body in rendered()}
+    assert {key: found.get(key) for key in expected} == expected
+    rbac = {
+        key for key in found if key[0].startswith(("Role", "ClusterRole", "ServiceAccount", "Validating", "Custom"))
+    }
+    assert rbac == set(expected)
+
+
+def _key(body: dict[str, Any]) -> tuple[str, str]:
+    return body["kind"], body["metadata"]["name"]
+
+
+def _bare(body: dict[str, Any]) -> dict[str, Any]:
+    metadata = {key: value for key, value in body["metadata"].items() if key != "labels"}
+    notes = {key: value for key, value in metadata.pop("annotations", {}).items() if not key.startswith("helm.sh/")}
+    return {**body, "metadata": {**metadata, **({"annotations": notes} if notes else {})}}
+
+
+def test_what_loses_data_when_deleted_is_kept() -> None:
+    kept = {_key(body) for body in rendered() if "helm.sh/resource-policy" in body["metadata"].get("annotations", {})}
+    kinds = {"CustomResourceDefinition", "PersistentVolumeClaim", *GUARDS}
+    assert kept == {_key(body) for body in rendered() if body["kind"] in kinds}
+    without = rendered("--set=crds.keep=false,admission.keep=false")
+    assert {body["kind"] for body in without if "helm.sh/resource-policy" in str(body["metadata"])} == {
+        "PersistentVolumeClaim"
+    }
+    definitions = [body for body in rendered("--set=crds.install=false") if body["kind"] == "CustomResourceDefinition"]
+    assert definitions == []
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_only_the_sidecar_sees_token_and_pin_and_only_the_controller_the_api(values: Path) -> None:
+    objects = rendered("--values", values)
+    mounts = {
+        each["name"]: {mount["name"] for mount in each["volumeMounts"]}
+        for each in [*pod(objects).get("initContainers", []), *pod(objects)["containers"]]
+    }
+    assert mounts["controller"] == {"run", "api-token"}
+    assert "api-token" not in mounts["hsm"]
+    assert "so-pin" not in mounts["hsm"]
+    assert mounts.get("hsm-init", set()).isdisjoint({"run", "api-token"})
+    assert pod(objects)["automountServiceAccountToken"] is False
+    (run,) = [volume for volume in pod(objects)["volumes"] if volume["name"] == "run"]
+    assert run["emptyDir"]["medium"] == "Memory"
+
+
+def test_the_identity_is_the_pods_uid() -> None:
+    (identity,) = [each for each in container(rendered(), "controller")["env"] if each["name"] == "STRONGROOM_IDENTITY"]
+    assert identity["valueFrom"] == {"fieldRef": {"fieldPath": "metadata.uid"}}
+
+
+def test_a_network_hsm_comes_with_the_vendors_module_image_and_configuration() -> None:
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml")
+    sidecar = container(objects, "hsm")
+    environment = {each["name"]: each.get("value") for each in sidecar["env"]}
+    assert environment["STRONGROOM_HSM_MODULE"] == "/opt/vendor/lib/libpkcs11.so"
+    assert environment["VENDOR_CONF"] == "/etc/vendor/client.conf"
+    assert "SOFTHSM2_CONF" not in environment
+    assert sidecar["image"] == "registry.example/strongroom-vendor:1"
+    assert "@sha256:" in container(objects, "controller")["image"]
+    assert "initContainers" not in pod(objects)
+    assert only(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert "strategy" not in only(objects, "Deployment")["spec"]
+
+
+def test_standbys_of_a_softhsm_token_are_bound_to_its_node() -> None:
+    objects = rendered("--values", CHART / "ci/local.yaml")
+    assert only(objects, "Deployment")["spec"]["replicas"] == 2
+    (term,) = only(objects, "PersistentVolume")["spec"]["nodeAffinity"]["required"]["nodeSelectorTerms"]
+    assert term["matchExpressions"][0]["values"] == ["node-1"]
+    assert only(objects, "PersistentVolumeClaim")["spec"]["volumeName"] == "strongroom-hsm-token"
+
+
+def test_targets_in_named_namespaces_only() -> None:
+    objects = rendered("--values", CHART / "ci/local.yaml")
+    bindings = [(b["kind"], b["metadata"].get("namespace")) for b in objects if "targets" in b["metadata"]["name"]]
+    assert bindings == [("ClusterRole", None), ("RoleBinding", "default")]
+
+
+def test_nothing_is_mounted_for_a_token_that_is_already_made() -> None:
+    assert "initContainers" not in pod(rendered("--set=hsm.softhsm.create=false"))
+
+
+# What it refuses
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set=controller.replicas=2"], "a SoftHSM token is on one node only"),
+        (["--set=controller.replicas=2,hsm.softhsm.volume.existingClaim=shared"], "a SoftHSM token is on one node"),
+        (["--set=hsm.kind=pkcs11,hsm.pinSecret=pin"], "set hsm.pkcs11.module"),
+        (["--set=hsm.kind=pkcs11,hsm.pkcs11.module=/lib/a.so"], "set hsm.pinSecret"),
+        (["--set=hsm.softhsm.local.node=a,hsm.softhsm.volume.existingClaim=b"], "not both"),
+        (["--set=hsm.image.repository=vendor"], "name its hsm.image.tag"),
+        (["--namespace=vault"], "install with --namespace strongroom-system --create-namespace"),
+        (["--set=controller.replica=2"], "replica"),
+        (["--set=hsm.kind=yubihsm"], "kind"),
+        (["--set=image.digest=sha256:1"], "digest"),
+        (["--set=hsm.softhsm.geography=Eu 1"], "geography"),
+    ],
+)
+def test_impossible_values_are_refused_with_the_remedy(options: list[str], message: str) -> None:
+    with pytest.raises(HelmFailed, match=message):
+        rendered(*options)
+
+
+# On a real API server
+
+
+@pytest.fixture(scope="module")
+def installed() -> Iterator[Cluster]:
+    """A cluster with the chart in it, in a namespace that takes restricted pods only."""
+    with running_cluster() as cluster:
+        assert "is installed in strongroom-system" in install(cluster)
+        restricted = "pod-security.kubernetes.io/enforce=restricted"
+        cluster.kubectl_run("label", "namespace", "strongroom-system", restricted)
+        _until_guarded(cluster)
+        yield cluster
+
+
+def install(cluster: Cluster, *options: str | Path) -> str:
+    return helm.run(
+        "install", "strongroom", CHART, *NAMESPACE, "--create-namespace", *options, kubeconfig=cluster.kubeconfig
+    )
+
+
+def _until_guarded(cluster: Cluster) -> None:
+    """Policies take effect a moment after they are stored."""
+    eventually(lambda: _guarded(cluster, *SEALED, "probe", "--dry-run=server"))
+
+
+def _guarded(cluster: Cluster, *arguments: str) -> bool:
+    """Whether the guard of the store, and not a missing permission, refuses."""
+    try:
+        cluster.kubectl_run(*arguments)
+    except KubectlFailed as error:
+        return "the store of Strongroom's vaults" in str(error)
+    return False
+
+
+@own_cluster_only
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_the_api_server_accepts_everything(installed: Cluster, values: Path) -> None:
+    objects = [body for body in rendered("--values", values) if body["kind"] != "ServiceMonitor"]
+    apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
+    installed.kubectl_run(*apply, input="\n---\n".join(map(json.dumps, objects)))
+
+
+@own_cluster_only
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_the_pods_pass_as_restricted(installed: Cluster, values: Path) -> None:
+    template = only(rendered("--values", values), "Deployment")["spec"]["template"]
+    template["spec"].pop("priorityClassName", None)
+    create = ("create", "--dry-run=server", *NAMESPACE, "-f", "-")
+    body = {"apiVersion": "v1", "kind": "Pod", **template}
+    body["metadata"] = {**body["metadata"], "name": "probe"}
+    installed.kubectl_run(*create, input=json.dumps(body))
+
+    body["spec"]["containers"][0]["securityContext"]["allowPrivilegeEscalation"] = True
+    with pytest.raises(KubectlFailed, match="violates PodSecurity"):
+        installed.kubectl_run(*create, input=json.dumps(body))
+
+
+@own_cluster_only
+def test_the_guards_hold(installed: Cluster) -> None:
+    installed.kubectl_run("create", "rolebinding", "joe", "--clusterrole=admin", "--user=joe", *NAMESPACE)
+    installed.kubectl_run(*SEALED, "record", CONTROLLER)
+    for who in (["--as=joe"], ["--as=root", "--as-group=system:masters"]):
+        assert _guarded(installed, *SEALED, "other", *who)
+        assert _guarded(installed, "delete", "secret", "record", *NAMESPACE, *who)
+    with pytest.raises(KubectlFailed, match="destroys every vault of this cluster"):
+        installed.kubectl_run("delete", "namespace", "strongroom-system")
+
+
+@own_cluster_only
+def test_upgrading_and_uninstalling_lose_nothing() -> None:
+    with running_cluster(f"chart-{os.getpid()}") as cluster:
+        install(cluster)
+        _until_guarded(cluster)
+        cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(REPOSITORY / "crds"), "--timeout=60s")
+        cluster.kubectl_run("apply", "-f", str(REPOSITORY / "examples/quickstart"))
+        cluster.kubectl_run(*SEALED, "record", CONTROLLER)
+        cluster.kubectl_run("create", "secret", "generic", "db-credentials", "-n", "default")
+        before = _survivors(cluster)
+
+        upgrade = ("upgrade", "strongroom", CHART, *NAMESPACE)
+        helm.run(*upgrade, "--set=controller.concurrency=64", kubeconfig=cluster.kubeconfig)
+        assert "64" in cluster.kubectl_run("get", "deployment", "strongroom-controller", "-o", "yaml", *NAMESPACE)
+        assert _survivors(cluster) == before
+
+        helm.run("uninstall", "strongroom", *NAMESPACE, kubeconfig=cluster.kubeconfig)
+        everything = "deployments,roles,rolebindings,clusterroles,clusterrolebindings,networkpolicies,serviceaccounts"
+        assert "strongroom" not in cluster.kubectl_run("get", everything, "-o", "name", "-A")
+        assert _survivors(cluster) == before
+        assert _guarded(cluster, "delete", "secret", "record", *NAMESPACE)
+
+        install(cluster)
+        assert _survivors(cluster) == before
+
+
+def _survivors(cluster: Cluster) -> dict[str, str]:
+    """UID and generation of everything that must outlive the chart."""
+    kinds = "customresourcedefinitions,vaults,vaultsecrets,secrets,persistentvolumeclaims,validatingadmissionpolicies"
+    items = json.loads(cluster.kubectl_run("get", kinds, "-A", "-o", "json"))["items"]
+    found = {
+        f"{body['kind']}/{body['metadata']['name']}": (
+            f"{body['metadata']['uid']} {body['metadata'].get('generation', 1)}"
+        )
+        for body in items
+        if body.get("type") != "helm.sh/release.v1"
+    }
+    assert {"Vault/demo", "VaultSecret/db-password", "Secret/record", "Secret/db-credentials"} <= set(found)
+    assert {"PersistentVolumeClaim/strongroom-hsm-token", "CustomResourceDefinition/vaults.strongroom.dev"} <= set(
+        found
+    )
+    return found
