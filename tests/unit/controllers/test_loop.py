@@ -352,10 +352,11 @@ async def orphaned() -> World:
 
 
 async def test_an_orphaned_claim_is_found_at_start(orphaned: World) -> None:
-    await started(orphaned)
+    process = await started(orphaned)
     head = await orphaned.head()
     assert head is not None
     assert head.state is State.DELETED
+    assert (process.loop._claims, process.loop._claimants) == ({}, {})
 
 
 async def test_a_claimant_that_the_api_server_still_knows_is_not_gone() -> None:
