@@ -23,6 +23,7 @@ from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead, Version
 from strongroom.domain.vaults import VaultHead
 from strongroom.kinds import names
+from strongroom.kinds.durations import format_time
 from strongroom.kube import errors
 from strongroom.kube.api import Write
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
@@ -154,13 +155,13 @@ class World:
         key = (plural, meta.get("namespace", ""), meta["name"])
         old = self.kube.objects.get(key)
         if old is None:
-            made = {"uid": f"uid-{self.kube.version + 1}", "generation": 1}
+            made = {"uid": f"uid-{self.kube.version + 1}", "generation": 1, "creationTimestamp": format_time(self.now)}
             self.kube._commit("ADDED", key, {**copy.deepcopy(body), "metadata": {**meta, **made}})
             return
         generation = old["metadata"].get("generation", 1) + (old.get("spec") != body.get("spec"))
-        kept = {"uid": old["metadata"]["uid"], "generation": generation}
+        kept = {**old["metadata"], "generation": generation, "annotations": {}}
         status = {"status": old["status"]} if "status" in old else {}
-        self.kube._commit("MODIFIED", key, {**copy.deepcopy(body), "metadata": {**meta, **kept}, **status})
+        self.kube._commit("MODIFIED", key, {**copy.deepcopy(body), "metadata": {**kept, **meta}, **status})
 
     def delete(self, key: Key) -> None:
         """Delete a resource."""
@@ -174,8 +175,9 @@ class World:
 
     def guard_recovery(self) -> None:
         """Install the admission policy that guards recovery under another namespace."""
+        spec = {"policyName": "strongroom-recover", "validationActions": ["Deny"]}
         for plural in RECOVER_GUARDS:
-            self._put(plural, {"metadata": {"name": "strongroom-recover"}})
+            self._put(plural, {"metadata": {"name": "strongroom-recover"}, "spec": spec})
 
     # What there is
 

@@ -108,7 +108,8 @@ class FakeKube(KubeApi):
 
     def _patch(self, key: Key, change: Write) -> dict[str, Any]:
         body = dict(change.body or {})
-        self._check(key, body.get("metadata", {}).get("resourceVersion"))
+        wanted = body.get("metadata", {})
+        self._check(key, wanted.get("resourceVersion"), wanted.get("uid"))
         return self._commit("MODIFIED", key, _merge(self.objects[key], body))
 
     def _delete(self, key: Key, change: Write) -> dict[str, Any]:

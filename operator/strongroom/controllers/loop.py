@@ -32,6 +32,8 @@ _COUNTS_DELAY = 2.0  # seconds in which a vault's counts are written once, howev
 _STRAYS_DELAY = (
     10.0  # seconds until a record that no head names is more likely a crash's leaving than a write in flight
 )
+_QUICK_REPAIRS, _CHANGES_SECONDS, _SLOW_REPAIR = 5, 10.0, 5.0  # changes of a target in seconds; then a pause
+_CHANGES_REMEMBERED = 1000
 _log = logging.getLogger(__name__)
 
 
@@ -60,6 +62,7 @@ class Loop:
         self._claims: dict[str, Key] = {}  # UID of a claimant: the object it claims
         self._claimants: dict[Key, str] = {}  # the same, the other way round
         self._gone: dict[Key, set[str]] = {}  # UIDs of resources that are gone and not put away yet
+        self._changes: dict[Key, list[float]] = {}  # when the targets of a resource changed lately
         self.resources = Resources(self.resource_changed, self.resource_gone)
 
     def bind(self, vaults: VaultReconciler, secrets: VaultSecretReconciler, tending: Tending) -> None:
@@ -93,8 +96,16 @@ class Loop:
         self._queue.add(Key(Kind.HEAD, "", name), Priority.FRESH)
 
     def target_changed(self, namespace: str, owner: str) -> None:
-        """A synced Secret changed or went away."""
-        self._queue.add(Key(Kind.SECRET, namespace, owner), Priority.FRESH)
+        """A synced Secret changed or went away. Who keeps changing one waits a little longer for its repair."""
+        key, now = Key(Kind.SECRET, namespace, owner), time.monotonic()
+        recent = [at for at in self._changes.pop(key, ()) if now - at < _CHANGES_SECONDS]
+        self._changes[key] = [*recent, now][-_QUICK_REPAIRS - 1 :]
+        while len(self._changes) > _CHANGES_REMEMBERED:
+            del self._changes[next(iter(self._changes))]
+        if len(recent) < _QUICK_REPAIRS:
+            self._queue.add(key, Priority.FRESH)
+        else:
+            self._queue.add_later(key, _SLOW_REPAIR)
 
     def hsm_changed(self, serving: bool) -> None:
         """The HSM came or went: every Vault says so, and what waited for it is tried again."""

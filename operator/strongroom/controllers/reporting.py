@@ -17,7 +17,7 @@ _RESOURCES = {Kind.VAULT: VAULTS, Kind.SECRET: VAULTSECRETS}
 
 
 class Reporter:
-    """Reports on resources. Raises ``kube.errors`` except for a resource that is gone by now."""
+    """Reports on resources. Raises ``kube.errors``, ``Conflict`` too when a successor of the same name stands there."""
 
     def __init__(self, client: KubeApi, resources: Resources, events: EventRecorder) -> None:
         self._client = client
@@ -31,7 +31,9 @@ class Reporter:
             return
         removed = {field: None for field in known.status_dict() if field not in wanted}
         try:
-            body = await self._client.patch_status(_RESOURCES[key.kind], key.namespace, key.name, {**wanted, **removed})
+            body = await self._client.patch_status(
+                _RESOURCES[key.kind], key.namespace, key.name, {**wanted, **removed}, uid=known.uid
+            )
         except errors.NotFound:
             return
         self._resources.keep(key.kind, body)

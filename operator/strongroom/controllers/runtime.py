@@ -176,6 +176,7 @@ class Controller:
         _log.info("warm: waiting for the lease %s/%s", SYSTEM_NAMESPACE, LEASE)
         await lease.acquire()
         self._metrics.leader.set(1)
+        await self._prime()  # the wait may have been long, and a deletion missed
         await self._ensure_system_vault()
         self._loop.start()
         work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))

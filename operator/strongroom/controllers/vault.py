@@ -148,15 +148,23 @@ class VaultReconciler:
         )
 
     async def _approved(self, resource: VaultResource) -> str:
-        """The annotation is believed only while the admission policy that guards it is in force."""
+        """The annotation is believed only if the admission policy that guards it was in force when it was set.
+
+        A Vault that is older than the policy may carry an annotation that nobody was asked about.
+        """
         if not resource.recover_from:
             return ""
         try:
-            await self._client.get(ADMISSION_POLICIES, None, RECOVER_POLICY)
-            await self._client.get(ADMISSION_BINDINGS, None, RECOVER_POLICY)
+            guards = [
+                await self._client.get(kind, None, RECOVER_POLICY) for kind in (ADMISSION_POLICIES, ADMISSION_BINDINGS)
+            ]
+            vault = await self._client.get(VAULTS, resource.namespace, resource.name)
         except kube.NotFound:
             return ""
-        return resource.recover_from
+        binding = guards[1].get("spec") or {}
+        denies = binding.get("policyName") == RECOVER_POLICY and "Deny" in (binding.get("validationActions") or ())
+        made = [parse_time(body["metadata"]["creationTimestamp"]) for body in (vault, *guards)]
+        return resource.recover_from if denies and made[0] >= max(made[1:]) else ""
 
     async def _tend_undeclared(self, ref: VaultRef) -> None:
         """The resource is gone: delete the vault softly, and purge it when its retention has passed."""

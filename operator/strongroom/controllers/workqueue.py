@@ -1,5 +1,6 @@
 """One priority queue for everything that wants attention, and one heap of due times.
 
+Within a priority the namespaces take turns, so that one with ten thousand keys does not hold up one with a single key.
 A key is queued once however often it is asked for, and never worked on twice at a time: news that arrives meanwhile
 makes it run again afterwards. What just changed goes before what is due, and that before routine.
 """
@@ -10,6 +11,7 @@ import asyncio
 import heapq
 import itertools
 import random
+from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
@@ -47,13 +49,40 @@ class Priority(IntEnum):
     ROUTINE = 2
 
 
+_ORDERS = (
+    (Priority.FRESH, Priority.DUE, Priority.ROUTINE),
+    (Priority.DUE, Priority.FRESH, Priority.ROUTINE),
+    (Priority.ROUTINE, Priority.FRESH, Priority.DUE),
+)
+
+
+class _Turns:
+    """The ready keys of one priority: namespaces take turns, keys of one namespace wait in line."""
+
+    def __init__(self) -> None:
+        self._lines: OrderedDict[str, deque[Key]] = OrderedDict()
+
+    def push(self, key: Key) -> None:
+        self._lines.setdefault(key.namespace, deque()).append(key)
+
+    def pop(self) -> Key | None:
+        if not self._lines:
+            return None
+        namespace, line = self._lines.popitem(last=False)
+        key = line.popleft()
+        if line:
+            self._lines[namespace] = line  # behind the others
+        return key
+
+
 class WorkQueue:
     """See the module. Belongs to one event loop. ``monotonic`` is injected for tests."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self._monotonic = monotonic
         self._order = itertools.count()
-        self._ready: list[tuple[int, int, Key]] = []
+        self._turn = itertools.count(1)
+        self._ready = {priority: _Turns() for priority in Priority}
         self._queued: dict[Key, int] = {}
         self._later: list[tuple[float, int, Key, int]] = []
         self._waiting: dict[Key, float] = {}
@@ -74,7 +103,7 @@ class WorkQueue:
         if self._queued.get(key, priority + 1) <= priority:
             return
         self._queued[key] = priority
-        heapq.heappush(self._ready, (priority, next(self._order), key))
+        self._ready[priority].push(key)
         self._news.set()
 
     def add_later(self, key: Key, seconds: float, priority: Priority = Priority.ROUTINE) -> None:
@@ -110,11 +139,8 @@ class WorkQueue:
     async def _next(self) -> Key:
         while True:
             self._wake_delayed()
-            while self._ready:
-                priority, _, key = heapq.heappop(self._ready)
-                if self._queued.get(key) == priority:
-                    del self._queued[key]
-                    return key
+            if key := self._pop():
+                return key
             self._news.clear()
             delay = self._later[0][0] - self._monotonic() if self._later else None
             try:
@@ -122,6 +148,16 @@ class WorkQueue:
                     await self._news.wait()
             except TimeoutError:
                 continue
+
+    def _pop(self) -> Key | None:
+        """The most urgent key whose turn it is; now and then one of a lower priority, so that none waits for ever."""
+        turn = next(self._turn)
+        for priority in _ORDERS[-1 if turn % 16 == 0 else 1 if turn % 8 == 0 else 0]:
+            while key := self._ready[priority].pop():
+                if self._queued.get(key) == priority:  # else it was asked for more urgently meanwhile
+                    del self._queued[key]
+                    return key
+        return None
 
     def _wake_delayed(self) -> None:
         now = self._monotonic()

@@ -189,15 +189,16 @@ class KubeApi(Protocol):
         name: str,
         status: Body,
         *,
+        uid: str | None = None,
         resource_version: str | None = None,
     ) -> dict[str, Any]:
         """Merge ``status`` into the status subresource; None removes a field.
 
-        Raises Conflict with ``resource_version``.
+        Raises Conflict when ``uid`` or the version differs.
         """
-        body: dict[str, Any] = {"status": status}
-        if resource_version is not None:
-            body["metadata"] = {"resourceVersion": resource_version}
+        wanted = {"uid": uid, "resourceVersion": resource_version}
+        metadata = {key: value for key, value in wanted.items() if value is not None}
+        body: dict[str, Any] = {"status": status, **({"metadata": metadata} if metadata else {})}
         change = Write(Verb.PATCH, resource, namespace, name, body, subresource="status", patch=PatchKind.MERGE)
         return await self.write(change)
 

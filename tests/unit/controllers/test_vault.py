@@ -100,6 +100,21 @@ async def _permitted_without_binding() -> Scene:
     return await _recovered_from_another_namespace(RECOVER_GUARDS[0])
 
 
+async def _permitted_before_the_policy_was_there() -> Scene:
+    world, process = await _recovered_from_another_namespace(*RECOVER_GUARDS)
+    for guard in RECOVER_GUARDS:
+        world.kube.objects.pop((guard, "", "strongroom-recover"))
+    world.now += 60
+    world.guard_recovery()
+    return world, process
+
+
+async def _permitted_where_the_policy_only_warns() -> Scene:
+    world, process = await _recovered_from_another_namespace(*RECOVER_GUARDS)
+    world.kube.objects[(RECOVER_GUARDS[1], "", "strongroom-recover")]["spec"]["validationActions"] = ["Warn"]
+    return world, process
+
+
 async def _expired() -> Scene:
     world, process = await _deleted()
     world.now += 90 * DAY
@@ -175,6 +190,12 @@ CASES = {
     "the same, permitted": Case(_permitted, events=["Recovered"]),
     "the same, permitted for another": Case(
         _permitted_for_another_namespace, "!RecoverForbidden", ["RecoverForbidden"], State.DELETED
+    ),
+    "the same, permitted before the policy was there": Case(
+        _permitted_before_the_policy_was_there, "!RecoverForbidden", ["RecoverForbidden"], State.DELETED
+    ),
+    "the same, permitted where the policy only warns": Case(
+        _permitted_where_the_policy_only_warns, "!RecoverForbidden", ["RecoverForbidden"], State.DELETED
     ),
     "the same, permitted without the policy": Case(
         _permitted_without_policy, "!RecoverForbidden", ["RecoverForbidden"], State.DELETED

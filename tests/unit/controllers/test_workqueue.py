@@ -200,6 +200,35 @@ async def test_backoff_is_forgotten_on_success_and_kept_per_key(no_jitter: list[
         assert await at.ran(A)
 
 
+async def _next_started(at: Office) -> Key:
+    """Let whatever runs finish and return what starts in its place."""
+    await at.finish(next(iter(at.busy)))
+    return at.started[-1]
+
+
+async def test_namespaces_take_turns() -> None:
+    async with office() as at:
+        crowd = [Key(Kind.SECRET, "crowd", f"s{number}") for number in range(50)]
+        for key in crowd:
+            at.queue.add(key, Priority.FRESH)
+        await spin()
+        single = Key(Kind.SECRET, "single", "s")
+        at.queue.add(single, Priority.FRESH)
+        assert single in [await _next_started(at) for _ in range(3)]
+
+
+async def test_no_priority_waits_for_ever() -> None:
+    async with office() as at:
+        at.queue.add(A, Priority.DUE)
+        at.queue.add(B, Priority.ROUTINE)
+        for number in range(200):
+            at.queue.add(Key(Kind.SECRET, "crowd", f"s{number}"), Priority.FRESH)
+        await spin()
+        started = at.started + [await _next_started(at) for _ in range(40)]
+        assert A in started
+        assert B in started
+
+
 async def test_cancelling_the_queue_cancels_the_work() -> None:
     async with office() as at:
         at.queue.add(A)
