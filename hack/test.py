@@ -27,6 +27,8 @@ STAGES = (
     Stage("static checks", [sys.executable, "-m", "hack.check"]),
     Stage("unit tests", [*PYTEST, "tests/unit", "-n", "2"]),
     Stage("building the control plane", [sys.executable, "-m", "hack.localcluster", "build"]),
+    Stage("building Helm", [sys.executable, "-m", "hack.helm"]),
+    Stage("building the image's content", [sys.executable, "-m", "hack.image"]),
     Stage("component and end-to-end tests", [*PYTEST, "tests/component", "tests/e2e"]),
 )
 
