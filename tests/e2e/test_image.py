@@ -9,6 +9,7 @@ import os
 import stat
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,22 +99,35 @@ def _service(cluster: Cluster) -> AbstractContextManager[str]:
 
 def _volumes(scratch: Path, cluster: Cluster, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
     """As the kubelet makes them: emptyDir and claim belong to root and to the group of the pod."""
-    volumes = {name: scratch / f"volume-{name}" for name in ("run", "token", "softhsm", "api-token")}
-    for path in volumes.values():
-        path.mkdir()
-    for name in ("run", "token"):
-        os.chown(volumes[name], 0, USER)
-        volumes[name].chmod(0o2777 if name == "run" else 0o2775)
-    for name, content in bodies["ConfigMap"]["data"].items():
-        (volumes["softhsm"] / name).write_text(content)
+    volumes = _token_volumes(scratch, bodies) | {name: scratch / f"volume-{name}" for name in ("run", "api-token")}
+    volumes["api-token"].mkdir()
+    _give_group(volumes["run"], 0o2777)
     token = cluster.kubectl_run("create", "token", "strongroom-controller", "-n", "strongroom-system").strip()
     files = {"token": token, "ca.crt": cluster.ca.read_text(), "namespace": "strongroom-system"}
     for name, content in files.items():
-        file = volumes["api-token"] / name
-        file.touch(0o440)
-        file.write_text(content)
-        os.chown(file, 0, USER)
+        _give_to_pod(volumes["api-token"] / name, content)
     return volumes
+
+
+def _token_volumes(scratch: Path, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
+    volumes = {name: scratch / f"volume-{name}" for name in ("token", "softhsm")}
+    _give_group(volumes["token"], 0o2775)
+    volumes["softhsm"].mkdir()
+    for name, content in bodies["ConfigMap"]["data"].items():
+        (volumes["softhsm"] / name).write_text(content)
+    return volumes
+
+
+def _give_group(directory: Path, mode: int) -> None:
+    directory.mkdir()
+    os.chown(directory, 0, USER)
+    directory.chmod(mode)
+
+
+def _give_to_pod(file: Path, content: str) -> None:
+    file.touch(0o440)
+    file.write_text(content)
+    os.chown(file, 0, USER)
 
 
 def test_the_quick_start_works(running: Running) -> None:
@@ -136,6 +150,43 @@ def test_initialising_again_changes_nothing(running: Running) -> None:
     running.pod.initialise()
     assert "already initialised, geography trial" in running.pod.log("hsm-init").read_text()
     assert _token_files(running) == before
+
+
+def test_pods_that_initialise_at_the_same_time_make_one_token(tmp_path: Path) -> None:
+    bodies = _rendered()
+    volumes = _token_volumes(tmp_path, bodies)
+    pods = [_pod(tmp_path / name, bodies, volumes) for name in ("one", "two", "three")]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(Pod.initialise, pods))
+    said = [pod.log("hsm-init").read_text().splitlines()[-1] for pod in pods]
+    assert sorted(line.partition(",")[0] for line in said) == ["already initialised"] * 2 + ["initialised"]
+    assert len({line.partition(",")[2] for line in said}) == 1
+    assert len(list((volumes["token"] / "tokens").iterdir())) == 1
+
+
+def test_with_pins_in_a_secret_the_officers_pin_is_needed_once(tmp_path: Path) -> None:
+    bodies = _rendered("--set=hsm.pinSecret=pins")
+    volumes = _token_volumes(tmp_path, bodies)
+    for name, pin in (("pin", "123456"), ("so-pin", "654321")):
+        volumes[name] = tmp_path / f"volume-{name}"
+        volumes[name].mkdir()
+        _give_to_pod(volumes[name] / name, pin)
+    pod = _pod(tmp_path / "pod", bodies, volumes)
+    pod.initialise()
+    (volumes["so-pin"] / "so-pin").unlink()
+    pod.initialise()
+    assert "already initialised" in pod.log("hsm-init").read_text().splitlines()[-1]
+    assert list((volumes["token"] / "pins").iterdir()) == []
+
+
+def _pod(scratch: Path, bodies: dict[str, dict[str, Any]], volumes: dict[str, Path]) -> Pod:
+    scratch.mkdir()
+    return Pod(bodies["Deployment"]["spec"]["template"]["spec"], image.built(), volumes, scratch)
+
+
+def _rendered(*options: str) -> dict[str, dict[str, Any]]:
+    text = helm.run("template", "strongroom", CHART, "--namespace", "strongroom-system", *options)
+    return {body["kind"]: body for body in yaml.safe_load_all(text) if body}
 
 
 def _token_files(running: Running) -> dict[str, bytes]:

@@ -265,6 +265,21 @@ def test_upgrading_and_uninstalling_lose_nothing() -> None:
         install(cluster)
         assert _survivors(cluster) == before
 
+        helm.run("uninstall", "strongroom", *NAMESPACE, kubeconfig=cluster.kubeconfig)
+        for command in _removing_for_good():
+            cluster.kubectl_run(*command)
+        everything = "crd,namespaces,validatingadmissionpolicies,validatingadmissionpolicybindings"
+        assert "strongroom" not in cluster.kubectl_run("get", everything, "-o", "name")
+
+
+def _removing_for_good() -> list[list[str]]:
+    """The commands that the documentation gives."""
+    page = (REPOSITORY / "docs/how-to/install-with-helm.md").read_text()
+    block = page.partition("## Remove everything for good")[2].partition("```sh\n")[2].partition("```")[0]
+    commands = [line.split() for line in block.splitlines()]
+    assert {command[0] for command in commands} == {"kubectl"}
+    return [command[1:] for command in commands]
+
 
 def _survivors(cluster: Cluster) -> dict[str, str]:
     """UID and generation of everything that must outlive the chart."""
