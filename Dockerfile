@@ -1,4 +1,3 @@
-# syntax=docker/dockerfile:1
 # One image for every process: `strongroom controller`, `strongroom hsm`, … Nothing is fetched but Debian packages, and
 # Python packages by the hashes of the lock files. hack/image builds the same content without Docker, for the tests.
 ARG DEBIAN=trixie
@@ -7,16 +6,16 @@ FROM debian:${DEBIAN}-slim AS build
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates python3 python3-pip \
  && rm -rf /var/lib/apt/lists/*
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_BREAK_SYSTEM_PACKAGES=1
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 # Without pip: the final stage has nothing that installs.
-RUN python3 -m venv --without-pip /opt/strongroom
+RUN python3 -m venv --without-pip /opt/strongroom && python3 -m venv --without-pip /opt/build
 WORKDIR /source
 COPY requirements.lock requirements-build.lock ./
 RUN pip --python /opt/strongroom/bin/python install --require-hashes --only-binary=:all: -r requirements.lock \
- && pip install --require-hashes --only-binary=:all: -r requirements-build.lock
+ && pip --python /opt/build/bin/python install --require-hashes --only-binary=:all: -r requirements-build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
-RUN pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+RUN pip --python /opt/build/bin/python wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && pip --python /opt/strongroom/bin/python install --no-deps --no-index /wheels/*.whl
 
 FROM debian:${DEBIAN}-slim
