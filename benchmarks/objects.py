@@ -260,7 +260,7 @@ def _writes(audit: Path, offset: int) -> int:
         log.seek(offset)
         for line in log:
             entry = json.loads(line)
-            by_us = entry["user"]["username"].endswith(":strongroom-controller")
+            by_us = entry["user"].get("username", "").endswith(":strongroom-controller")
             kind = (entry.get("objectRef") or {}).get("resource")
             if by_us and entry["verb"] in ("create", "update", "patch", "delete") and kind not in ("leases", "events"):
                 count += entry["stage"] == "ResponseComplete"

@@ -31,6 +31,7 @@ def test_it_answers_as_an_administrator(cluster: Cluster, namespace: str) -> Non
 
 
 def test_a_service_account_may_do_nothing_until_it_is_allowed(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    cluster.kubectl_run("wait", "--for=create", "serviceaccount/default", "-n", namespace, "--timeout=30s")
     token = cluster.kubectl_run("create", "token", "default", "-n", namespace).strip()
     kubeconfig = cluster.kubeconfig_for_token(tmp_path / "kubeconfig", token)
     limited = Cluster(cluster.provider, cluster.name, kubeconfig, cluster.url, cluster.ca, cluster.kubectl)

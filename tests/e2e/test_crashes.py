@@ -137,7 +137,7 @@ def _writes(system: System) -> list[str]:
         entry = json.loads(line)
         reference = entry.get("objectRef") or {}
         changes = entry["verb"] in ("create", "update", "patch", "delete") and reference.get("resource") != "leases"
-        if changes and entry["user"]["username"].endswith(":strongroom-controller"):
+        if changes and entry["user"].get("username", "").endswith(":strongroom-controller"):
             name = "/".join(reference.get(part, "") for part in ("resource", "namespace", "name"))
             found.append(f"{entry['verb']} {name}")
     return found

@@ -18,15 +18,25 @@ class Health:
     """The checks of one controller. ``run`` beats in the event loop; the checks are asked from another thread."""
 
     def __init__(
-        self, hsm: HsmWatch, watches: Mapping[str, Informer], metrics: ControllerMetrics, monotonic: Callable[[], float]
+        self,
+        hsm: HsmWatch,
+        watches: Mapping[str, Informer],
+        heard: Callable[[], bool],
+        metrics: ControllerMetrics,
+        monotonic: Callable[[], float],
     ) -> None:
+        self._heard = heard
         self._hsm = hsm
         self._watches = watches
         self._metrics = metrics
         self._monotonic = monotonic
         self._beat = monotonic()
         self.alive: Mapping[str, Callable[[], str]] = {"event loop": self._lagging}
-        self.ready: Mapping[str, Callable[[], str]] = {"watches": self._stale, "hsm": self._tokenless}
+        self.ready: Mapping[str, Callable[[], str]] = {
+            "watches": self._stale,
+            "custom resources": self._deaf,
+            "hsm": self._tokenless,
+        }
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -48,6 +58,9 @@ class Health:
             name for name, watch in self._watches.items() if now - watch.last_activity > SILENCE_LIMIT
         ]
         return f"silent: {', '.join(stale)}" if stale else ""
+
+    def _deaf(self) -> str:
+        return "" if self._heard() else "none was heard of yet"
 
     def _tokenless(self) -> str:
         complaint = self._hsm.complaint()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import kopf
@@ -19,23 +21,48 @@ from strongroom.kinds import names
 _PLURALS = {"vaults": Kind.VAULT, "vaultsecrets": Kind.SECRET}
 
 
-async def operate(resources: Resources, started: asyncio.Event, *, in_cluster: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Account:
+    """How a Pod's ServiceAccount reaches the API server. The token is read anew at each login."""
+
+    server: str
+    ca_path: str
+    token: str = field(repr=False)
+
+
+async def operate(
+    resources: Resources, started: asyncio.Event, heard: asyncio.Event, account: Callable[[], Account] | None
+) -> None:
     """Watch until cancelled. Needs the CRDs to be there.
 
     kopf takes the process's signals for itself; ``started`` is set when it has, so that the owner can take them back.
+    ``heard`` is set by the first event: there is always one, of the system vault.
 
-    Credentials are the Pod's ServiceAccount, or those of the kubeconfig that ``KUBECONFIG`` names.
+    Credentials are those of ``account``, else of the kubeconfig that the environment names.
     """
     registry = kopf.OperatorRegistry()
-    kopf.on.login(registry=registry)(kopf.login_with_service_account if in_cluster else kopf.login_with_kubeconfig)
+    kopf.on.login(registry=registry)(_login_as(account) if account else kopf.login_with_kubeconfig)
     for plural, kind in _PLURALS.items():
-        _register(registry, plural, kind, resources)
+        _register(registry, plural, kind, resources, heard)
     await kopf.operator(registry=registry, settings=_settings(), standalone=True, clusterwide=True, ready_flag=started)
 
 
-def _register(registry: kopf.OperatorRegistry, plural: str, kind: Kind, resources: Resources) -> None:
+def _login_as(account: Callable[[], Account]) -> Callable[..., kopf.ConnectionInfo]:
+    """Not kopf's own way, which needs the cluster's DNS."""
+
+    def login(**_: Any) -> kopf.ConnectionInfo:
+        now = account()
+        return kopf.ConnectionInfo(server=now.server, ca_path=now.ca_path, scheme="Bearer", token=now.token)
+
+    return login
+
+
+def _register(
+    registry: kopf.OperatorRegistry, plural: str, kind: Kind, resources: Resources, heard: asyncio.Event
+) -> None:
     @kopf.on.event(names.GROUP, names.VERSION, plural, registry=registry)
     async def seen(event: kopf.RawEvent, **_: Any) -> None:
+        heard.set()
         resources.take(kind, event["type"], event["object"])
 
 

@@ -65,13 +65,14 @@ class Controller:
         hsm: Hsm,
         settings: ControllerSettings,
         metrics: ControllerMetrics,
-        in_cluster: bool,
+        account: Callable[[], kopfdoor.Account] | None,
         clock: Callable[[], int],
     ) -> None:
         self._client = client
         self._settings = settings
         self._metrics = metrics
-        self._in_cluster = in_cluster
+        self._account = account
+        self._heard = asyncio.Event()  # kopf has told of a custom resource
         self.watching = asyncio.Event()  # kopf has started, and has taken the process's signals for itself
         self._queue = WorkQueue(time.monotonic)
         self._schedule = Schedule(self._queue, clock)
@@ -92,7 +93,7 @@ class Controller:
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
         self._watches = self._make_watches()
-        self.health = Health(self._hsm, self._watches, metrics, time.monotonic)
+        self.health = Health(self._hsm, self._watches, self._heard.is_set, metrics, time.monotonic)
         self._bind(store, Collector(store), clock)
 
     def _bind(self, store: SealedStore, collector: Collector, clock: Callable[[], int]) -> None:
@@ -134,7 +135,7 @@ class Controller:
             name: asyncio.create_task(part, name=name)
             for name, part in {
                 "watches": self._watch_all(),
-                "kopf": kopfdoor.operate(self._loop.resources, self.watching, in_cluster=self._in_cluster),
+                "kopf": kopfdoor.operate(self._loop.resources, self.watching, self._heard, self._account),
                 "events": self._events.run(),
                 "hsm": self._hsm.run(),
                 "janitor": self._tidy_up(),

@@ -25,6 +25,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
@@ -32,6 +33,7 @@ from strongroom.kube.client import KubeClient
 from strongroom.telemetry import logs, probes
 from strongroom.telemetry.metrics import ControllerMetrics
 
+_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where the kubelet mounts it
 _log = logging.getLogger("strongroom.controller")
 
 
@@ -117,7 +119,7 @@ async def _run(options: argparse.Namespace) -> int:
                 total_octets=options.total_bytes,
             ),
             metrics=metrics,
-            in_cluster=options.kubeconfig is None,
+            account=None if options.kubeconfig else _service_account,
             clock=lambda: int(time.time()),
         )
         probes.serve(
@@ -151,3 +153,9 @@ async def _signalled(controller: Controller) -> None:
 
 async def _connect(kubeconfig: Path | None) -> transport.Transport:
     return await (transport.from_kubeconfig(kubeconfig) if kubeconfig else transport.in_cluster())
+
+
+def _service_account() -> Account:
+    host, port = os.environ["KUBERNETES_SERVICE_HOST"], os.environ["KUBERNETES_SERVICE_PORT"]
+    server = f"https://{f'[{host}]' if ':' in host else host}:{port}"
+    return Account(server, str(_ACCOUNT / "ca.crt"), (_ACCOUNT / "token").read_text().strip())
