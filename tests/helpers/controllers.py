@@ -331,7 +331,11 @@ class Process:
         self.secrets = VaultSecretReconciler(
             resources=loop.resources,
             declared=DeclaredSecrets(
-                store=store, clock=self._clock, claimant_gone=loop.claimant_gone, namespace_uid=loop.namespace_uid
+                store=store,
+                clock=self._clock,
+                claimant_gone=loop.claimant_gone,
+                namespace_uid=loop.namespace_uid,
+                still_declared=loop.still_declared,
             ),
             targets=Targets(client=world.kube, store=store, index=self.targets),
             store=store,

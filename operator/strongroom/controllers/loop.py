@@ -9,13 +9,14 @@ import logging
 import time
 from collections.abc import Callable
 
-from strongroom.controllers.resources import Resources
+from strongroom.controllers.resources import Resources, read
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict, verdict
 from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
 from strongroom.domain.objects import Claim, ObjectHead
+from strongroom.domain.planning import Declaration
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.kinds.vaultsecret import VaultSecretResource
@@ -275,6 +276,18 @@ class Loop:
             return str((await self._client.get(NAMESPACES, None, namespace))["metadata"]["uid"])
         except kube.NotFound:
             return ""
+
+    async def still_declared(self, wish: Declaration) -> bool:
+        """Does the API server show this declaration? Whatever it shows is taken in."""
+        try:
+            body = await self._client.get(VAULTSECRETS, wish.claim.namespace, wish.claim.name)
+        except kube.NotFound:
+            return False
+        self.resources.take(Kind.SECRET, None, body)
+        now = read(Kind.SECRET, body)
+        if not isinstance(now.parsed, VaultSecretResource):
+            return False
+        return (now.uid, now.parsed.rotate, now.parsed.every) == (wish.claim.uid, wish.trigger, wish.every)
 
     def start(self) -> None:
         """Ask for everything that is known: never-synced resources first."""

@@ -117,6 +117,7 @@ class Controller:
                 clock=clock,
                 claimant_gone=loop.claimant_gone,
                 namespace_uid=loop.namespace_uid,
+                still_declared=loop.still_declared,
                 total_octets=self._settings.total_octets,
             ),
             targets=Targets(client=self._client, store=store, index=self._target_index),

@@ -20,6 +20,7 @@ from strongroom.domain.planning import (
     Seen,
     Settled,
     Step,
+    Why,
     next_step,
     rotated,
 )
@@ -57,12 +58,14 @@ class DeclaredSecrets:
         clock: Callable[[], int],
         claimant_gone: Callable[[Claim], Awaitable[bool]],
         namespace_uid: Callable[[str], Awaitable[str]],
+        still_declared: Callable[[Declaration], Awaitable[bool]],
         total_octets: int = _TOTAL_OCTETS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._claimant_gone = claimant_gone
         self._namespace_uid = namespace_uid
+        self._still_declared = still_declared
         self._total_octets = total_octets
 
     async def reconcile(self, vault_ref: VaultRef, wish: Declaration, generate: Generate) -> Outcome:
@@ -77,10 +80,16 @@ class DeclaredSecrets:
             if isinstance(step, Refuse):
                 outcome.refusal = step
                 return outcome
+            if step == Rotate(Why.REQUESTED) and not await self._still_declared(wish):
+                raise Conflict("an earlier request was seen; looking again")
             try:
                 await self._take(step, wish, generate, outcome, stored)
                 fresh = False
             except Conflict:
+                # Somebody else acts on this object. If he acts on a later declaration, ours must not undo it: a leader
+                # that was paused would take the earlier request for a new one.
+                if not await self._still_declared(wish):
+                    raise
                 fresh = True
         raise Conflict("the object changes faster than it can be reconciled")
 

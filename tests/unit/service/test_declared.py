@@ -38,12 +38,16 @@ class World:
     now: int = NOW
     gone: set[str] = field(default_factory=set)
     namespace_uid: str = "ns-uid"
+    declared_anew: bool = False
 
     def service(self, store: SealedStore | None = None, total_octets: int = 2**30) -> DeclaredSecrets:
         """The use case in a process that has just started."""
 
         async def claimant_gone(claim: Claim) -> bool:
             return claim.uid in self.gone
+
+        async def still_declared(wish: Declaration) -> bool:
+            return not self.declared_anew
 
         async def namespace_uid(namespace: str) -> str:
             return self.namespace_uid
@@ -53,6 +57,7 @@ class World:
             clock=lambda: self.now,
             claimant_gone=claimant_gone,
             namespace_uid=namespace_uid,
+            still_declared=still_declared,
             total_octets=total_octets,
         )
 
@@ -395,3 +400,18 @@ async def test_a_key_of_the_same_name_is_left_alone() -> None:
 
 def test_a_payload_hides_in_the_repr_of_an_outcome() -> None:
     assert "canary" not in repr(Outcome(payload=b"canary"))
+
+
+async def test_a_late_process_does_not_take_an_earlier_request_for_a_new_one() -> None:
+    """It saw the first request and slept; another handled that one and the next."""
+    world = await make_world()
+    await world.reconcile()
+    late = world.service(world.lab.process(complete=True))
+    await world.reconcile(replace(WISH, trigger="1"))
+    await world.reconcile(replace(WISH, trigger="2"))
+    before = await world.payloads()
+    world.declared_anew = True
+    for process in (late, world.service()):  # its index shows the time before, or has caught up already
+        with pytest.raises(Conflict):
+            await process.reconcile(REF, replace(WISH, trigger="1"), POLICY)
+    assert await world.payloads() == before
