@@ -17,9 +17,10 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen, run
 
 from strongroom.domain.errors import HsmUnavailable
+from strongroom.domain.keys import WrappedKey
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar import module, provisioning
-from strongroom.hsm.sidecar.keys import Keys
+from strongroom.hsm.sidecar.keys import Keys, _gcm
 from strongroom.hsm.sidecar.pins import PinFile
 from strongroom.hsm.sidecar.session import OpenToken, open_token
 from strongroom.hsm.sidecar.settings import usual_place
@@ -127,8 +128,22 @@ def _in_the_module(path: Path, scratch: Path) -> list[Row]:
     for name, call in calls.items():
         for callers in _CALLERS:
             found += _figures(name, "module", callers, _drive_threads(call, callers))
+    for name, call in _bare_calls(opened, keys, kek).items():
+        found += _figures(name, "bare PKCS#11 call", 1, _drive_threads(call, 1))
     loaded.finalise()
     return found
+
+
+def _bare_calls(opened: OpenToken, keys: Keys, kek: WrappedKey) -> dict[str, Callable[[], object]]:
+    """The one call of the module under each operation, with a handle at hand: the limit for all else."""
+    seat = opened.seat()
+    handle, parameters = keys._handle(seat, kek), _gcm(bytes(12), kek, _DEK)
+    sealed = handle.encrypt(_SEED, **parameters)
+    return {
+        "random(32)": lambda: seat.session.generate_random(256),
+        "wrap_dek": lambda: handle.encrypt(_SEED, **parameters),
+        "unwrap_dek": lambda: handle.decrypt(sealed, **parameters),
+    }
 
 
 def _drive_threads(call: Callable[[], object], callers: int) -> list[float]:
