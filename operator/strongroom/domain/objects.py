@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from strongroom.domain.content import Content, Layout
 from strongroom.domain.errors import Refused
 from strongroom.domain.vaults import DAY, State
 
@@ -42,6 +43,19 @@ class Face:
     due: int | None = None  # next rotation
     trigger: str = ""  # the last handled value of the rotate annotation
     failures: int = 0  # of the rotation that is due, in a row
+    keep: int = 0  # versions kept; older ones are pruned; 0: all that the vault's limits allow
+    pruned: dict[str, int] = field(default_factory=dict)  # version: when its record is removed; 0: being removed
+    pin: str = ""  # the version served instead of ``current``
+    declared: str = ""  # digest of the attributes that the claimant last had applied
+    expires: int | None = None  # of the served version, as last seen: what notices are scheduled by
+    noticed: str = ""  # "<version>.<stage>": the last notice given
+    restart: str = ""  # the version for which workloads are still to be restarted
+    source: str = ""  # UID of the native Secret that was imported and is still to be deleted
+
+    @property
+    def served(self) -> str:
+        """The version that targets hold and readers get."""
+        return self.pin or self.current
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +75,7 @@ class ObjectHead:
     faces: dict[Kind, Face] = field(default_factory=dict)
     deleted_at: int = 0
     purge_at: int = 0
+    origin: str = ""  # the namespace whose custom resource made it; empty: made through the API
 
     @property
     def due(self) -> int | None:
@@ -99,6 +114,12 @@ class Version:
     payload: bytes = field(repr=False)
     attributes: Attributes
     previous: str = ""  # the version it succeeded; empty for the first
+    layout: Layout = Layout.VALUE
+
+    @property
+    def content(self) -> Content:
+        """The payload and how to read it."""
+        return Content(self.payload, self.layout)
 
 
 @dataclass(frozen=True, slots=True)

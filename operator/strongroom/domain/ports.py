@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from strongroom.domain.content import Layout
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version, VersionInfo
@@ -78,6 +79,7 @@ class Store(Protocol):
         kind: Kind,
         payload: bytes,
         attributes: Attributes,
+        layout: Layout = Layout.VALUE,
     ) -> str:
         """Store a version's record, return its id. It exists once a head that names it is committed."""
         ...

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from strongroom.domain.access import Policy
 from strongroom.domain.errors import Refused
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import VaultRef
@@ -62,6 +63,8 @@ class VaultHead:
     claim_uid: str = ""  # of the Vault resource that declares it
     deleted_at: int = 0
     purge_at: int = 0
+    policies: tuple[Policy, ...] = ()  # as last declared
+    shard: str = ""  # of the controllers that serve it; empty: the default
 
     @property
     def due(self) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from strongroom.domain import objects
+from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict
 from strongroom.domain.generation import Generate
 from strongroom.domain.names import VaultRef
@@ -41,7 +42,12 @@ class Outcome:
     refusal: Refuse | None = None
     events: list[str] = field(default_factory=list)  # reasons, in order
     made: str = ""  # the version that was made just now
-    payload: bytes | None = field(default=None, repr=False)  # its value, as long as it is the current one
+    content: Content | None = field(default=None, repr=False)  # what it holds, as long as it is the current one
+
+    @property
+    def payload(self) -> bytes | None:
+        """The octets of ``content``."""
+        return self.content.payload if self.content else None
 
 
 class DeclaredSecrets:
@@ -102,7 +108,7 @@ class DeclaredSecrets:
         outcome.head = stored.head if stored else None
         face = outcome.head.faces.get(Kind.SECRET) if outcome.head else None
         if face is None or face.current != outcome.made:
-            outcome.payload = None  # somebody else made a newer one meanwhile
+            outcome.content = None  # somebody else made a newer one meanwhile
         return stored
 
     async def _seen(self, wish: Declaration, outcome: Outcome) -> Seen:
@@ -146,7 +152,7 @@ class DeclaredSecrets:
         payload = draw(generate)
         version = await self._store.write_record(vault, wish.name, head, Kind.SECRET, payload, Attributes(now, now))
         await self._store.commit(vault, stored, rotated(wish, head, vault, version, now))
-        outcome.made, outcome.payload = version, payload
+        outcome.made, outcome.content = version, Content(payload)
         outcome.events.append(step.why.value)
 
 

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from strongroom.crypto.envelope import SEED_OCTETS
 from strongroom.crypto.fingerprints import fingerprint
+from strongroom.domain.content import Layout
 from strongroom.domain.errors import Conflict, NotFound, StoreUnavailable, Tampered
 from strongroom.domain.keys import KeyService
 from strongroom.domain.names import VaultRef, object_head_name, object_id, record_name, vault_head_name
@@ -106,12 +107,13 @@ class SealedStore:
         kind: Kind,
         payload: bytes,
         attributes: Attributes,
+        layout: Layout = Layout.VALUE,
     ) -> str:
         """Store a new version's record and return its id. It does not exist until a head that names it is committed."""
         ring = await self._ring(vault)
         face = before.faces.get(kind) if before else None
         previous = face.current if face else ""
-        version = Version(os.urandom(16).hex(), kind, payload, attributes, previous)
+        version = Version(os.urandom(16).hex(), kind, payload, attributes, previous, layout)
         display = before.name if before else name
         blob = sealing.record_blob(vault.id, ring, display, before.generation if before else 0, version)
         self.index.apply(await self._backend.create(blob))

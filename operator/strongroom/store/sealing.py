@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from strongroom.crypto.envelope import Binding, seal, unseal
+from strongroom.domain.content import Layout
 from strongroom.domain.errors import LimitExceeded, Tampered
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import object_head_name, object_id, record_name, vault_head_name
@@ -43,6 +44,7 @@ class RecordFacts:
     previous: str
     against: int
     attributes: Attributes
+    layout: Layout = Layout.VALUE
 
 
 def vault_blob(head: VaultHead, ring: Ring, token: str = "", uid: str = "") -> Blob:
@@ -108,7 +110,7 @@ def record_blob(vault_id: str, ring: Ring, name: str, against: int, version: Ver
     if len(version.payload) > PAYLOAD_OCTETS:
         raise LimitExceeded(f"a value may have at most {PAYLOAD_OCTETS} octets")
     owner = object_id(vault_id, name)
-    facts = RecordFacts(name, version.kind, version.previous, against, version.attributes)
+    facts = RecordFacts(name, version.kind, version.previous, against, version.attributes, version.layout)
     payload = seal(ring.current, Binding(vault_id, "payload", owner, version.id), version.payload)
     attributes = _seal_part(ring, _attributes_binding(vault_id, owner, version.id, 1), encode(facts))
     notes = {"against": str(against), "previous": version.previous, "face": version.kind.value}
@@ -134,7 +136,7 @@ def open_record(blob: Blob, vault_id: str, name: str, version: str, ring: Ring) 
         raise Tampered("a stored record stands under another name")
     facts = open_facts(blob, vault_id, owner, version, ring)
     payload = unseal(ring.find, Binding(vault_id, "payload", owner, version), _part(blob, "payload"))
-    return Version(version, facts.kind, payload, facts.attributes, facts.previous)
+    return Version(version, facts.kind, payload, facts.attributes, facts.previous, facts.layout)
 
 
 def generation_of(blob: Blob) -> int:

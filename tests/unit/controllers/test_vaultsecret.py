@@ -765,7 +765,7 @@ async def test_no_value_in_the_text_of_what_a_crash_would_show(canary: list[byte
     stored = await process.store.object(owner.head, "db")
     assert stored is not None
     version = await process.store.version(owner.head, stored.head, stored.head.faces[Face.SECRET].current)
-    outcome = declared.Outcome(payload=version.payload)
+    outcome = declared.Outcome(content=version.content)
     assert version.payload.startswith(CANARY)
     assert CANARY.decode() not in repr((owner, stored, version, outcome, process.targets.__dict__, world.backend.blobs))
 

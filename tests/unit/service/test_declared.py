@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from strongroom.domain import objects, vaults
+from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict, HsmUnavailable, StoreUnavailable
 from strongroom.domain.generation import Password
 from strongroom.domain.names import VaultRef, object_id
@@ -399,7 +400,7 @@ async def test_a_key_of_the_same_name_is_left_alone() -> None:
 
 
 def test_a_payload_hides_in_the_repr_of_an_outcome() -> None:
-    assert "canary" not in repr(Outcome(payload=b"canary"))
+    assert "canary" not in repr(Outcome(content=Content(b"canary")))
 
 
 async def test_a_late_process_does_not_take_an_earlier_request_for_a_new_one() -> None:
