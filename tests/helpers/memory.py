@@ -28,8 +28,8 @@ class Fault:
 class MemoryBackend:
     """A ``Backend`` in a dictionary.
 
-    Polices: names and ids are hashes, tokens come from here, records never change, kind and owner of a name never
-    change, nothing exceeds its bound. ``fault`` is one shot.
+    Polices: names and ids are hashes, tokens come from here, of a record only the attributes change, kind and owner of
+    a name never change, nothing exceeds its bound. ``fault`` is one shot.
     """
 
     blobs: dict[str, Blob] = field(default_factory=dict)
@@ -57,7 +57,6 @@ class MemoryBackend:
 
     async def replace(self, blob: Blob) -> Blob:
         assert blob.token, "a replacement names the state it replaces"
-        assert blob.kind is not BlobKind.RECORD, "records never change"
         self._police(blob)
 
         def effect() -> Blob:
@@ -65,6 +64,8 @@ class MemoryBackend:
             if known is None or known.token != blob.token:
                 raise Conflict("changed meanwhile")
             assert (known.kind, known.vault, known.object) == (blob.kind, blob.vault, blob.object)
+            if blob.kind is BlobKind.RECORD:
+                assert _lasting(known) == _lasting(blob), "of a record only the attributes change"
             return self._keep(replace(blob, uid=known.uid, stored_at=known.stored_at))
 
         return self._write("replace", blob, effect)
@@ -161,3 +162,8 @@ class MemoryKeys:
     def _serve(self) -> None:
         if self.down:
             raise HsmUnavailable("the token is gone")
+
+
+def _lasting(record: Blob) -> tuple[object, ...]:
+    notes = {key: value for key, value in record.notes.items() if key != "octets"}
+    return record.version, notes, record.data["payload"]

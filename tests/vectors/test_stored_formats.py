@@ -20,6 +20,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom.crypto.envelope import Binding, Dek, seal_with_salt, unseal
 from strongroom.crypto.fingerprints import content_digest, fingerprint
+from strongroom.domain.access import Policy, Subject, SubjectKind
+from strongroom.domain.content import Content, Layout
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import VaultRef, object_head_name, object_id, record_name, vault_head_name
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead, Version
@@ -95,6 +97,46 @@ CODEC_VECTORS: dict[str, Any] = {
     "record facts, full": RecordFacts(
         "Db-Password", Kind.CERTIFICATE, EARLIER, 8, Attributes(1, 2, enabled=False, tags={"k": ""})
     ),
+    # What came with fields, pins, pruning, notices, policies and shards.
+    "vault head, policies and shard": VaultHead(
+        REF,
+        VAULT_ID,
+        "ns-uid",
+        "team-a",
+        (),
+        (),
+        1_700_000_000,
+        policies=(
+            Policy(Subject(SubjectKind.NAMESPACE, "team-b"), secrets=("get", "set")),
+            Policy(Subject(SubjectKind.SERVICE_ACCOUNT, "app", "ns"), ("get",), ("sign",), ("list",), ("get",)),
+            Policy(Subject(SubjectKind.USER, "\u00e9")),
+            Policy(Subject(SubjectKind.GROUP, "g")),
+        ),
+        shard="east",
+    ),
+    "object head, pinned and pruned": ObjectHead(
+        VAULT_ID,
+        "Db-Password",
+        1_700_000_000,
+        claim=Claim("uid", "team-a", "db", ("generate", "rotation", "expires"), retain=True),
+        faces={
+            Kind.SECRET: Face(
+                VERSION,
+                3,
+                1_700_000_100,
+                pruned={EARLIER: 1_800_000_000, "c3" * 16: 0},
+                pin=EARLIER,
+                declared="0123456789abcdef",
+                begun=1_700_000_100,
+                expires=1_900_000_000,
+                noticed=f"near {EARLIER} 1900000000",
+                restart=VERSION,
+                source="source-uid",
+            )
+        },
+        origin="team-a",
+    ),
+    "record facts, fields": RecordFacts("x", Kind.SECRET, "", 0, Attributes(1, 1), Layout.FIELDS),
 }
 
 BINDINGS = {
@@ -111,6 +153,11 @@ NAMES = {
 }
 
 DIGEST = content_digest("Opaque", {"value": b"hunter2", "other": b""})
+FIELDS = {
+    "fields": Content.of_fields({"user": "app", "pass_word": "\u00fc\u2028\n"}),
+    "one": Content.of_fields({"a": ""}),
+}
+
 FINGERPRINTS = {
     "content": DIGEST.hex(),
     "with facts": fingerprint(DEK, VAULT_ID, "target", "ns", "\u00e9", digest=DIGEST),
@@ -141,6 +188,13 @@ def test_codec(case: str) -> None:
     value, octets = CODEC_VECTORS[case], PINNED["codec"][case].encode("ascii")
     assert encode(value) == octets
     assert decode(type(value), octets) == value
+
+
+@pytest.mark.parametrize("case", FIELDS)
+def test_fields(case: str) -> None:
+    octets = PINNED["fields"][case].encode("ascii")
+    assert FIELDS[case].payload == octets
+    assert Content(octets, Layout.FIELDS).fields() == FIELDS[case].fields()
 
 
 @pytest.mark.parametrize("case", ENVELOPES)
@@ -196,6 +250,7 @@ def test_the_parts_of_a_stored_blob_have_their_names(case: str) -> None:
 def test_every_pinned_vector_is_tested() -> None:
     tested = {
         "codec": CODEC_VECTORS,
+        "fields": FIELDS,
         "envelope": ENVELOPES,
         "binding": BINDINGS,
         "name": NAMES,

@@ -13,8 +13,10 @@ from strongroom.controllers.resources import Resources, read
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict, verdict
+from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
+from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Claim, ObjectHead
 from strongroom.domain.planning import Declaration
 from strongroom.domain.ports import Stored
@@ -23,7 +25,7 @@ from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import NAMESPACES, VAULTSECRETS
-from strongroom.service.tending import Tended, Tending
+from strongroom.service.tending import Tending
 from strongroom.store.index import Index
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.logs import where
@@ -186,13 +188,12 @@ class Loop:
         self._metrics.collected.inc(done.collected)
         if done.reason:
             self._vaults.tell_of_object(done)
-            self._name_freed(done)
+            self._wake_waiting(done.vault, done.name)
 
-    def _name_freed(self, done: Tended) -> None:
-        """Whoever waits for an object's name sees who has it now, or that nobody has."""
-        for key, known in self.resources.of_vault(done.vault.namespace, done.vault.name):
-            if isinstance(known.parsed, VaultSecretResource) and known.parsed.object_name.lower() == done.name.lower():
-                self._queue.add(key, Priority.FRESH)
+    def _wake_waiting(self, vault: VaultRef, name: str) -> None:
+        """Whoever waits for an object of this name sees who has it now, or that nobody has."""
+        for key in self.resources.naming(vault.namespace, vault.name, name):
+            self._queue.add(key, Priority.FRESH)
 
     def _remember_claim(self, key: Key, uid: str) -> None:
         if (before := self._claimants.pop(key, "")) != uid:
@@ -247,11 +248,11 @@ class Loop:
         self._queue.add_later(Key(Kind.VAULT, vault.ref.namespace, vault.ref.name), _COUNTS_DELAY)
         claim = head.claim
         self._remember_claim(key, claim.uid if claim else "")
+        self._schedule.set(key, head.tending_due)
         if claim is None or head.state is not State.LIVE:
-            self._schedule.set(key, head.due)
+            self._wake_waiting(vault.ref, head.name)
             return
         declared = Key(Kind.SECRET, claim.namespace, claim.name)
-        self._schedule.set(key, None)
         self._schedule.set(declared, head.due)
         known = self.resources.get(declared)
         if known is None or known.uid != claim.uid:
@@ -287,7 +288,7 @@ class Loop:
         now = read(Kind.SECRET, body)
         if not isinstance(now.parsed, VaultSecretResource):
             return False
-        return (now.uid, now.parsed.rotate, now.parsed.every) == (wish.claim.uid, wish.trigger, wish.every)
+        return declaration(now.parsed) == wish
 
     def start(self) -> None:
         """Ask for everything that is known: never-synced resources first."""

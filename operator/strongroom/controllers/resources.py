@@ -39,6 +39,7 @@ class Resources:
         self._on_gone = on_gone
         self._known: dict[Key, Known] = {}
         self._of_vault: dict[tuple[str, str], set[Key]] = {}
+        self._of_object: dict[tuple[str, str, str], tuple[Key, ...]] = {}
 
     def take(self, kind: Kind, event: str | None, body: Mapping[str, Any]) -> None:
         """Take in a watch event. Only a new resource, spec, relevant annotation or foreign status is a change."""
@@ -77,6 +78,10 @@ class Resources:
             if known := self._known.get(key):
                 yield key, known
 
+    def naming(self, namespace: str, vault: str, name: str) -> tuple[Key, ...]:
+        """Return the VaultSecrets that name this object."""
+        return self._of_object.get((namespace, vault, name.lower()), ())
+
     def keys(self, kind: Kind) -> list[Key]:
         """Return the keys of all resources of a kind."""
         return [key for key in self._known if key.kind is kind]
@@ -96,6 +101,8 @@ class Resources:
         self._known[key] = new
         if isinstance(new.parsed, VaultSecretResource):
             self._of_vault.setdefault((key.namespace, new.parsed.vault), set()).add(key)
+            place = (key.namespace, new.parsed.vault, new.parsed.object_name.lower())
+            self._of_object[place] = (*self._of_object.get(place, ()), key)
 
     def _forget(self, key: Key) -> None:
         known = self._known.pop(key, None)
@@ -104,6 +111,15 @@ class Resources:
             self._of_vault[place].discard(key)
             if not self._of_vault[place]:
                 del self._of_vault[place]
+            self._forget_object(key, known.parsed)
+
+    def _forget_object(self, key: Key, parsed: VaultSecretResource) -> None:
+        place = (key.namespace, parsed.vault, parsed.object_name.lower())
+        others = tuple(each for each in self._of_object[place] if each != key)
+        if others:
+            self._of_object[place] = others
+        else:
+            del self._of_object[place]
 
 
 def key_of(kind: Kind, body: Mapping[str, Any]) -> Key:

@@ -29,6 +29,9 @@ from strongroom.kube.lease import LeaderLease
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS, VAULTSECRETS
 from strongroom.service.declared import DeclaredSecrets
 from strongroom.service.declared_vaults import DeclaredVaults
+from strongroom.service.grants import Grants
+from strongroom.service.imports import Imports
+from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.store.collector import Collector
@@ -115,18 +118,25 @@ class Controller:
             declared=DeclaredSecrets(
                 store=store,
                 clock=clock,
-                claimant_gone=loop.claimant_gone,
-                namespace_uid=loop.namespace_uid,
-                still_declared=loop.still_declared,
+                questions=loop,
+                imports=Imports(self._client),
                 total_octets=self._settings.total_octets,
             ),
             targets=Targets(client=self._client, store=store, index=self._target_index),
+            grants=Grants(self._client, time.monotonic),
+            rollouts=Rollouts(self._client),
             store=store,
             reporter=reporter,
             metrics=self._metrics,
             clock=clock,
         )
-        tending = Tending(store=store, collector=collector, clock=clock, claimant_gone=loop.claimant_gone)
+        tending = Tending(
+            store=store,
+            collector=collector,
+            clock=clock,
+            claimant_gone=loop.claimant_gone,
+            notify=self._notify,
+        )
         loop.bind(vaults, secrets, tending)
 
     async def run(self) -> None:

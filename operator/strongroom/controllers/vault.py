@@ -39,6 +39,15 @@ class HsmView(Protocol):
         ...
 
 
+_OBJECT_NOTES = {
+    "SecretDeleted": (EventType.NORMAL, "{name} is deleted and can be recovered until {until}"),
+    "SecretRetained": (EventType.NORMAL, "{name} stays in the vault, as its deletionPolicy asked"),
+    "SecretPurged": (EventType.NORMAL, "{name} was removed for good: its retention had passed"),
+    "SecretNearExpiry": (EventType.WARNING, "the current version of {name} expires at {until}"),
+    "SecretExpired": (EventType.WARNING, "the current version of {name} expired at {until}"),
+}
+
+
 class VaultReconciler:
     """Brings one Vault to its declaration; without a declaration, tends what is left of it."""
 
@@ -81,12 +90,14 @@ class VaultReconciler:
         return complaint
 
     def tell_of_object(self, done: Tended) -> None:
-        """Tell of an object whose own resource is gone: on its Vault, if that is still there."""
+        """Tell of an object: on the resource that declares it, or on its Vault, if that is still there."""
         key = Key(Kind.VAULT, done.vault.namespace, done.vault.name)
+        if done.claim:
+            key = Key(Kind.SECRET, done.claim.namespace, done.claim.name)
         if known := self._resources.get(key):
-            note = f"{done.name} is deleted and can be recovered until {format_time(done.until)}"
-            note = note if done.until else f"{done.name} was removed for good: its retention had passed"
-            self._reporter.event(key, known.uid, EventType.NORMAL, done.reason, note)
+            kind, note = _OBJECT_NOTES[done.reason]
+            text = note.format(name=done.name, until=format_time(done.until))
+            self._reporter.event(key, known.uid, kind, done.reason, text)
 
     async def _carry_out(self, known: Known) -> tuple[VaultOutcome, Verdict | None]:
         outcome = VaultOutcome()

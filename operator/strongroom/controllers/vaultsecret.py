@@ -2,48 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
+from strongroom.controllers.secretstatus import WROTE, Report, status_of
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
+from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain import errors, objects
+from strongroom.domain.imports import ImportSpec
 from strongroom.domain.names import VaultRef
-from strongroom.domain.objects import Claim, ObjectHead
-from strongroom.domain.planning import Declaration
+from strongroom.domain.objects import Face, ObjectHead, VersionInfo
 from strongroom.domain.planning import Reason as Refusal
 from strongroom.domain.ports import Store
-from strongroom.domain.targets import TargetAction
+from strongroom.domain.targets import TargetAction, TargetSpec
 from strongroom.domain.vaults import State
-from strongroom.kinds import names
-from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
-from strongroom.kinds.durations import format_time
-from strongroom.kinds.vaultsecret import HISTORY, VaultSecretResource
+from strongroom.kinds.conditions import Reason
+from strongroom.kinds.vaultsecret import VaultSecretResource
+from strongroom.kube import errors as kube
 from strongroom.kube.events import EventType
-from strongroom.service.declared import DeclaredSecrets, Outcome
-from strongroom.service.targets import Targets, TargetWish
+from strongroom.service.declared import DeclaredSecrets
+from strongroom.service.grants import Grants
+from strongroom.service.rollouts import Rollouts
+from strongroom.service.targets import Owner, Targets
 from strongroom.telemetry.metrics import ControllerMetrics
-
-_CLAIMED_FIELDS = ("generate", "rotation")
 
 _EVENT_NOTES = {
     "RotationDue": "Made version {version} because it was due",
     "RotationRequested": "Made version {version} because the annotation strongroom.dev/rotate asked for it",
     "Recovered": "Recovered the deleted secret with all its versions",
+    "Pinned": "Serves the pinned version {version}",
+    "Unpinned": "Serves the newest version {version} again",
+    "SourceRemoved": "Deleted the imported Secret, as spec.fromSecret.deleteAfterImport asks",
 }
-
-
-@dataclass(slots=True)
-class _Report:
-    """What is to be said when all is done."""
-
-    outcome: Outcome = field(default_factory=Outcome)
-    action: TargetAction | None = None  # None: no target, or it was not reached
-    ready: Verdict | None = None  # None: ready
-    synced: Verdict | None = None
 
 
 class VaultSecretReconciler:
@@ -55,6 +47,8 @@ class VaultSecretReconciler:
         resources: Resources,
         declared: DeclaredSecrets,
         targets: Targets,
+        grants: Grants,
+        rollouts: Rollouts,
         store: Store,
         reporter: Reporter,
         metrics: ControllerMetrics,
@@ -63,21 +57,26 @@ class VaultSecretReconciler:
         self._resources = resources
         self._declared = declared
         self._targets = targets
+        self._grants = grants
+        self._rollouts = rollouts
         self._store = store
         self._reporter = reporter
         self._metrics = metrics
         self._clock = clock
         self._synced_by: dict[Key, str] = {}  # last seen value of the sync annotation
+        self._failures: dict[Key, int] = {}  # in a row
 
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
         known = self._resources.get(key)
         if known is None or (isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting):
             return None  # somebody else's finalizer may hold it: nothing is made for it any more
-        report = await self._carry_out(key, known)
-        await self._reporter.status(key, known, self._status(known, report))
+        report = Report()
+        await self._carry_out(key, known, report)
+        report.failures = self._count(key, report.trouble)
+        await self._reporter.status(key, known, status_of(known, report, self._versions(report), self._clock()))
         self._tell(key, known, report)
-        return report.ready or report.synced
+        return report.trouble
 
     async def put_away(self, key: Key, uid: str) -> None:
         """Remove the targets of a resource that is gone; the garbage collector would, but it can take half a minute.
@@ -85,37 +84,50 @@ class VaultSecretReconciler:
         A successor of the same name takes its target over instead; an orphaned one does not name its owner any more.
         """
         self._synced_by.pop(key, None)
+        self._failures.pop(key, None)
         if self._resources.get(key) is None:
-            await self._targets.remove_others(None, uid)
+            await self._targets.remove_others(Owner(key.namespace, key.name, uid), ())
 
-    async def _carry_out(self, key: Key, known: Known) -> _Report:
-        report = _Report()
+    def _count(self, key: Key, trouble: Verdict | None) -> int:
+        """Failures in a row. Another's write in between is none, and settles nothing."""
+        if trouble is None:
+            self._failures.pop(key, None)
+        elif trouble.reason is not Reason.PENDING:
+            self._failures[key] = self._failures.get(key, 0) + 1
+        return self._failures.get(key, 0)
+
+    async def _carry_out(self, key: Key, known: Known, report: Report) -> None:
         resource = known.parsed
         if not isinstance(resource, VaultSecretResource):
-            report.ready = Verdict(Reason.INVALID_SPEC, str(resource))
-            return report
+            report.unready = Verdict(Reason.INVALID_SPEC, str(resource))
+            return
         try:
             await self._bring_about(known, resource, report)
         except errors.StrongroomError as error:
-            report.ready = verdict(error)
-            return report
-        try:
-            await self._sync(key, resource, report)
-        except errors.StrongroomError as error:
-            report.synced = verdict(error)
-        return report
+            report.unready = verdict(error)  # what there is already is delivered all the same
+        face = _served_to(resource, report.outcome.head)
+        if face is None or report.outcome.vault is None:
+            return
+        await self._sync_all(key, resource, report)
+        if face.restart and not report.trouble and not report.unsynced:
+            await self._restart(known, resource, face.restart, report)
 
-    async def _bring_about(self, known: Known, resource: VaultSecretResource, report: _Report) -> None:
+    async def _bring_about(self, known: Known, resource: VaultSecretResource, report: Report) -> None:
         ref = VaultRef(resource.namespace, resource.vault)
         await self._assert_existence(known, ref, resource)
         if not await self._vault_is_declared(ref):
             text = "the Vault resource is gone or was made anew, and the vault does not follow yet; see its conditions"
-            report.ready = Verdict(Reason.VAULT_NOT_READY, text)
+            report.unready = Verdict(Reason.VAULT_NOT_READY, text)
             return
-        report.outcome = await self._declared.reconcile(ref, _declaration(resource), resource.generate)
+        try:
+            await self._declared.reconcile(ref, declaration(resource), resource.recipe, report.outcome)
+        except errors.NotFound as error:
+            if not isinstance(resource.recipe, ImportSpec):
+                raise
+            report.unready = Verdict(Reason.SOURCE_NOT_FOUND, str(error), retry=True)
         refusal = report.outcome.refusal
         if refusal is not None:
-            report.ready = self._explain(ref, refusal.reason, refusal.message)
+            report.unready = self._explain(ref, refusal.reason, refusal.message)
 
     async def _vault_is_declared(self, ref: VaultRef) -> bool:
         """A live vault is served only for the Vault resource that declares it, never for a namesake's successor."""
@@ -147,126 +159,99 @@ class VaultSecretReconciler:
         look_again = SLOW_LOOK if refusal is Refusal.LIMIT_EXCEEDED else None
         return Verdict(Reason(refusal.value), message, look_again=look_again)
 
-    async def _sync(self, key: Key, resource: VaultSecretResource, report: _Report) -> None:
-        head, vault = report.outcome.head, report.outcome.vault
-        ours = head is not None and head.state is State.LIVE and head.claim and head.claim.uid == resource.uid
-        if not ours or head is None or vault is None or not head.faces:
+    async def _sync_all(self, key: Key, resource: VaultSecretResource, report: Report) -> None:
+        if resource.attributes.enabled is False:
+            report.unsynced = Verdict(Reason.DISABLED, "spec.enabled is false: targets are not written")
             return
-        wish = _target_wish(resource)
-        if wish is not None:
-            asked = resource.sync not in ("", self._synced_by.setdefault(key, resource.sync))
-            report.action = await self._targets.sync(wish, vault, head, report.outcome.payload, fresh=asked)
-            self._synced_by[key] = resource.sync
-            if report.action is TargetAction.CONFLICT:
-                report.synced = Verdict(
-                    Reason.TARGET_CONFLICT,
-                    f"a Secret named {wish.name} exists and was not made by this VaultSecret; it is left alone. Rename "
-                    "spec.target.name, or delete that Secret",
-                    look_again=SLOW_LOOK,
-                )
-                return  # a target of an earlier name keeps serving until the new one is there
-        await self._targets.remove_others(wish, resource.uid)
+        fresh = resource.sync not in ("", self._synced_by.setdefault(key, resource.sync))
+        for spec in resource.all_targets:
+            try:
+                trouble = await self._sync(resource, spec, report, fresh=fresh)
+            except errors.StrongroomError as error:
+                trouble = _about(spec, verdict(error), len(resource.all_targets))
+            report.unsynced = report.unsynced or trouble
+        self._synced_by[key] = resource.sync
+        if report.unsynced is None:  # a target of an earlier name keeps serving until the new one is there
+            try:
+                await self._targets.remove_others(_owner(resource), resource.all_targets)
+            except errors.StrongroomError as error:
+                report.unsynced = verdict(error)
 
-    def _status(self, known: Known, report: _Report) -> dict[str, Any]:
-        old = known.status_dict()
-        status = {**old, **self._of_head(known, report), "conditions": self._conditions(known, old, report)}
-        if report.action in (TargetAction.CREATE, TargetAction.REPLACE):
-            status["lastSyncTime"] = format_time(self._clock())
-        resource = known.parsed
-        if report.action not in (None, TargetAction.CONFLICT) and isinstance(resource, VaultSecretResource):
-            status["targetName"] = resource.target
-        elif isinstance(resource, VaultSecretResource) and not resource.target:
-            status["targetName"] = status["lastSyncTime"] = None
-        return status
-
-    def _of_head(self, known: Known, report: _Report) -> dict[str, Any]:
-        head, vault = report.outcome.head, report.outcome.vault
-        if head is None or vault is None:
-            return {}
-        blocked = head.state is not State.LIVE
-        shown: dict[str, Any] = {"scheduledPurgeTime": format_time(head.purge_at) if blocked else None}
-        face = head.faces.get(objects.Kind.SECRET)
-        if blocked or face is None or not _claimed_by(head, known.uid):
-            return shown | _NO_VERSION
-        versions = self._store.versions(vault, head, objects.Kind.SECRET)[:HISTORY]
-        return shown | {
-            "currentVersion": face.current,
-            "versions": [{"version": v.id, "createdTime": format_time(v.created)} for v in versions],
-            "lastRotationTime": format_time(face.rotated),
-            "nextRotationTime": format_time(face.due) if face.due is not None else None,
-        }
-
-    def _conditions(self, known: Known, old: dict[str, Any], report: _Report) -> list[dict[str, Any]]:
-        conditions, now = old.get("conditions") or [], self._clock()
-        ready = report.ready or report.synced
-        resource = known.parsed
-        if isinstance(resource, VaultSecretResource) and not resource.target:
-            conditions = [c for c in conditions if c.get("type") != ConditionType.SYNCED]
-        elif report.action not in (None, TargetAction.CONFLICT):
-            text = f"Secret {resource.target} holds the current version"  # type: ignore[union-attr]
-            conditions = set_condition(
-                conditions, ConditionType.SYNCED, Status.TRUE, Reason.AVAILABLE, text, known.generation, now
+    async def _sync(
+        self, resource: VaultSecretResource, spec: TargetSpec, report: Report, *, fresh: bool
+    ) -> Verdict | None:
+        vault, head = report.outcome.vault, report.outcome.head
+        assert vault is not None and head is not None
+        if denied := await self._grants.complaint(resource.namespace, spec.namespace, vault.policies):
+            return Verdict(Reason.REFERENCE_DENIED, denied, look_again=SLOW_LOOK)
+        action = await self._targets.sync(_owner(resource), spec, vault, head, report.outcome.content, fresh=fresh)
+        if action is TargetAction.CONFLICT:
+            text = (
+                f"a Secret named {spec.name} exists and was not made by this VaultSecret; it is left alone. Rename the "
+                "target, or delete that Secret"
             )
-        elif ready:
-            conditions = set_condition(
-                conditions, ConditionType.SYNCED, Status.FALSE, ready.reason, ready.message, known.generation, now
-            )
-        state = (Status.FALSE, ready.reason, ready.message) if ready else _AVAILABLE
-        return set_condition(conditions, ConditionType.READY, *state, known.generation, now)
+            return Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
+        if action is TargetAction.WAITING:
+            text = f"there is no Secret named {spec.name} to merge into; create it, or use another creationPolicy"
+            return Verdict(Reason.TARGET_NOT_FOUND, text, retry=True)
+        report.synced.append((spec, action))
+        return None
 
-    def _tell(self, key: Key, known: Known, report: _Report) -> None:
+    async def _restart(self, known: Known, resource: VaultSecretResource, version: str, report: Report) -> None:
+        try:
+            await self._rollouts.restart(resource.namespace, resource.name, resource.restarts, version)
+            await self._declared.restarted(report.outcome)
+        except kube.Forbidden as error:
+            report.unready = Verdict(Reason.RESTART_FAILED, str(error), look_again=SLOW_LOOK)
+        except errors.StrongroomError as error:
+            report.unready = verdict(error)
+        else:
+            report.outcome.events.append("Restarted")
+
+    def _versions(self, report: Report) -> Sequence[VersionInfo]:
+        vault, head = report.outcome.vault, report.outcome.head
+        return self._store.versions(vault, head, objects.Kind.SECRET) if vault and head else ()
+
+    def _tell(self, key: Key, known: Known, report: Report) -> None:
         face = report.outcome.head.faces.get(objects.Kind.SECRET) if report.outcome.head else None
         for reason in report.outcome.events:
             if note := _EVENT_NOTES.get(reason):
-                text = note.format(version=face.current if face else "")
+                text = note.format(version=face.served if face else "")
                 self._reporter.event(key, known.uid, EventType.NORMAL, reason, text)
             if reason in ("Created", "RotationDue", "RotationRequested"):
                 self._metrics.versions.labels(why=reason).inc()
-        if report.action in (TargetAction.CREATE, TargetAction.REPLACE):
-            self._metrics.target_writes.labels(action=report.action.value).inc()
-            if report.action is TargetAction.REPLACE and not report.outcome.events:
-                self._reporter.event(
-                    key, known.uid, EventType.NORMAL, "TargetRepaired", "Wrote the target again: it had been changed"
-                )
-        bad = report.ready or report.synced
-        if bad and bad.reason not in _UNREMARKABLE:
-            self._reporter.event(key, known.uid, EventType.WARNING, bad.reason.value, bad.message)
-        if bad and bad.reason is Reason.TAMPERED:
+        self._tell_of_targets(key, known, report)
+        trouble = report.trouble
+        if trouble and trouble.reason not in _UNREMARKABLE:
+            self._reporter.event(key, known.uid, EventType.WARNING, trouble.reason.value, trouble.message)
+        if trouble and trouble.reason is Reason.TAMPERED:
             self._metrics.tampered.inc()
+
+    def _tell_of_targets(self, key: Key, known: Known, report: Report) -> None:
+        for _, action in report.synced:
+            if action in WROTE:
+                self._metrics.target_writes.labels(action=action.value).inc()
+            if action is TargetAction.REPLACE and not report.outcome.events:
+                note = "Wrote the target again: it, or what is declared of it, had been changed"
+                self._reporter.event(key, known.uid, EventType.NORMAL, "TargetRepaired", note)
 
 
 # Not worth an event: what `kubectl apply -f directory` passes through when a secret is read before its vault.
-_UNREMARKABLE = (Reason.PENDING, Reason.VAULT_NOT_FOUND, Reason.VAULT_NOT_READY)
-
-# An object of somebody else, or of an earlier resource of this name, is not shown as this one's.
-_NO_VERSION = dict.fromkeys(("currentVersion", "versions", "lastRotationTime", "nextRotationTime"))
-
-_AVAILABLE = (Status.TRUE, Reason.AVAILABLE, "the secret is as declared")
+_UNREMARKABLE = (Reason.PENDING, Reason.VAULT_NOT_FOUND, Reason.VAULT_NOT_READY, Reason.WAITING_FOR_VALUE)
 
 
-def _claimed_by(head: ObjectHead, uid: str) -> bool:
-    return head.claim is not None and head.claim.uid == uid
+def _owner(resource: VaultSecretResource) -> Owner:
+    return Owner(resource.namespace, resource.name, resource.uid)
 
 
-def _declaration(resource: VaultSecretResource) -> Declaration:
-    return Declaration(
-        claim=Claim(resource.uid, resource.namespace, resource.name, _CLAIMED_FIELDS),
-        name=resource.object_name,
-        every=resource.every,
-        trigger=resource.rotate,
-        recover=resource.recover,
-    )
-
-
-def _target_wish(resource: VaultSecretResource) -> TargetWish | None:
-    if not resource.target:
+def _served_to(resource: VaultSecretResource, head: ObjectHead | None) -> Face | None:
+    """The secret's face, if the object is live and this resource's own."""
+    if head is None or head.state is not State.LIVE or head.claim is None or head.claim.uid != resource.uid:
         return None
-    owner = {
-        "apiVersion": names.API_VERSION,
-        "kind": "VaultSecret",
-        "name": resource.name,
-        "uid": resource.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    return TargetWish(resource.namespace, resource.target, owner)
+    return head.faces.get(objects.Kind.SECRET)
+
+
+def _about(spec: TargetSpec, said: Verdict, targets: int) -> Verdict:
+    """Of several targets it must be said which one is meant."""
+    message = f"target {spec.name}: {said.message}" if targets > 1 else said.message
+    return Verdict(said.reason, message, said.retry, said.look_again)

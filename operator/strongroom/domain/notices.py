@@ -6,9 +6,11 @@ lives for less than 90 days is near its end when a third of its life is left.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from strongroom.domain.names import VaultRef
 from strongroom.domain.vaults import DAY
 
 NEAR: Final = 30 * DAY
@@ -21,6 +23,18 @@ class Stage(StrEnum):
     FRESH = ""
     NEAR = "near"
     EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """That a version is near its end, or past it."""
+
+    vault: VaultRef
+    vault_id: str
+    name: str  # of the object, as displayed
+    version: str
+    stage: Stage
+    expires: int
 
 
 def near_at(created: int, expires: int) -> int:

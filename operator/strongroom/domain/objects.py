@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from strongroom.domain.content import Content, Layout
 from strongroom.domain.errors import Refused
+from strongroom.domain.notices import Stage, next_notice
 from strongroom.domain.vaults import DAY, State
 
 
@@ -30,6 +31,7 @@ class Claim:
     namespace: str
     name: str
     fields: tuple[str, ...] = ()
+    retain: bool = False  # the object stays, unclaimed, when the resource goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,12 @@ class Face:
     due: int | None = None  # next rotation
     trigger: str = ""  # the last handled value of the rotate annotation
     failures: int = 0  # of the rotation that is due, in a row
-    keep: int = 0  # versions kept; older ones are pruned; 0: all that the vault's limits allow
     pruned: dict[str, int] = field(default_factory=dict)  # version: when its record is removed; 0: being removed
     pin: str = ""  # the version served instead of ``current``
     declared: str = ""  # digest of the attributes that the claimant last had applied
-    expires: int | None = None  # of the served version, as last seen: what notices are scheduled by
-    noticed: str = ""  # "<version>.<stage>": the last notice given
+    begun: int = 0  # when the served version was made, and when it expires: what notices are scheduled by
+    expires: int | None = None
+    noticed: str = ""  # "<stage> <version> <its end>": the last notice given
     restart: str = ""  # the version for which workloads are still to be restarted
     source: str = ""  # UID of the native Secret that was imported and is still to be deleted
 
@@ -56,6 +58,16 @@ class Face:
     def served(self) -> str:
         """The version that targets hold and readers get."""
         return self.pin or self.current
+
+    @property
+    def told(self) -> Stage:
+        """The last notice that was given of the served version, and of the end that it has now."""
+        told, _, about = self.noticed.partition(" ")
+        return Stage(told) if about == f"{self.served} {self.expires}" else Stage.FRESH
+
+    def telling(self, stage: Stage) -> Face:
+        """Return the face that remembers this notice."""
+        return replace(self, noticed=f"{stage} {self.served} {self.expires}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +91,20 @@ class ObjectHead:
 
     @property
     def due(self) -> int | None:
-        """When the object wants attention by itself: its purge, or its next rotation; 0 when at once."""
-        if self.state is State.PURGING:
-            return 0
-        if self.state is State.DELETED:
-            return self.purge_at
+        """When its next rotation is due; None: never, or not while it is deleted."""
+        if self.state is not State.LIVE:
+            return None
         return min((face.due for face in self.faces.values() if face.due is not None), default=None)
+
+    @property
+    def tending_due(self) -> int | None:
+        """When it wants tending, with or without a claimant: purge, removal of a pruned version, a notice; 0: now."""
+        if self.state is not State.LIVE:
+            return 0 if self.state is State.PURGING else self.purge_at
+        times = [until for face in self.faces.values() for until in face.pruned.values()]
+        notices = (next_notice(face.begun, face.expires, face.told) for face in self.faces.values())
+        times += [at for at in notices if at is not None]
+        return min(times, default=None)
 
     def changed(self, **fields: object) -> ObjectHead:
         """Return the head's next generation with these fields replaced."""
@@ -139,6 +159,17 @@ def soft_delete(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
     return head.changed(state=State.DELETED, claim=None, deleted_at=now, purge_at=now + retention_days * DAY)
 
 
+def let_go(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
+    """Return what becomes of an object whose claimant is gone: softly deleted, or kept when it was to be retained.
+
+    A retained object rests: what made its values is gone with the resource.
+    """
+    if head.claim is None or not head.claim.retain:
+        return soft_delete(head, now, retention_days)
+    faces = {kind: replace(face, every=0, due=None, restart="", source="") for kind, face in head.faces.items()}
+    return head.changed(claim=None, origin=head.origin or head.claim.namespace, faces=faces)
+
+
 def recover(head: ObjectHead, claim: Claim | None) -> ObjectHead:
     """Bring a softly deleted object back with all versions."""
     if head.state is not State.DELETED:
@@ -151,6 +182,28 @@ def purge(head: ObjectHead, now: int) -> ObjectHead:
     if head.state is not State.DELETED or now < head.purge_at:
         raise Refused("the object may not be purged yet")
     return head.changed(state=State.PURGING)
+
+
+def expunging(head: ObjectHead, now: int) -> ObjectHead:
+    """Pass the point of no return for each pruned version whose time has come; the same head when there is none."""
+    faces = {
+        kind: replace(face, pruned={id: 0 if until <= now else until for id, until in face.pruned.items()})
+        for kind, face in head.faces.items()
+    }
+    return head if faces == head.faces else head.changed(faces=faces)
+
+
+def expunged(head: ObjectHead) -> ObjectHead:
+    """Return the head without the versions that are past return, once their records are gone."""
+    faces = {
+        kind: replace(
+            face,
+            pruned={id: until for id, until in face.pruned.items() if until},
+            versions=face.versions - sum(not until for until in face.pruned.values()),
+        )
+        for kind, face in head.faces.items()
+    }
+    return head.changed(faces=faces)
 
 
 def chain(current: str, records: dict[str, VersionInfo]) -> list[VersionInfo]:

@@ -6,16 +6,25 @@ creation, rotation, repair after a crash and start-up are the same path.
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from strongroom.domain.objects import Claim, Face, Kind, ObjectHead
+from strongroom.domain.access import Policy
+from strongroom.domain.attributes import STALE, DeclaredAttributes
+from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
+from strongroom.domain.pruning import FULL, pruned
+from strongroom.domain.references import may_adopt
+from strongroom.domain.schedules import Schedule
 from strongroom.domain.vaults import Limits, State, VaultHead
 
-# Jitter spreads objects that were made together; it never exceeds an hour or a twentieth of the period.
-_JITTER_CAP = 3600
-_JITTER_SHARE = 20
+
+class Source(StrEnum):
+    """Where values come from."""
+
+    GENERATE = "generate"
+    IMPORT = "import"  # a native Secret
+    API = "api"  # whoever sets one through the API
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +33,13 @@ class Declaration:
 
     claim: Claim
     name: str
-    generates: bool = True
-    every: int = 0  # seconds; 0: rotate on demand only
+    source: Source = Source.GENERATE
+    schedule: Schedule = Schedule()
+    keep: int = 0  # versions; 0: all that the limits allow
+    pin: str = ""  # the version to serve instead of the newest
     trigger: str = ""  # value of the rotate annotation
+    attributes: DeclaredAttributes = DeclaredAttributes()
+    restarts: bool = False  # workloads are restarted when the served version changes
     recover: bool = False
 
 
@@ -47,6 +60,9 @@ class Reason(StrEnum):
     OBJECT_DELETED = "ObjectDeleted"
     RECOVER_FORBIDDEN = "RecoverForbidden"
     LIMIT_EXCEEDED = "LimitExceeded"
+    REFERENCE_DENIED = "ReferenceDenied"
+    VERSION_NOT_FOUND = "VersionNotFound"
+    WAITING_FOR_VALUE = "WaitingForValue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +90,19 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Bury:
-    """The claimant is gone and its deletion was missed: delete softly, as it would have been."""
+    """The claimant is gone and its deletion was missed: do what would have been done then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Describe:
+    """Bring the attributes of the served version to what is declared."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveSource:
+    """The native Secret with this UID was imported: delete it, as was asked."""
+
+    uid: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +110,7 @@ class Settled:
     """Nothing is left to do."""
 
 
-Step = Refuse | Rotate | Commit | Bury | Settled
+Step = Refuse | Rotate | Commit | Bury | Describe | RemoveSource | Settled
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +131,7 @@ class Seen:
     now: int
     claimant_gone: bool = False  # the head is claimed by a resource that does not exist any more
     namespace_uid: str = ""  # of the wish's namespace; read only where a deleted object is to be recovered
+    chain: Sequence[str] = ()  # committed versions, newest first, as far as they are known
 
 
 def next_step(wish: Declaration, seen: Seen) -> Step:
@@ -112,12 +141,23 @@ def next_step(wish: Declaration, seen: Seen) -> Step:
     assert seen.vault is not None
     head = seen.head
     if head is None or (head.state is State.LIVE and not head.faces):
-        return _refused_by_limits(seen) or Rotate(Why.CREATED)
+        return _first(wish, seen)
     if head.state is not State.LIVE:
         return _step_of_deleted(wish, seen, head)
     if head.claim and head.claim.uid != wish.claim.uid:
         return Bury() if seen.claimant_gone else _claimed_by_other(head.claim)
     return _step_of_live(wish, seen, head)
+
+
+def _first(wish: Declaration, seen: Seen) -> Step:
+    if wish.pin:
+        return _no_such_version(wish.pin)
+    if wish.source is Source.API:
+        return Refuse(
+            Reason.WAITING_FOR_VALUE,
+            "there is neither spec.generate nor spec.fromSecret: set a value through the vault's API, or add one",
+        )
+    return _refused_by_limits(seen) or Rotate(Why.CREATED)
 
 
 def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
@@ -142,9 +182,8 @@ def _step_of_deleted(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
             "the vault belongs to an earlier namespace of this name; recover the Vault first, which needs a permission",
         )
     if wish.recover:
-        return Commit(
-            _rescheduled(wish, head.changed(state=State.LIVE, claim=wish.claim, deleted_at=0, purge_at=0)), "Recovered"
-        )
+        live = head.changed(state=State.LIVE, claim=wish.claim, deleted_at=0, purge_at=0)
+        return Commit(wished(wish, live, seen), "Recovered")
     return Refuse(
         Reason.OBJECT_DELETED,
         f"an object named {head.name} was deleted and is kept until its retention ends; "
@@ -164,26 +203,67 @@ def _not_a_secret() -> Refuse:
     return Refuse(Reason.NAME_CLAIMED, "the object of this name is not a secret; choose another spec.objectName")
 
 
+def _no_such_version(version: str) -> Refuse:
+    return Refuse(
+        Reason.VERSION_NOT_FOUND,
+        f"spec.pinVersion: the secret has no version {version}, or it is removed already; status.versions lists the "
+        "newest ones",
+    )
+
+
 def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     face = head.faces.get(Kind.SECRET)
     if face is None:
         return _not_a_secret()
+    if refusal := _adoption_refused(wish, seen, head):
+        return refusal
+    if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0):
+        return _no_such_version(wish.pin)
     if why := _why_rotate(wish, face, seen.now):
         return _refused_by_limits(seen) or Rotate(why)
-    wanted = _rescheduled(wish, head.changed(claim=wish.claim))
+    if wish.pin != face.pin:
+        return _pinned(wish, seen, head, face)
+    if wish.attributes.digest != face.declared:
+        return Describe()
+    wanted = wished(wish, head.changed(claim=wish.claim), seen)
     if (wanted.claim, wanted.faces) != (head.claim, head.faces):
         return Commit(wanted)
-    return Settled()
+    return RemoveSource(face.source) if face.source else Settled()
+
+
+def _adoption_refused(wish: Declaration, seen: Seen, head: ObjectHead) -> Refuse | None:
+    """What nobody claims is taken over only by the namespace that made it, or by one that the vault lets in."""
+    if head.claim is not None:
+        return None
+    policies: Sequence[Policy] = seen.vault.policies if seen.vault else ()
+    complaint = may_adopt(head.origin, wish.claim.namespace, policies, wish.source is not Source.API)
+    return Refuse(Reason.REFERENCE_DENIED, complaint) if complaint else None
+
+
+def _pinned(wish: Declaration, seen: Seen, head: ObjectHead, face: Face) -> Commit:
+    """Serve another version. Its attributes are not known yet: they are looked at next."""
+    served = wish.pin or face.current
+    changed = replace(face, pin=wish.pin, declared=STALE)
+    if wish.restarts and served != face.served:
+        changed = replace(changed, restart=served)
+    after = head.changed(claim=wish.claim, faces={**head.faces, Kind.SECRET: changed})
+    return Commit(wished(wish, after, seen), "Pinned" if wish.pin else "Unpinned")
 
 
 def _why_rotate(wish: Declaration, face: Face, now: int) -> Why | None:
-    if not wish.generates:
+    if wish.source is Source.API or wish.pin:
         return None
     if wish.trigger and wish.trigger != face.trigger:
         return Why.REQUESTED
-    if wish.every and now >= due_time(face.rotated, wish.every, wish.claim.uid):
-        return Why.DUE
-    return None
+    due = _due(wish, face)
+    return Why.DUE if due is not None and now >= due else None
+
+
+def _due(wish: Declaration, face: Face) -> int | None:
+    """When the next version is made by itself. A pinned secret rests: nobody would see what is made."""
+    if wish.pin or wish.source is not Source.GENERATE:
+        return None
+    return wish.schedule.next_due(face.rotated, wish.claim.uid)
 
 
 def _refused_by_limits(seen: Seen) -> Refuse | None:
@@ -192,8 +272,9 @@ def _refused_by_limits(seen: Seen) -> Refuse | None:
     face = seen.head.faces.get(Kind.SECRET) if seen.head else None
     if face is None and seen.head is None and seen.room.objects <= 0:
         return _limit("objects", limits.objects)
-    if face and face.versions >= limits.versions:
-        return _limit("versionsPerObject", limits.versions)
+    if face and (face.versions >= limits.versions or len(face.pruned) >= FULL):
+        kept = f" ({len(face.pruned)} of them pruned, and kept until the retention ends)" if face.pruned else ""
+        return _limit("versionsPerObject", limits.versions, kept)
     if seen.room.octets <= 0:
         return Refuse(
             Reason.LIMIT_EXCEEDED,
@@ -203,38 +284,73 @@ def _refused_by_limits(seen: Seen) -> Refuse | None:
     return None
 
 
-def _limit(field: str, value: int) -> Refuse:
+def _limit(field: str, value: int, note: str = "") -> Refuse:
     return Refuse(
         Reason.LIMIT_EXCEEDED,
-        f"the vault's spec.limits.{field} of {value} is reached; delete what is not needed or raise it",
+        f"the vault's spec.limits.{field} of {value} is reached{note}; delete what is not needed or raise it",
     )
 
 
-def rotated(wish: Declaration, head: ObjectHead | None, vault: VaultHead, version: str, now: int) -> ObjectHead:
-    """Return the head that names ``version`` current and remembers, in the same write, why and what comes next."""
-    face = head.faces.get(Kind.SECRET) if head else None
+def rotated(wish: Declaration, seen: Seen, version: str, attributes: Attributes, source: str = "") -> ObjectHead:
+    """Return the head that names ``version`` current and remembers, in the same write, why and what comes next.
+
+    ``source`` is the UID of an imported native Secret that is to be deleted.
+    """
+    head, vault = seen.head, seen.vault
+    assert vault is not None
+    before = head.faces.get(Kind.SECRET) if head else None
     new = Face(
         current=version,
-        versions=(face.versions if face else 0) + 1,
-        rotated=now,
-        trigger=wish.trigger or (face.trigger if face else ""),
+        versions=(before.versions if before else 0) + 1,
+        rotated=seen.now,
+        trigger=wish.trigger or (before.trigger if before else ""),
+        pruned=before.pruned if before else {},
+        declared=wish.attributes.digest,
+        begun=attributes.created,
+        expires=attributes.expires,
+        restart=version if wish.restarts and before else "",
+        source=source,
     )
     if head is None:
-        return _rescheduled(
-            wish, ObjectHead(vault.id, wish.name, created=now, claim=wish.claim, faces={Kind.SECRET: new})
-        )
-    return _rescheduled(wish, head.changed(claim=wish.claim, faces={**head.faces, Kind.SECRET: new}))
+        head = ObjectHead(vault.id, wish.name, created=seen.now, claim=wish.claim, origin=wish.claim.namespace)
+    else:
+        head = head.changed(claim=wish.claim, origin=head.origin or (wish.claim.namespace if not head.faces else ""))
+    after = replace(head, faces={**head.faces, Kind.SECRET: new})
+    return wished(wish, after, replace(seen, chain=(version, *seen.chain)))
 
 
-def _rescheduled(wish: Declaration, head: ObjectHead) -> ObjectHead:
-    """Return the head with its secret's schedule as wished; the generation stays."""
+def described(wish: Declaration, head: ObjectHead, attributes: Attributes) -> ObjectHead:
+    """Return the head that knows that the served version has these attributes, as declared."""
+    face = replace(
+        head.faces[Kind.SECRET],
+        declared=wish.attributes.digest,
+        begun=attributes.created,
+        expires=attributes.expires,
+    )
+    return head.changed(claim=wish.claim, faces={**head.faces, Kind.SECRET: face})
+
+
+def source_removed(head: ObjectHead) -> ObjectHead:
+    """Return the head that knows that the imported native Secret is gone, or is to stay after all."""
+    face = replace(head.faces[Kind.SECRET], source="")
+    return head.changed(faces={**head.faces, Kind.SECRET: face})
+
+
+def restarted(head: ObjectHead) -> ObjectHead:
+    """Return the head that knows that workloads were restarted for the served version."""
+    face = replace(head.faces[Kind.SECRET], restart="")
+    return head.changed(faces={**head.faces, Kind.SECRET: face})
+
+
+def wished(wish: Declaration, head: ObjectHead, seen: Seen) -> ObjectHead:
+    """Return the head with its secret's schedule and history as wished; the generation stays."""
     face = head.faces[Kind.SECRET]
-    due = due_time(face.rotated, wish.every, wish.claim.uid) if wish.every else None
-    return replace(head, faces={**head.faces, Kind.SECRET: replace(face, every=wish.every, due=due)})
-
-
-def due_time(rotated_at: int, every: int, seed: str) -> int:
-    """Return when the next rotation is due: a period after the last, plus a jitter that is the same at every asking."""
-    spread = min(every // _JITTER_SHARE, _JITTER_CAP)
-    digest = hashlib.sha256(seed.encode()).digest()
-    return rotated_at + every + int.from_bytes(digest[:8], "big") % (spread + 1)
+    assert seen.vault is not None
+    face = replace(
+        face,
+        every=wish.schedule.every,
+        due=_due(wish, face),
+        pruned=pruned(face, wish.keep, seen.chain, seen.now, seen.vault.retention_days),
+        restart=face.restart if wish.restarts else "",
+    )
+    return replace(head, faces={**head.faces, Kind.SECRET: face})

@@ -6,6 +6,7 @@ Errors are those of ``domain.errors``. ``Conflict``: nothing was written, read a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -98,6 +99,16 @@ class Store(Protocol):
         """Return the committed versions, newest first."""
         ...
 
+    async def fresh_versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
+        """Return the same from the API server instead of what was last seen."""
+        ...
+
+    async def change_attributes(
+        self, vault: VaultHead, head: ObjectHead, version: str, change: Callable[[Attributes], Attributes]
+    ) -> Attributes:
+        """Replace a version's attributes by what ``change`` makes of them, and return these."""
+        ...
+
     async def fingerprint(self, vault: VaultHead, *facts: str, digest: bytes, dek_id: str = "") -> str:
         """Return a keyed fingerprint of a content."""
         ...
@@ -116,6 +127,10 @@ class Collector(Protocol):
 
     async def collect(self, vault: VaultHead, oid: str) -> int:
         """Remove an object's unnamed records; return how many."""
+        ...
+
+    async def expunge(self, vault: VaultHead, stored: Stored[ObjectHead]) -> int:
+        """Remove the pruned versions that are past return, then forget them in the head; return how many."""
         ...
 
     async def purge_object(self, vault: VaultHead, oid: str) -> int:

@@ -50,6 +50,13 @@ class Reason(StrEnum):
     STORE_UNAVAILABLE = "StoreUnavailable"
     TAMPERED = "Tampered"
     UNSUPPORTED_FORMAT = "UnsupportedFormat"
+    WAITING_FOR_VALUE = "WaitingForValue"
+    SOURCE_NOT_FOUND = "SourceNotFound"
+    REFERENCE_DENIED = "ReferenceDenied"
+    VERSION_NOT_FOUND = "VersionNotFound"
+    DISABLED = "Disabled"
+    TARGET_NOT_FOUND = "TargetNotFound"
+    RESTART_FAILED = "RestartFailed"
 
 
 TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = {
@@ -126,6 +133,34 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.UNSUPPORTED_FORMAT: (
         "A stored record was written by a newer release.",
         "Finish the upgrade, or undo the downgrade.",
+    ),
+    Reason.WAITING_FOR_VALUE: (
+        "The resource says neither how a value is made nor where it comes from, and the vault holds none yet.",
+        "Set a value through the vault's API, or add `spec.generate` or `spec.fromSecret`.",
+    ),
+    Reason.SOURCE_NOT_FOUND: (
+        "The native Secret of `spec.fromSecret` does not exist. Tried again by itself.",
+        "Create it in the same namespace, with the mark `strongroom.dev/import-by`.",
+    ),
+    Reason.REFERENCE_DENIED: (
+        "A reference leads to something that this namespace may not use. Nothing is granted by default.",
+        "Grant what the message names: in the Vault's `spec.accessPolicies`, on the other namespace, or on the Secret.",
+    ),
+    Reason.VERSION_NOT_FOUND: (
+        "`spec.pinVersion` names a version that the secret does not have, or not any more.",
+        "Pin one of `status.versions`, or remove the field. What was served before is served on.",
+    ),
+    Reason.DISABLED: (
+        "`spec.enabled` is false: the value is withdrawn and targets are not written.",
+        "Set `spec.enabled` to true, or delete the target if its content must go too.",
+    ),
+    Reason.TARGET_NOT_FOUND: (
+        "The Secret that a target with `creationPolicy: Merge` merges into does not exist. Tried again by itself.",
+        "Create it, or use another creation policy.",
+    ),
+    Reason.RESTART_FAILED: (
+        "The targets hold the new version, but a workload could not be restarted.",
+        "Read the message; grant the permission, or restart the workload by hand.",
     ),
 }
 

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from strongroom.kinds import names
 from strongroom.kinds.schema import structural
 from strongroom.kinds.vault import VaultSpec, VaultStatus
-from strongroom.kinds.vaultsecret import VaultSecretSpec, VaultSecretStatus
+from strongroom.kinds.vaultsecret import VaultSecretSpec
+from strongroom.kinds.vaultsecretstatus import VaultSecretStatus
 
 
 @dataclass(frozen=True, slots=True)

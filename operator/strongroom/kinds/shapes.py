@@ -51,8 +51,13 @@ def without_values() -> Iterator[None]:
         yield
     except ValidationError as error:
         faults = error.errors(include_url=False, include_context=False, include_input=False)
-        said = (f"{'.'.join(['spec', *map(str, fault['loc'])])}: {fault['msg']}" for fault in faults)
+        said = (f"{'.'.join(['spec', *map(str, fault['loc'])])}: {_plain(fault['msg'])}" for fault in faults)
         raise InvalidInput("; ".join(said)[:MESSAGE_LIMIT]) from None
+
+
+def _plain(message: str) -> str:
+    """Pydantic says of our own complaints that they are such."""
+    return message.removeprefix("Value error, ")
 
 
 Timestamp = Annotated[datetime, Field()]

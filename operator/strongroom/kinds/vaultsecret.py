@@ -5,32 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
+from strongroom.domain.attributes import DeclaredAttributes
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import Generate as ValuePolicy
+from strongroom.domain.imports import ImportSpec
+from strongroom.domain.rollouts import RolloutTarget as RolloutTargetSpec
+from strongroom.domain.schedules import Schedule
+from strongroom.domain.targets import TargetSpec
 from strongroom.kinds import names
 from strongroom.kinds.durations import DURATION, DURATION_LENGTH, parse_duration
 from strongroom.kinds.generators import Generate
-from strongroom.kinds.shapes import Conditions, Shape, Timestamp, checked, rules, without_values
-
-SHORTEST_ROTATION: Final = 10
-"""Seconds. Short enough to watch a rotation in a demonstration; production wants days."""
+from strongroom.kinds.imports import FromSecret
+from strongroom.kinds.rollouts import RolloutTarget
+from strongroom.kinds.rotation import Rotation
+from strongroom.kinds.shapes import Shape, Timestamp, checked, rules, without_values
+from strongroom.kinds.targets import Target
 
 TRIGGER_LENGTH: Final = 256
 """Characters of an annotation's value that asks for something."""
-
-HISTORY: Final = 10
-"""Versions listed in status."""
-
-
-def _long_enough(text: str) -> None:
-    if parse_duration(text) < SHORTEST_ROTATION:
-        raise InvalidInput(f"must be at least {SHORTEST_ROTATION}s")
-
 
 class VaultReference(Shape):
     """A Vault in the same namespace."""
@@ -46,45 +44,13 @@ class VaultReference(Shape):
     ]
 
 
-class Rotation(Shape):
-    """When new versions are made by themselves."""
-
-    every: Annotated[
-        str,
-        Field(
-            description="The time from one version to the next: `30d`, `12h`, `90m`, `1d12h`. Units are `d`, `h`, "
-            f"`m`, `s`, in this order; at least `{SHORTEST_ROTATION}s`. Up to a twentieth of it, at most an hour, is "
-            "added so that secrets made together do not rotate together; the addition is the same each time. A value "
-            "that changes faster than its consumers read it locks them out.",
-            min_length=DURATION_LENGTH[0],
-            max_length=DURATION_LENGTH[1],
-            pattern=DURATION,
-            json_schema_extra=rules(
-                (
-                    "!self.matches('^(0+d)?(0+h)?(0+m)?(0*[0-9]s)?$')",
-                    f"must be at least {SHORTEST_ROTATION}s",
-                )
-            ),
-        ),
-        AfterValidator(checked(_long_enough)),
-    ]
-
-
-class Target(Shape):
-    """A native Secret that holds the current value."""
-
-    name: Annotated[
-        str,
-        Field(
-            description="Name of the Secret, in this namespace. It is made and kept up to date by Strongroom and "
-            "deleted with this object; the value is under the key `value`. A Secret that exists already and was not "
-            "made by this object is never touched: then `Synced` is False with the reason `TargetConflict`. When the "
-            "name changes, the Secret of the old name is deleted.",
-            min_length=1,
-            max_length=253,
-            pattern=names.SUBDOMAIN,
-        ),
-    ]
+Tags = Annotated[
+    dict[
+        Annotated[str, Field(min_length=1, max_length=128)],
+        Annotated[str, Field(max_length=256)],
+    ],
+    Field(max_length=15),
+]
 
 
 class VaultSecretSpec(Shape):
@@ -96,7 +62,28 @@ class VaultSecretSpec(Shape):
                 "has(self.objectName) == has(oldSelf.objectName) && "
                 "(!has(self.objectName) || self.objectName == oldSelf.objectName)",
                 "objectName is immutable: it cannot be added, changed or removed; make a new VaultSecret instead",
-            )
+            ),
+            (
+                "!(has(self.generate) && has(self.fromSecret))",
+                "generate and fromSecret exclude each other; with neither, a value is set through the vault's API",
+            ),
+            (
+                "!has(self.rotation) || !(has(self.rotation.every) || has(self.rotation.schedule)) || "
+                "has(self.generate)",
+                "rotation.every and rotation.schedule need generate: nothing else can make a new value by itself",
+            ),
+            (
+                "!(has(self.expires) && has(self.expiresAfter))",
+                "expires and expiresAfter exclude each other",
+            ),
+            (
+                "!has(self.expires) || !has(self.notBefore) || self.notBefore < self.expires",
+                "notBefore must be earlier than expires",
+            ),
+            (
+                "!has(self.rolloutRestartTargets) || has(self.target) || has(self.targets)",
+                "rolloutRestartTargets need a target: Pods read the value from it",
+            ),
         )
     )
 
@@ -121,83 +108,106 @@ class VaultSecretSpec(Shape):
         ),
     ] = None
     generate: Annotated[
-        Generate,
+        Generate | None,
         Field(
-            description="How values are made: exactly one of `password` and `randomBytes`. A change takes effect with "
-            "the next version; it makes none by itself.",
+            description="How values are made: exactly one of its fields. A change takes effect with the next version; "
+            "it makes none by itself.",
         ),
-    ]
+    ] = None
+    from_secret: Annotated[
+        FromSecret | None,
+        Field(
+            description="A native Secret in the same namespace whose data becomes the first version. With neither "
+            "`generate` nor `fromSecret` the resource takes over a secret that exists in the vault, or waits until "
+            "somebody sets a value through the vault's API.",
+        ),
+    ] = None
+    content_type: Annotated[
+        str | None,
+        Field(
+            description="What the value is, for readers of the API: `text/plain`, `application/json`.", max_length=255
+        ),
+    ] = None
+    tags: Annotated[
+        Tags | None,
+        Field(description="Labels of the version for readers of the API, at most 15. They hold nothing secret."),
+    ] = None
+    enabled: Annotated[
+        bool | None,
+        Field(
+            description="`false` withdraws the secret: readers of the API are refused and targets are not written any "
+            "more. What a target holds already stays there; delete the target to take it back.",
+        ),
+    ] = None
+    not_before: Annotated[
+        Timestamp | None,
+        Field(description="From when on the value is meant to be used. Tells readers; nothing is held back."),
+    ] = None
+    expires: Annotated[
+        Timestamp | None,
+        Field(
+            description="Until when the value is meant to be used. 30 days before (or when a third of its life is left, "
+            "if that is later) and at that time an event tells so; nothing is held back or deleted.",
+        ),
+    ] = None
+    expires_after: Annotated[
+        str | None,
+        Field(
+            description="The same, counted from the making of each version: `90d`. Fits `rotation`.",
+            min_length=DURATION_LENGTH[0],
+            max_length=DURATION_LENGTH[1],
+            pattern=DURATION,
+        ),
+        AfterValidator(checked(parse_duration)),
+    ] = None
     rotation: Annotated[
         Rotation | None,
         Field(
-            description="When new versions are made by themselves. Without it only the annotation "
-            f"`{names.ROTATE}` makes one.",
+            description="When new versions are made by themselves, and how many are kept. Without it only the "
+            f"annotation `{names.ROTATE}` makes one.",
         ),
     ] = None
-    target: Annotated[
-        Target | None,
-        Field(
-            description="The native Secret that Pods can mount. Without it the value stays in the vault alone. Whoever "
-            "can read Secrets in this namespace can read the target.",
-        ),
-    ] = None
-
-
-class VersionStatus(Shape):
-    """One version of the secret."""
-
-    version: Annotated[
-        str,
-        Field(description="The version's id, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$", max_length=32),
-    ]
-    created_time: Annotated[Timestamp, Field(description="When the version was made.")]
-
-
-class VaultSecretStatus(Shape):
-    """What the secret is. Written by Strongroom; never holds a value."""
-
-    conditions: Annotated[
-        Conditions,
-        Field(description="`Ready` says whether the secret is as declared, `Synced` whether the target is."),
-    ] = ()
-    current_version: Annotated[
+    pin_version: Annotated[
         str | None,
         Field(
-            description="Id of the version that the target holds and that readers get.",
+            description="Id of the version to serve instead of the newest: rolls back, and forward again when it is "
+            "removed. While it stands nothing rotates; a rotation that falls due, or is asked for, follows when it is "
+            "removed. A pinned version is never pruned, nor is one that is newer.",
             pattern="^[0-9a-f]{32}$",
             max_length=32,
         ),
     ] = None
-    versions: Annotated[
-        tuple[VersionStatus, ...],
+    deletion_policy: Annotated[
+        Literal["Delete", "Retain"],
         Field(
-            description=f"The newest versions, at most {HISTORY}, newest first. Older ones may exist in the vault.",
-            max_length=HISTORY,
+            description="What becomes of the secret in the vault when this resource is deleted. `Delete`: it is deleted "
+            "softly. `Retain`: it stays as it is; a VaultSecret of this namespace can take it over again.",
+        ),
+    ] = "Delete"
+    target: Annotated[
+        Target | None,
+        Field(
+            description="The native Secret that Pods can mount. Without it the value stays in the vault alone. Whoever "
+            "can read Secrets in its namespace can read the target.",
+        ),
+    ] = None
+    targets: Annotated[
+        tuple[Target, ...],
+        Field(
+            description="More of them.",
+            max_length=8,
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = ()
-    last_rotation_time: Annotated[Timestamp | None, Field(description="When the current version was made.")] = None
-    next_rotation_time: Annotated[
-        Timestamp | None,
-        Field(description="When the next version is due. Absent without `spec.rotation`."),
-    ] = None
-    last_sync_time: Annotated[
-        Timestamp | None,
-        Field(description="When the target Secret was last written. Looking without writing does not move it."),
-    ] = None
-    target_name: Annotated[
-        str | None,
+    rollout_restart_targets: Annotated[
+        tuple[RolloutTarget, ...],
         Field(
-            description="The Secret that holds the value now: differs from `spec.target.name` until a change is done.",
-            max_length=253,
+            description="Workloads of this namespace that are restarted, once, after the targets hold another version. "
+            "The first version restarts nothing, nor does adding a workload here.",
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
-    ] = None
-    scheduled_purge_time: Annotated[
-        Timestamp | None,
-        Field(
-            description="Only while a deleted secret of this name blocks this one: when it is removed for good.",
-        ),
-    ] = None
+    ] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +221,23 @@ class VaultSecretResource:
     deleting: bool
     vault: str
     object_name: str
-    generate: ValuePolicy
-    every: int = 0  # rotation period in seconds; 0: on demand only
-    target: str = ""  # name of the native Secret; empty: none
+    recipe: ValuePolicy | ImportSpec | None  # None: somebody sets values through the API
+    attributes: DeclaredAttributes = DeclaredAttributes()
+    schedule: Schedule = Schedule()
+    keep: int = 0  # versions; 0: all that the vault's limits allow
+    pin: str = ""
+    retain: bool = False  # the object stays when the resource goes
+    target: TargetSpec | None = None
+    targets: tuple[TargetSpec, ...] = ()
+    restarts: tuple[RolloutTargetSpec, ...] = ()
     rotate: str = ""  # values of the annotations of these names
     sync: str = ""
     recover: bool = False
+
+    @property
+    def all_targets(self) -> tuple[TargetSpec, ...]:
+        """``spec.target`` and ``spec.targets`` together."""
+        return ((self.target,) if self.target else ()) + self.targets
 
 
 def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
@@ -236,13 +257,57 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         deleting="deletionTimestamp" in meta,
         vault=spec.vault_ref.name,
         object_name=spec.object_name or _default_object_name(meta["name"]),
-        generate=spec.generate.to_domain(),
-        every=parse_duration(spec.rotation.every) if spec.rotation else 0,
-        target=spec.target.name if spec.target else "",
+        recipe=_recipe(spec),
+        attributes=_attributes(spec),
+        schedule=spec.rotation.to_domain() if spec.rotation else Schedule(),
+        keep=spec.rotation.keep_versions or 0 if spec.rotation else 0,
+        pin=spec.pin_version or "",
+        retain=spec.deletion_policy == "Retain",
+        target=spec.target.to_domain() if spec.target else None,
+        targets=_targets(spec),
+        restarts=tuple(target.to_domain() for target in spec.rollout_restart_targets),
         rotate=_asked(annotations, names.ROTATE),
         sync=_asked(annotations, names.SYNC),
         recover=annotations.get(names.RECOVER) == "true",
     )
+
+
+def _recipe(spec: VaultSecretSpec) -> ValuePolicy | ImportSpec | None:
+    if spec.generate and spec.from_secret:
+        raise InvalidInput("spec: generate and fromSecret exclude each other")
+    scheduled = spec.rotation and (spec.rotation.every or spec.rotation.schedule)
+    if scheduled and not spec.generate:
+        raise InvalidInput("spec.rotation: every and schedule need generate")
+    if spec.generate:
+        return spec.generate.to_domain()
+    return spec.from_secret.to_domain() if spec.from_secret else None
+
+
+def _attributes(spec: VaultSecretSpec) -> DeclaredAttributes:
+    if spec.expires and spec.expires_after:
+        raise InvalidInput("spec: expires and expiresAfter exclude each other")
+    if spec.expires and spec.not_before and spec.not_before >= spec.expires:
+        raise InvalidInput("spec.notBefore: must be earlier than spec.expires")
+    return DeclaredAttributes(
+        enabled=spec.enabled,
+        not_before=_seconds(spec.not_before),
+        expires=_seconds(spec.expires),
+        expires_after=parse_duration(spec.expires_after) if spec.expires_after else None,
+        content_type=spec.content_type,
+        tags=tuple(sorted(spec.tags.items())) if spec.tags is not None else None,
+    )
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp()) if moment else None
+
+
+def _targets(spec: VaultSecretSpec) -> tuple[TargetSpec, ...]:
+    targets = tuple(target.to_domain() for target in spec.targets)
+    places = [(each.namespace, each.name) for each in (*targets, *([spec.target] if spec.target else []))]
+    if len(set(places)) < len(places):
+        raise InvalidInput("spec.targets: two targets name the same Secret")
+    return targets
 
 
 def _asked(annotations: Mapping[str, str], name: str) -> str:

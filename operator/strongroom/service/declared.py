@@ -2,35 +2,49 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from strongroom.domain import objects
 from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict
-from strongroom.domain.generation import Generate
+from strongroom.domain.generation import Generate, Password, RandomBytes
+from strongroom.domain.imports import ImportSpec
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Attributes, Claim, Kind, ObjectHead
 from strongroom.domain.planning import (
     Bury,
     Commit,
     Declaration,
+    Describe,
     Refuse,
+    RemoveSource,
     Room,
     Rotate,
     Seen,
     Settled,
     Step,
     Why,
+    described,
     next_step,
+    restarted,
     rotated,
+    source_removed,
 )
 from strongroom.domain.ports import Store, Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.service.generators import draw
+from strongroom.service.imports import Imports
 
-_STEPS = 8  # the longest honest path takes four; more means that somebody undoes what we do
+_STEPS = 12  # the longest honest path takes seven; more means that somebody undoes what we do
 _TOTAL_OCTETS = 1 * 2**30
+
+_QUICK = (Password, RandomBytes)  # microseconds; a key pair may take a second
+
+Recipe = Generate | ImportSpec | None
+"""How values come to be; None: somebody sets them through the API."""
 
 
 @dataclass(slots=True)
@@ -42,19 +56,31 @@ class Outcome:
     refusal: Refuse | None = None
     events: list[str] = field(default_factory=list)  # reasons, in order
     made: str = ""  # the version that was made just now
-    content: Content | None = field(default=None, repr=False)  # what it holds, as long as it is the current one
+    content: Content | None = field(default=None, repr=False)  # what it holds, as long as it is the served one
 
-    @property
-    def payload(self) -> bytes | None:
-        """The octets of ``content``."""
-        return self.content.payload if self.content else None
+
+class Questions(Protocol):
+    """What only the API server can answer."""
+
+    async def claimant_gone(self, claim: Claim) -> bool:
+        """Is the resource with this claim's UID gone?"""
+        ...
+
+    async def namespace_uid(self, namespace: str) -> str:
+        """Return the UID of a namespace; empty when there is none."""
+        ...
+
+    async def still_declared(self, wish: Declaration) -> bool:
+        """Does the API server show this very declaration?"""
+        ...
 
 
 class DeclaredSecrets:
     """Carries out ``domain.planning``.
 
     Raises ``Retryable`` errors for the caller's queue, and ``Refused`` ones (``Tampered``, ``KeyRefused``,
-    ``LoginRefused``, ``UnsupportedFormat``, ``LimitExceeded``) that somebody must act on.
+    ``LoginRefused``, ``UnsupportedFormat``, ``LimitExceeded``, ``InvalidInput`` and ``NotFound`` of an import) that
+    somebody must act on.
     """
 
     def __init__(
@@ -62,42 +88,48 @@ class DeclaredSecrets:
         *,
         store: Store,
         clock: Callable[[], int],
-        claimant_gone: Callable[[Claim], Awaitable[bool]],
-        namespace_uid: Callable[[str], Awaitable[str]],
-        still_declared: Callable[[Declaration], Awaitable[bool]],
+        questions: Questions,
+        imports: Imports,
         total_octets: int = _TOTAL_OCTETS,
     ) -> None:
         self._store = store
         self._clock = clock
-        self._claimant_gone = claimant_gone
-        self._namespace_uid = namespace_uid
-        self._still_declared = still_declared
+        self._questions = questions
+        self._imports = imports
         self._total_octets = total_octets
 
-    async def reconcile(self, vault_ref: VaultRef, wish: Declaration, generate: Generate) -> Outcome:
-        """Take steps until nothing is left to do, or a step is refused."""
-        outcome = Outcome()
+    async def reconcile(self, vault_ref: VaultRef, wish: Declaration, recipe: Recipe, outcome: Outcome) -> None:
+        """Take steps until nothing is left to do, or a step is refused. ``outcome`` tells of what was done so far."""
         fresh = False
         for _ in range(_STEPS):
             stored = await self._look(vault_ref, wish, outcome, fresh=fresh)
-            step = next_step(wish, await self._seen(wish, outcome))
+            seen = await self._seen(wish, outcome)
+            step = next_step(wish, seen)
             if isinstance(step, Settled):
-                return outcome
+                return
             if isinstance(step, Refuse):
                 outcome.refusal = step
-                return outcome
-            if step == Rotate(Why.REQUESTED) and not await self._still_declared(wish):
+                return
+            if step == Rotate(Why.REQUESTED) and not await self._questions.still_declared(wish):
                 raise Conflict("an earlier request was seen; looking again")
             try:
-                await self._take(step, wish, generate, outcome, stored)
+                await self._take(step, wish, recipe, outcome, stored, seen)
                 fresh = False
             except Conflict:
                 # Somebody else acts on this object. If he acts on a later declaration, ours must not undo it: a leader
                 # that was paused would take the earlier request for a new one.
-                if not await self._still_declared(wish):
+                if not await self._questions.still_declared(wish):
                     raise
                 fresh = True
         raise Conflict("the object changes faster than it can be reconciled")
+
+    async def restarted(self, outcome: Outcome) -> None:
+        """Remember that workloads were restarted for the version that is served."""
+        vault, head = outcome.vault, outcome.head
+        assert vault is not None and head is not None
+        stored = await self._store.object(vault, head.name)
+        if stored is not None and stored.head == head:
+            outcome.head = (await self._store.commit(vault, stored, restarted(head))).head
 
     async def _look(
         self, vault_ref: VaultRef, wish: Declaration, outcome: Outcome, *, fresh: bool
@@ -107,19 +139,31 @@ class DeclaredSecrets:
         stored = await self._store.object(vault.head, wish.name, fresh=fresh) if vault else None
         outcome.head = stored.head if stored else None
         face = outcome.head.faces.get(Kind.SECRET) if outcome.head else None
-        if face is None or face.current != outcome.made:
+        if face is None or face.served != outcome.made:
             outcome.content = None  # somebody else made a newer one meanwhile
         return stored
 
     async def _seen(self, wish: Declaration, outcome: Outcome) -> Seen:
         head = outcome.head
         other = head.claim if head and head.claim and head.claim.uid != wish.claim.uid else None
-        gone = other is not None and await self._claimant_gone(other)
+        gone = other is not None and await self._questions.claimant_gone(other)
         if other is not None and not gone and _same_resource(other, wish.claim):
             raise Conflict("an earlier state of this resource was seen; looking again")
         recovers = wish.recover and head is not None and head.state is State.DELETED
-        namespace = await self._namespace_uid(wish.claim.namespace) if recovers else ""
-        return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone, namespace)
+        namespace = await self._questions.namespace_uid(wish.claim.namespace) if recovers else ""
+        chain = await self._chain(wish, outcome)
+        return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone, namespace, chain)
+
+    async def _chain(self, wish: Declaration, outcome: Outcome) -> tuple[str, ...]:
+        """The committed versions, where the wish depends on them."""
+        vault, head = outcome.vault, outcome.head
+        face = head.faces.get(Kind.SECRET) if head else None
+        if vault is None or head is None or face is None or not (wish.keep or wish.pin or face.pruned or face.pin):
+            return ()
+        found = tuple(info.id for info in self._store.versions(vault, head, Kind.SECRET))
+        if wish.pin and wish.pin not in found:
+            found = tuple(info.id for info in await self._store.fresh_versions(vault, head, Kind.SECRET))
+        return found
 
     def _room(self, vault: VaultHead | None) -> Room:
         if vault is None:
@@ -129,31 +173,78 @@ class DeclaredSecrets:
         return Room(vault.limits.objects - usage.objects, octets)
 
     async def _take(
-        self, step: Step, wish: Declaration, generate: Generate, outcome: Outcome, stored: Stored[ObjectHead] | None
+        self,
+        step: Step,
+        wish: Declaration,
+        recipe: Recipe,
+        outcome: Outcome,
+        stored: Stored[ObjectHead] | None,
+        seen: Seen,
     ) -> None:
         vault = outcome.vault
         assert vault is not None
         if isinstance(step, Rotate):
-            await self._rotate(step, wish, generate, outcome, stored)
-        elif isinstance(step, Commit):
+            await self._rotate(step, wish, recipe, outcome, stored, seen)
+            return
+        if isinstance(step, Commit):
             await self._store.commit(vault, stored, step.head)
             outcome.events += [step.event] if step.event else []
-        elif isinstance(step, Bury):
-            assert stored is not None
-            await self._store.commit(
-                vault, stored, objects.soft_delete(stored.head, self._clock(), vault.retention_days)
-            )
+            return
+        assert stored is not None
+        if isinstance(step, Bury):
+            await self._store.commit(vault, stored, objects.let_go(stored.head, self._clock(), vault.retention_days))
+        elif isinstance(step, Describe):
+            await self._describe(wish, vault, stored)
+        elif isinstance(step, RemoveSource):
+            await self._remove_source(step, wish, recipe, outcome, stored)
 
     async def _rotate(
-        self, step: Rotate, wish: Declaration, generate: Generate, outcome: Outcome, stored: Stored[ObjectHead] | None
+        self,
+        step: Rotate,
+        wish: Declaration,
+        recipe: Recipe,
+        outcome: Outcome,
+        stored: Stored[ObjectHead] | None,
+        seen: Seen,
     ) -> None:
-        vault, head, now = outcome.vault, stored.head if stored else None, self._clock()
-        assert vault is not None
-        payload = draw(generate)
-        version = await self._store.write_record(vault, wish.name, head, Kind.SECRET, payload, Attributes(now, now))
-        await self._store.commit(vault, stored, rotated(wish, head, vault, version, now))
-        outcome.made, outcome.content = version, Content(payload)
+        assert outcome.vault is not None
+        content, source = await self._make(wish, recipe)
+        attributes = wish.attributes.fresh(seen.now)
+        version = await self._store.write_record(
+            outcome.vault, wish.name, seen.head, Kind.SECRET, content.payload, attributes, content.layout
+        )
+        await self._store.commit(outcome.vault, stored, rotated(wish, seen, version, attributes, source))
+        outcome.made, outcome.content = version, content
         outcome.events.append(step.why.value)
+
+    async def _make(self, wish: Declaration, recipe: Recipe) -> tuple[Content, str]:
+        """Return a new version's content, and the UID of the native Secret that is to be deleted for it."""
+        if isinstance(recipe, ImportSpec):
+            found = await self._imports.read(wish.claim.namespace, recipe, wish.claim.name)
+            return found.content, found.uid if recipe.delete_after_import else ""
+        assert recipe is not None  # planning asks for no version of what the API sets
+        if isinstance(recipe, _QUICK):
+            return draw(recipe), ""
+        return await asyncio.to_thread(draw, recipe), ""
+
+    async def _describe(self, wish: Declaration, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
+        head, now = stored.head, self._clock()
+        before = head.claim.fields if head.claim else ()
+
+        def change(attributes: Attributes) -> Attributes:
+            return wish.attributes.applied(attributes, before, now)
+
+        attributes = await self._store.change_attributes(vault, head, head.faces[Kind.SECRET].served, change)
+        await self._store.commit(vault, stored, described(wish, head, attributes))
+
+    async def _remove_source(
+        self, step: RemoveSource, wish: Declaration, recipe: Recipe, outcome: Outcome, stored: Stored[ObjectHead]
+    ) -> None:
+        assert outcome.vault is not None
+        if isinstance(recipe, ImportSpec) and recipe.delete_after_import:
+            await self._imports.remove(wish.claim.namespace, recipe, wish.claim.name, step.uid)
+            outcome.events.append("SourceRemoved")
+        await self._store.commit(outcome.vault, stored, source_removed(stored.head))
 
 
 def _same_resource(left: Claim, right: Claim) -> bool:

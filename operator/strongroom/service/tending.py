@@ -1,19 +1,23 @@
 """What stored objects need by themselves, whether or not a custom resource declares them.
 
-Schedules run from heads: a deleted object is purged on time, a purge that a crash interrupted is finished, records
-that no head names are collected, and a claim whose resource vanished unseen is released.
+Schedules run from heads: a deleted object is purged on time, a pruned version removed, a purge that a crash interrupted
+is finished, records that no head names are collected, a claim whose resource vanished unseen is released, and whoever
+listens is told that a version is about to expire.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from strongroom.domain import objects
 from strongroom.domain.names import VaultRef
-from strongroom.domain.objects import Claim, ObjectHead
-from strongroom.domain.ports import Collector, Store
-from strongroom.domain.vaults import State
+from strongroom.domain.notices import Notice, Stage, stage
+from strongroom.domain.objects import Claim, Kind, ObjectHead
+from strongroom.domain.ports import Collector, Store, Stored
+from strongroom.domain.vaults import State, VaultHead
+
+_NOTICE_REASONS = {Stage.NEAR: "SecretNearExpiry", Stage.EXPIRED: "SecretExpired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,16 @@ class Tended:
     vault: VaultRef
     reason: str = ""
     name: str = ""
-    until: int = 0  # when a deleted object is purged
-    collected: int = 0  # records that no head named
+    until: int = 0  # when a deleted object is purged, or a version expires
+    collected: int = 0  # records that no head named, or that were pruned
+    claim: Claim | None = None  # of the resource that declares it, where the news is about a live object
 
 
 class Tending:
-    """Raises what ``Store`` and ``Collector`` raise; every method may be called again at any time."""
+    """Raises what ``Store`` and ``Collector`` and ``notify`` raise; every method may be called again at any time.
+
+    ``notify`` is awaited before a notice is remembered as given: it may be called again with the same one.
+    """
 
     def __init__(
         self,
@@ -37,30 +45,59 @@ class Tending:
         collector: Collector,
         clock: Callable[[], int],
         claimant_gone: Callable[[Claim], Awaitable[bool]],
+        notify: Callable[[Notice], Awaitable[None]],
     ) -> None:
         self._store = store
         self._collector = collector
         self._clock = clock
         self._claimant_gone = claimant_gone
+        self._notify = notify
 
     async def tend(self, vault_id: str, oid: str) -> Tended:
         """Do what an object needs."""
         vault = (await self._store.vault_by_id(vault_id)).head
         stored = await self._store.object_by_id(vault, oid, fresh=True)
-        if stored is None or not await self._must_go(stored.head):
-            return Tended(vault.ref, collected=await self._collector.collect(vault, oid))
+        if stored is None:
+            return Tended(vault.ref)
         head = stored.head
         if head.state is State.LIVE:
-            deleted = objects.soft_delete(head, self._clock(), vault.retention_days)
-            await self._store.commit(vault, stored, deleted)
-            return Tended(vault.ref, "SecretDeleted", head.name, deleted.purge_at)
+            return await self._tend_live(vault, oid, stored)
+        if head.state is State.DELETED and self._clock() < head.purge_at:
+            return Tended(vault.ref, collected=await self._collector.collect(vault, oid))
         if head.state is State.DELETED:
             await self._store.commit(vault, stored, objects.purge(head, self._clock()))
         await self._collector.purge_object(vault, oid)
         return Tended(vault.ref, "SecretPurged", head.name)
 
-    async def _must_go(self, head: ObjectHead) -> bool:
-        """One step further: a live one whose claimant is gone, a deleted one whose time has come, a purge begun."""
-        if head.state is State.LIVE:
-            return head.claim is not None and await self._claimant_gone(head.claim)
-        return head.state is State.PURGING or self._clock() >= head.purge_at
+    async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:
+        head = stored.head
+        if head.claim is not None and await self._claimant_gone(head.claim):
+            after = objects.let_go(head, self._clock(), vault.retention_days)
+            await self._store.commit(vault, stored, after)
+            reason = "SecretRetained" if after.state is State.LIVE else "SecretDeleted"
+            return Tended(vault.ref, reason, head.name, until=after.purge_at)
+        stored, removed = await self._expunge(vault, stored)
+        told = await self._give_notice(vault, stored)
+        return replace(told, collected=removed + await self._collector.collect(vault, oid))
+
+    async def _expunge(self, vault: VaultHead, stored: Stored[ObjectHead]) -> tuple[Stored[ObjectHead], int]:
+        marked = objects.expunging(stored.head, self._clock())
+        if marked is not stored.head:
+            stored = await self._store.commit(vault, stored, marked)
+        if not any(until == 0 for face in marked.faces.values() for until in face.pruned.values()):
+            return stored, 0
+        removed = await self._collector.expunge(vault, stored)
+        after = await self._store.object(vault, marked.name)
+        assert after is not None
+        return after, removed
+
+    async def _give_notice(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Tended:
+        head, face = stored.head, stored.head.faces.get(Kind.SECRET)
+        if face is None:
+            return Tended(vault.ref)
+        now = stage(face.begun, face.expires, self._clock())
+        if now in (Stage.FRESH, face.told) or face.expires is None:
+            return Tended(vault.ref)
+        await self._notify(Notice(vault.ref, vault.id, head.name, face.served, now, face.expires))
+        await self._store.commit(vault, stored, head.changed(faces={**head.faces, Kind.SECRET: face.telling(now)}))
+        return Tended(vault.ref, _NOTICE_REASONS[now], head.name, face.expires, claim=head.claim)

@@ -13,7 +13,8 @@ octets of ciphertext, and go when a head of their name is made or their vault is
 from __future__ import annotations
 
 from strongroom.domain.errors import Conflict, Tampered
-from strongroom.domain.objects import ObjectHead, VersionInfo, chain
+from strongroom.domain.names import object_id
+from strongroom.domain.objects import ObjectHead, VersionInfo, chain, expunged
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.store.sealed import SealedStore
@@ -41,6 +42,22 @@ class Collector:
             await self._store.commit(vault, stored, stored.head.changed())
         for record in doomed:
             await self._store.remove_record(oid, record.id)
+        return len(doomed)
+
+    async def expunge(self, vault: VaultHead, stored: Stored[ObjectHead]) -> int:
+        """Remove the records of pruned versions that are past return, oldest first, then forget them in the head."""
+        head = stored.head
+        oid = object_id(vault.id, head.name)
+        records = await self._store.list_records(oid)
+        doomed = [
+            record.id
+            for face in head.faces.values()
+            for record in reversed(chain(face.current, records))
+            if face.pruned.get(record.id) == 0
+        ]
+        for version in doomed:
+            await self._store.remove_record(oid, version)
+        await self._store.commit(vault, stored, expunged(head))
         return len(doomed)
 
     async def purge_object(self, vault: VaultHead, oid: str) -> int:
@@ -80,7 +97,8 @@ def unnamed(head: ObjectHead, records: dict[str, VersionInfo]) -> list[VersionIn
     named: set[str] = set()
     for face in head.faces.values():
         committed = chain(face.current, records)
-        if len(committed) != face.versions:
+        removed = sum(not until and version not in records for version, until in face.pruned.items())
+        if len(committed) + removed != face.versions:
             raise Tampered("the chain of an object's versions is broken: a record is missing or was altered")
         named.update(version.id for version in committed)
     return [record for record in records.values() if record.id not in named and record.against <= head.generation]

@@ -11,6 +11,8 @@ Nothing else is retried here; ``Conflict`` and ``StoreUnavailable`` go to the ca
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from strongroom.crypto.envelope import SEED_OCTETS
@@ -146,6 +148,31 @@ class SealedStore:
         """Return the committed versions that the index knows, newest first."""
         face = head.faces.get(kind)
         return chain(face.current, self.index.records(object_id(vault.id, head.name))) if face else []
+
+    async def fresh_versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
+        """Return the committed versions, newest first, as the backend has them now."""
+        face = head.faces.get(kind)
+        return chain(face.current, await self.list_records(object_id(vault.id, head.name))) if face else []
+
+    async def change_attributes(
+        self, vault: VaultHead, head: ObjectHead, version: str, change: Callable[[Attributes], Attributes]
+    ) -> Attributes:
+        """Replace a version's attributes by compare-and-swap; nothing is written when ``change`` changes nothing.
+
+        ``Conflict`` and ``StoreUnavailable`` as of any write; ``Tampered`` when the record is gone.
+        """
+        oid = object_id(vault.id, head.name)
+        blob = await self._backend.get(record_name(oid, version))
+        if blob is None:
+            raise Tampered("a stored head names a version whose record is gone")
+        ring = await self._ring(vault)
+        facts = sealing.open_facts(blob, vault.id, oid, version, ring)
+        wanted = change(facts.attributes)
+        if wanted == facts.attributes:
+            return wanted
+        wanted = replace(wanted, generation=facts.attributes.generation + 1)
+        self.index.apply(await self._backend.replace(sealing.with_attributes(blob, vault.id, facts, wanted, ring)))
+        return wanted
 
     async def list_records(self, object_id: str) -> dict[str, VersionInfo]:
         """Return every record of an object from the backend, named or not."""

@@ -119,6 +119,15 @@ def record_blob(vault_id: str, ring: Ring, name: str, against: int, version: Ver
     return Blob(record_name(owner, version.id), BlobKind.RECORD, vault_id, owner, version.id, notes, data)
 
 
+def with_attributes(blob: Blob, vault_id: str, facts: RecordFacts, wanted: Attributes, ring: Ring) -> Blob:
+    """Return a record with other attributes, of a later generation; its payload stays as it is."""
+    binding = _attributes_binding(vault_id, blob.object, blob.version, wanted.generation)
+    sealed = _seal_part(ring, binding, encode(replace(facts, attributes=wanted)))
+    payload = _part(blob, "payload")
+    notes = {**blob.notes, "octets": str(len(payload) + len(sealed))}
+    return replace(blob, notes=notes, data={"payload": payload, "attributes": sealed})
+
+
 def open_facts(blob: Blob, vault_id: str, owner: str, version: str, ring: Ring) -> RecordFacts:
     """Open the attribute part of a record."""
     sealed = _part(blob, "attributes")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ from strongroom.domain.objects import (
     Version,
     VersionInfo,
     chain,
+    expunged,
+    expunging,
+    let_go,
     purge,
     recover,
     soft_delete,
@@ -67,13 +71,68 @@ def test_an_object_may_not_be_purged(head: ObjectHead, now: int) -> None:
         (LIVE.changed(faces={**FACES, Kind.KEY: Face("k1", 1, NOW, every=9, due=NOW + 9)}), NOW + 9),
         (LIVE.changed(faces={Kind.KEY: FACES[Kind.KEY]}), None),
         (LIVE.changed(faces={}), None),
+        (DELETED, None),
+    ],
+    ids=["next rotation", "earliest rotation", "no schedule", "empty", "deleted"],
+)
+def test_when_an_object_is_to_be_rotated(head: ObjectHead, due: int | None) -> None:
+    assert head.due == due
+
+
+def secret(**fields: object) -> ObjectHead:
+    return replace(LIVE, faces={Kind.SECRET: replace(FACES[Kind.SECRET], begun=NOW, **fields)})  # type: ignore[arg-type]
+
+
+EXPIRING = secret(expires=NOW + 300 * DAY)
+NEAR = secret(expires=NOW + 300 * DAY, noticed=f"near {FACES[Kind.SECRET].current} {NOW + 300 * DAY}")
+
+
+@pytest.mark.parametrize(
+    ("head", "due"),
+    [
+        (LIVE, None),
         (DELETED, NOW + 7 * DAY),
         (PURGING, 0),
+        (secret(pruned={"a": NOW + 5, "b": NOW + 3}), NOW + 3),
+        (secret(pruned={"a": NOW + 5, "b": 0}), 0),
+        (EXPIRING, NOW + 270 * DAY),
+        (NEAR, NOW + 300 * DAY),
+        (replace(NEAR, state=State.DELETED, purge_at=NOW + DAY), NOW + DAY),
+        (secret(expires=NOW + 300 * DAY, noticed="near other 1"), NOW + 270 * DAY),
+        (secret(expires=NOW + 9, noticed=f"expired {FACES[Kind.SECRET].current} {NOW + 9}"), None),
     ],
-    ids=["next rotation", "earliest rotation", "no schedule", "empty", "deleted: its purge", "past return: at once"],
+    ids=[
+        "nothing",
+        "deleted: its purge",
+        "past return: at once",
+        "the first pruned version",
+        "a removal that was begun",
+        "near its end",
+        "its end",
+        "a deleted one gives no notice",
+        "a notice of another version counts for nothing",
+        "all told",
+    ],
 )
-def test_when_an_object_wants_attention(head: ObjectHead, due: int | None) -> None:
-    assert head.due == due
+def test_when_an_object_wants_tending(head: ObjectHead, due: int | None) -> None:
+    assert head.tending_due == due
+
+
+def test_pruned_versions_pass_the_point_of_no_return_when_their_time_has_come() -> None:
+    head = secret(pruned={"a": NOW, "b": NOW + 1})
+    assert expunging(head, NOW - 1) is head
+    marked = expunging(head, NOW)
+    assert marked.faces[Kind.SECRET].pruned == {"a": 0, "b": NOW + 1}
+    after = expunged(marked).faces[Kind.SECRET]
+    assert (after.pruned, after.versions) == ({"b": NOW + 1}, head.faces[Kind.SECRET].versions - 1)
+
+
+def test_an_object_is_let_go_as_its_claimant_wished() -> None:
+    held = replace(LIVE, claim=Claim("uid", "ns", "db"))
+    assert let_go(held, NOW, 7).state is State.DELETED
+    kept = let_go(replace(held, claim=Claim("uid", "ns", "db", retain=True)), NOW, 7)
+    assert (kept.state, kept.claim, kept.origin, kept.due) == (State.LIVE, None, "ns", None)
+    assert kept.faces[Kind.SECRET].current == held.faces[Kind.SECRET].current
 
 
 def test_every_transition_raises_the_generation_by_one() -> None:

@@ -5,37 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from strongroom.domain import objects, vaults
+from strongroom.domain.access import Policy, Subject, SubjectKind
+from strongroom.domain.attributes import STALE, DeclaredAttributes
 from strongroom.domain.names import VaultRef
-from strongroom.domain.objects import Claim, Face, Kind, ObjectHead
+from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.planning import (
     Bury,
     Commit,
     Declaration,
+    Describe,
     Reason,
     Refuse,
+    RemoveSource,
     Room,
     Rotate,
     Seen,
     Settled,
+    Source,
     Step,
     Why,
-    due_time,
+    described,
     next_step,
+    restarted,
     rotated,
+    source_removed,
 )
+from strongroom.domain.schedules import Schedule, due_time
 from strongroom.domain.vaults import DAY, Limits, VaultHead
 
 NOW = 1_700_000_000
 MINE, THEIRS = Claim("mine", "ns", "db"), Claim("theirs", "ns", "other")
 WISH = Declaration(MINE, "Db")
-MONTHLY = replace(WISH, every=30 * DAY)
+MONTHLY = replace(WISH, schedule=Schedule(30 * DAY))
 VAULT = VaultHead(VaultRef("ns", "demo"), "v" * 32, "ns-uid", "ns", (), (), NOW, limits=Limits(10, 3, 1000))
 DELETED_VAULT = vaults.soft_delete(VAULT, NOW)
-HEAD = ObjectHead(VAULT.id, "Db", NOW, claim=MINE, faces={Kind.SECRET: Face("v1", 1, NOW)})
+HEAD = ObjectHead(VAULT.id, "Db", NOW, claim=MINE, faces={Kind.SECRET: Face("v1", 1, NOW)}, origin="ns")
 EMPTY = ObjectHead(VAULT.id, "Db", NOW)
 KEY = replace(HEAD, faces={Kind.KEY: Face("k1", 1, NOW)})
 DELETED = objects.soft_delete(HEAD, NOW, 90)
@@ -67,12 +73,17 @@ class Case:
     now: int = NOW + 60
     claimant_gone: bool = False
     namespace_uid: str = "ns-uid"
+    chain: tuple[str, ...] = ()
     mentions: tuple[str, ...] = field(default=())
 
 
 MONTHLY_HEAD = scheduled(HEAD, 30 * DAY)
 DUE = MONTHLY_HEAD.due or 0
 RECOVER = replace(WISH, recover=True)
+THREE, CHAIN = with_face(HEAD, current="v3", versions=3), ("v3", "v2", "v1")
+PINNED = replace(WISH, pin="v1")
+TAGGED = DeclaredAttributes(content_type="text/plain")
+GRANT = (Policy(Subject(SubjectKind.NAMESPACE, "ns"), ("get", "set")),)
 
 CASES = {
     # the vault
@@ -99,7 +110,7 @@ CASES = {
     "a deleted object is not made anew": Case(Reason.OBJECT_DELETED, head=DELETED, mentions=("recover=true", "Db")),
     "a deleted object is recovered when asked, with claim and schedule": Case(
         Commit(scheduled(objects.recover(DELETED, MINE), 30 * DAY), "Recovered"),
-        wish=replace(RECOVER, every=30 * DAY),
+        wish=replace(RECOVER, schedule=Schedule(30 * DAY)),
         head=DELETED,
     ),
     "an object past return is waited for": Case(
@@ -119,7 +130,6 @@ CASES = {
     "the claim is judged before the kind": Case(
         Reason.NAME_CLAIMED, head=replace(KEY, claim=THEIRS), mentions=("ns/",)
     ),
-    "an object without a claim is taken": Case(Commit(HEAD.changed()), head=replace(HEAD, claim=None)),
     "a claim whose fields changed is renewed": Case(
         Commit(HEAD.changed(claim=replace(MINE, fields=("every",)))),
         wish=replace(WISH, claim=replace(MINE, fields=("every",))),
@@ -143,8 +153,11 @@ CASES = {
     "a request comes before what is due": Case(
         Rotate(Why.REQUESTED), wish=replace(MONTHLY, trigger="2"), head=MONTHLY_HEAD, now=DUE
     ),
-    "what is not generated is never rotated": Case(
-        Settled(), wish=replace(MONTHLY, generates=False, trigger="2"), head=MONTHLY_HEAD, now=DUE
+    "what others set is never rotated": Case(
+        Commit(HEAD.changed()), wish=replace(WISH, source=Source.API, trigger="2"), head=MONTHLY_HEAD, now=DUE
+    ),
+    "what is imported is imported again when asked": Case(
+        Rotate(Why.REQUESTED), wish=replace(WISH, source=Source.IMPORT, trigger="2")
     ),
     "no version is made beyond the limit": Case(
         Reason.LIMIT_EXCEEDED,
@@ -166,7 +179,85 @@ CASES = {
     "a new schedule is noted": Case(Commit(scheduled(HEAD.changed(), 30 * DAY)), wish=MONTHLY),
     "a schedule that was taken away is forgotten": Case(Commit(HEAD.changed()), head=MONTHLY_HEAD),
     "a shorter schedule that is already over rotates at once": Case(
-        Rotate(Why.DUE), wish=replace(WISH, every=10), head=MONTHLY_HEAD, now=NOW + 60
+        Rotate(Why.DUE), wish=replace(WISH, schedule=Schedule(10)), head=MONTHLY_HEAD, now=NOW + 60
+    ),
+    # what nobody claims
+    "an object of this namespace that nobody claims is taken": Case(
+        Commit(HEAD.changed()), head=replace(HEAD, claim=None)
+    ),
+    "an object of somebody else that nobody claims is not taken": Case(
+        Reason.REFERENCE_DENIED, head=replace(HEAD, claim=None, origin="")
+    ),
+    "an object of somebody else is taken where the vault lets this namespace in": Case(
+        Commit(HEAD.changed(origin="")), head=replace(HEAD, claim=None, origin=""), vault=replace(VAULT, policies=GRANT)
+    ),
+    # without a source
+    "without a source a value is waited for": Case(
+        Reason.WAITING_FOR_VALUE, wish=replace(WISH, source=Source.API), head=None
+    ),
+    # pins
+    "a version that does not exist cannot be pinned": Case(
+        Reason.VERSION_NOT_FOUND, wish=PINNED, head=THREE, chain=("v3", "v2"), mentions=("v1",)
+    ),
+    "a version that is being removed cannot be pinned": Case(
+        Reason.VERSION_NOT_FOUND, wish=PINNED, head=with_face(THREE, pruned={"v1": 0}), chain=CHAIN
+    ),
+    "nothing is made to be pinned": Case(Reason.VERSION_NOT_FOUND, wish=PINNED, head=None),
+    "a pin serves another version, whose attributes are looked at": Case(
+        Commit(with_face(THREE.changed(), pin="v1", declared=STALE), "Pinned"), wish=PINNED, head=THREE, chain=CHAIN
+    ),
+    "a pin brings back what was pruned": Case(
+        Commit(with_face(THREE.changed(), pin="v1", declared=STALE), "Pinned"),
+        wish=replace(PINNED, keep=1),
+        head=with_face(THREE, pruned={"v1": NOW + 90 * DAY, "v2": NOW + 80 * DAY}),
+        chain=CHAIN,
+    ),
+    "a pinned secret does not rotate": Case(
+        Commit(with_face(THREE.changed(), pin="v1", declared=STALE, every=10), "Pinned"),
+        wish=replace(PINNED, trigger="2", schedule=Schedule(10)),
+        head=scheduled(THREE, 10),
+        chain=CHAIN,
+        now=NOW + DAY,
+    ),
+    "a pin that is taken away serves the newest again": Case(
+        Commit(with_face(THREE.changed(), declared=STALE), "Unpinned"), head=with_face(THREE, pin="v1"), chain=CHAIN
+    ),
+    "a pin that moves restarts workloads where these are declared": Case(
+        Commit(with_face(THREE.changed(), pin="v1", declared=STALE, restart="v1"), "Pinned"),
+        wish=replace(PINNED, restarts=True),
+        head=THREE,
+        chain=CHAIN,
+    ),
+    # pruning
+    "versions beyond what is kept are pruned": Case(
+        Commit(with_face(THREE.changed(), pruned={"v2": NOW + 60 + 90 * DAY, "v1": NOW + 60 + 90 * DAY})),
+        wish=replace(WISH, keep=1),
+        head=THREE,
+        chain=CHAIN,
+    ),
+    "when more is kept, what was pruned comes back": Case(
+        Commit(THREE.changed()), head=with_face(THREE, pruned={"v1": NOW + DAY}), chain=CHAIN
+    ),
+    "what is being removed does not come back": Case(Settled(), head=with_face(THREE, pruned={"v1": 0}), chain=CHAIN),
+    "pruned versions count until they are removed": Case(
+        Reason.LIMIT_EXCEEDED,
+        wish=replace(WISH, keep=1, trigger="2"),
+        head=with_face(THREE, pruned={"v2": NOW + DAY, "v1": NOW + DAY}),
+        chain=CHAIN,
+        mentions=("2 of them pruned",),
+    ),
+    # attributes
+    "attributes that changed are applied": Case(Describe(), wish=replace(WISH, attributes=TAGGED)),
+    "attributes that are not declared any more are taken back": Case(Describe(), head=with_face(HEAD, declared="abc")),
+    "attributes that were applied are left alone": Case(
+        Settled(), wish=replace(WISH, attributes=TAGGED), head=with_face(HEAD, declared=TAGGED.digest)
+    ),
+    # sources
+    "an imported Secret is removed when all else is done": Case(
+        RemoveSource("uid"), wish=replace(WISH, source=Source.IMPORT), head=with_face(HEAD, source="uid")
+    ),
+    "a restart that nobody wants any more is forgotten": Case(
+        Commit(HEAD.changed()), head=with_face(HEAD, restart="v1")
     ),
 }
 
@@ -174,7 +265,8 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_next_step(case: Case) -> None:
     step = next_step(
-        case.wish, Seen(case.vault, case.head, case.room, case.now, case.claimant_gone, case.namespace_uid)
+        case.wish,
+        Seen(case.vault, case.head, case.room, case.now, case.claimant_gone, case.namespace_uid, case.chain),
     )
     if isinstance(case.step, Reason):
         assert isinstance(step, Refuse)
@@ -190,55 +282,71 @@ def test_next_step(case: Case) -> None:
 def test_a_step_that_was_taken_leads_on(case: Case) -> None:
     """A commit whose result would ask for the same commit again would never settle."""
     assert isinstance(case.step, Commit)
-    after = next_step(case.wish, Seen(case.vault, case.step.head, case.room, case.now))
-    assert after == Settled()
+    after = next_step(case.wish, Seen(case.vault, case.step.head, case.room, case.now, chain=case.chain))
+    assert after == (Describe() if case.step.event in ("Pinned", "Unpinned") else Settled())
 
 
-# Rotated heads
+# Heads that remember what was done
+
+
+def made(wish: Declaration, head: ObjectHead | None, version: str = "v9", now: int = NOW, **more: object) -> ObjectHead:
+    seen = Seen(VAULT, head, PLENTY, now, **more)  # type: ignore[arg-type]
+    return rotated(wish, seen, version, wish.attributes.fresh(now))
 
 
 def test_a_first_version_makes_the_head_with_claim_trigger_and_schedule() -> None:
-    wish = replace(MONTHLY, trigger="1")
-    head = rotated(wish, None, VAULT, "v1", NOW)
-    face = Face("v1", 1, NOW, 30 * DAY, due_time(NOW, 30 * DAY, MINE.uid), "1")
-    assert head == ObjectHead(VAULT.id, "Db", NOW, claim=MINE, faces={Kind.SECRET: face})
+    head = made(replace(MONTHLY, trigger="1", restarts=True), None, "v1")
+    face = Face("v1", 1, NOW, 30 * DAY, due_time(NOW, 30 * DAY, MINE.uid), "1", begun=NOW)
+    assert head == ObjectHead(VAULT.id, "Db", NOW, claim=MINE, faces={Kind.SECRET: face}, origin="ns")
 
 
 def test_a_next_version_counts_and_keeps_the_other_faces() -> None:
     before = with_face(HEAD, trigger="1", failures=4)
     before = replace(before, faces={**before.faces, Kind.KEY: KEY.faces[Kind.KEY]})
-    head = rotated(WISH, before, VAULT, "v2", NOW + 5)
-    assert head.faces == {Kind.SECRET: Face("v2", 2, NOW + 5, trigger="1"), Kind.KEY: KEY.faces[Kind.KEY]}
+    head = made(WISH, before, "v2", NOW + 5)
+    assert head.faces == {
+        Kind.SECRET: Face("v2", 2, NOW + 5, trigger="1", begun=NOW + 5),
+        Kind.KEY: KEY.faces[Kind.KEY],
+    }
     assert (head.generation, head.created, head.name) == (before.generation + 1, NOW, "Db")
+
+
+def test_a_version_that_succeeds_another_asks_for_restarts_where_workloads_are_declared() -> None:
+    assert made(replace(WISH, restarts=True), HEAD, "v2").faces[Kind.SECRET].restart == "v2"
+    assert restarted(made(replace(WISH, restarts=True), HEAD, "v2")).faces[Kind.SECRET].restart == ""
+
+
+def test_a_version_knows_when_it_expires() -> None:
+    wish = replace(WISH, attributes=DeclaredAttributes(expires_after=90 * DAY))
+    face = made(wish, HEAD, now=NOW + 5).faces[Kind.SECRET]
+    assert (face.begun, face.expires, face.declared) == (NOW + 5, NOW + 5 + 90 * DAY, wish.attributes.digest)
+
+
+def test_a_new_version_prunes_in_the_same_write() -> None:
+    head = made(replace(WISH, keep=2), THREE, "v4", NOW + 5, chain=CHAIN)
+    assert head.faces[Kind.SECRET].pruned == {"v2": NOW + 5 + 90 * DAY, "v1": NOW + 5 + 90 * DAY}
+    assert head.faces[Kind.SECRET].versions == 4
+
+
+def test_a_secret_made_into_an_empty_head_is_of_this_namespace() -> None:
+    assert made(WISH, EMPTY).origin == "ns"
+
+
+def test_an_adopted_secret_that_is_rotated_stays_of_its_maker() -> None:
+    assert made(WISH, replace(HEAD, origin="")).origin == ""
+
+
+def test_a_described_head_knows_the_end_of_what_is_served() -> None:
+    wish = replace(WISH, attributes=TAGGED)
+    face = described(wish, HEAD, Attributes(NOW - 7, NOW, expires=NOW + 1)).faces[Kind.SECRET]
+    assert (face.declared, face.begun, face.expires) == (TAGGED.digest, NOW - 7, NOW + 1)
+
+
+def test_a_head_forgets_the_source_that_was_removed() -> None:
+    assert source_removed(with_face(HEAD, source="uid")).faces[Kind.SECRET] == HEAD.faces[Kind.SECRET]
 
 
 @pytest.mark.parametrize("head", [None, EMPTY, HEAD, MONTHLY_HEAD], ids=["none", "empty", "one version", "scheduled"])
 @pytest.mark.parametrize("wish", [WISH, MONTHLY, replace(MONTHLY, trigger="2")], ids=["plain", "monthly", "triggered"])
 def test_after_a_rotation_nothing_is_left_to_do(wish: Declaration, head: ObjectHead | None) -> None:
-    after = rotated(wish, head, VAULT, "v9", NOW)
-    assert next_step(wish, Seen(VAULT, after, PLENTY, NOW)) == Settled()
-
-
-# Jitter
-
-times, periods, seeds = st.integers(0, 2**40), st.integers(1, 2**32), st.text(max_size=20)
-
-
-@given(times, periods, seeds)
-def test_jitter_never_exceeds_an_hour_or_a_twentieth_of_the_period(at: int, every: int, seed: str) -> None:
-    late = due_time(at, every, seed) - (at + every)
-    assert 0 <= late <= min(3600, every / 20)
-
-
-@given(times, times, periods, seeds)
-def test_jitter_is_the_same_at_every_asking_and_whenever_it_was_rotated(
-    at: int, other: int, every: int, seed: str
-) -> None:
-    assert due_time(at, every, seed) - at == due_time(other, every, seed) - other
-
-
-def test_jitter_spreads_what_was_made_together() -> None:
-    due = sorted(due_time(NOW, 30 * DAY, f"uid-{n}") for n in range(1000))
-    minutes = {(at - NOW) // 60 for at in due}
-    assert len(minutes) >= 60
-    assert max(sum(at // 60 == minute for at in due) for minute in {at // 60 for at in due}) < 50
+    assert next_step(wish, Seen(VAULT, made(wish, head), PLENTY, NOW)) == Settled()

@@ -4,29 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from strongroom.domain import objects, vaults
+from strongroom.domain.attributes import DeclaredAttributes
 from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict, HsmUnavailable, StoreUnavailable
 from strongroom.domain.generation import Password
 from strongroom.domain.names import VaultRef, object_id
-from strongroom.domain.objects import Claim, Face, Kind, ObjectHead
+from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.planning import Declaration, Reason
 from strongroom.domain.ports import Stored
+from strongroom.domain.schedules import Schedule
 from strongroom.domain.vaults import DAY, Limits, State, VaultHead
-from strongroom.service.declared import DeclaredSecrets, Outcome
+from strongroom.service.declared import DeclaredSecrets, Outcome, Recipe
+from strongroom.service.imports import Imports
 from strongroom.store.backend import Blob
 from strongroom.store.collector import Collector
 from strongroom.store.sealed import SealedStore
+from tests.helpers.fake_kube import FakeKube
 from tests.helpers.memory import Fault
 from tests.helpers.stores import NOW, Lab, add_version, make_vault
 
 REF = VaultRef("default", "demo")
 MINE, THEIRS = Claim("mine", "default", "db"), Claim("theirs", "default", "other")
 WISH = Declaration(MINE, "Db")
-MONTHLY = replace(WISH, every=30 * DAY)
+MONTHLY = replace(WISH, schedule=Schedule(30 * DAY))
 POLICY = Password(16)
 
 
@@ -38,32 +43,23 @@ class World:
     lab: Lab
     now: int = NOW
     gone: set[str] = field(default_factory=set)
+    kube: FakeKube = field(default_factory=FakeKube)
     namespace_uid: str = "ns-uid"
     declared_anew: bool = False
 
     def service(self, store: SealedStore | None = None, total_octets: int = 2**30) -> DeclaredSecrets:
         """The use case in a process that has just started."""
 
-        async def claimant_gone(claim: Claim) -> bool:
-            return claim.uid in self.gone
-
-        async def still_declared(wish: Declaration) -> bool:
-            return not self.declared_anew
-
-        async def namespace_uid(namespace: str) -> str:
-            return self.namespace_uid
-
         return DeclaredSecrets(
             store=store or self.lab.process(complete=True),
             clock=lambda: self.now,
-            claimant_gone=claimant_gone,
-            namespace_uid=namespace_uid,
-            still_declared=still_declared,
+            questions=Answers(self),
+            imports=Imports(self.kube),
             total_octets=total_octets,
         )
 
-    async def reconcile(self, wish: Declaration = WISH) -> Outcome:
-        return await self.service().reconcile(REF, wish, POLICY)
+    async def reconcile(self, wish: Declaration = WISH, recipe: Recipe = POLICY) -> Outcome:
+        return await asked(self.service(), wish, recipe)
 
     async def head(self, name: str = "Db") -> Stored[ObjectHead]:
         stored = await self.lab.process().object(self.vault, name)
@@ -85,6 +81,36 @@ class World:
         await self.lab.process().commit(self.vault, stored, objects.soft_delete(stored.head, self.now, 90))
 
 
+@dataclass
+class Answers:
+    """What the API server says."""
+
+    world: World
+
+    async def claimant_gone(self, claim: Claim) -> bool:
+        return claim.uid in self.world.gone
+
+    async def still_declared(self, wish: Declaration) -> bool:
+        return not self.world.declared_anew
+
+    async def namespace_uid(self, namespace: str) -> str:
+        return self.world.namespace_uid
+
+
+def octets(outcome: Outcome) -> bytes | None:
+    """The value that a reconcile hands on."""
+    return outcome.content.payload if outcome.content else None
+
+
+async def asked(
+    service: DeclaredSecrets, wish: Declaration = WISH, recipe: Recipe = POLICY, vault: VaultRef = REF
+) -> Outcome:
+    """Reconcile once."""
+    outcome = Outcome()
+    await service.reconcile(vault, wish, recipe, outcome)
+    return outcome
+
+
 async def make_world(**vault: object) -> World:
     lab = Lab()
     return World((await make_vault(lab.process(), **vault)).head, lab)
@@ -98,7 +124,7 @@ async def test_a_secret_is_made_once() -> None:
     outcome = await world.reconcile()
     assert outcome.refusal is None
     assert outcome.events == ["Created"]
-    assert await world.payloads() == [outcome.payload]
+    assert await world.payloads() == [octets(outcome)]
     head = (await world.head()).head
     assert (head, head.claim, head.name, head.created) == (outcome.head, MINE, "Db", NOW)
 
@@ -110,7 +136,7 @@ async def test_reconciling_again_writes_nothing(wish: Declaration) -> None:
     before = world.lab.backend.writes
     again = await world.reconcile(wish)
     assert world.lab.backend.writes == before
-    assert (again.events, again.payload, again.refusal) == ([], None, None)
+    assert (again.events, octets(again), again.refusal) == ([], None, None)
 
 
 async def test_a_secret_is_rotated_when_due_and_not_before() -> None:
@@ -123,7 +149,7 @@ async def test_a_secret_is_rotated_when_due_and_not_before() -> None:
     world.now += 1
     second = await world.reconcile(MONTHLY)
     assert second.events == ["RotationDue"]
-    assert await world.payloads() == [first.payload, second.payload]
+    assert await world.payloads() == [octets(first), octets(second)]
     assert second.head is not None
     assert (second.head.due or 0) >= world.now + 30 * DAY
 
@@ -135,7 +161,7 @@ async def test_a_trigger_is_handled_once_whichever_process_sees_it() -> None:
     second = await world.reconcile(asked)
     assert second.events == ["RotationRequested"]
     assert (await world.reconcile(asked)).events == []
-    assert await world.payloads() == [first.payload, second.payload]
+    assert await world.payloads() == [octets(first), octets(second)]
 
 
 async def test_recreating_a_resource_after_its_deletion_recovers_all_versions_and_rotates_nothing() -> None:
@@ -148,8 +174,8 @@ async def test_recreating_a_resource_after_its_deletion_recovers_all_versions_an
     assert refused.refusal is not None
     assert refused.refusal.reason is Reason.OBJECT_DELETED
     recovered = await world.reconcile(replace(reborn, recover=True))
-    assert (recovered.events, recovered.payload, recovered.refusal) == (["Recovered"], None, None)
-    assert await world.payloads() == [first.payload, second.payload]
+    assert (recovered.events, octets(recovered), recovered.refusal) == (["Recovered"], None, None)
+    assert await world.payloads() == [octets(first), octets(second)]
     assert (await world.head()).head.claim == reborn.claim
 
 
@@ -159,7 +185,7 @@ async def test_recreating_a_resource_after_its_deletion_recovers_all_versions_an
 async def test_without_a_vault_nothing_is_written() -> None:
     world = await make_world()
     before = world.lab.backend.writes
-    outcome = await world.service().reconcile(VaultRef("default", "missing"), WISH, POLICY)
+    outcome = await asked(world.service(), vault=VaultRef("default", "missing"))
     assert outcome.refusal is not None
     assert (outcome.refusal.reason, outcome.vault, outcome.head) == (Reason.VAULT_NOT_FOUND, None, None)
     assert world.lab.backend.writes == before
@@ -183,7 +209,7 @@ async def test_a_second_claimant_is_refused_and_the_first_keeps_its_secret() -> 
     outcome = await world.reconcile(replace(WISH, claim=THEIRS, trigger="2"))
     assert outcome.refusal is not None
     assert outcome.refusal.reason is Reason.NAME_CLAIMED
-    assert await world.payloads() == [first.payload]
+    assert await world.payloads() == [octets(first)]
     assert (await world.head()).head.claim == MINE
 
 
@@ -204,7 +230,7 @@ async def test_a_limit_refuses_and_keeps_what_is_there(
     refused = [outcome.refusal for outcome in outcomes if outcome.refusal]
     assert refused
     assert {refusal.reason for refusal in refused} == {Reason.LIMIT_EXCEEDED}
-    payloads = [outcome.payload for outcome in outcomes if outcome.payload]
+    payloads = [octets(outcome) for outcome in outcomes if octets(outcome)]
     assert await world.payloads() + await world.payloads("Second") == payloads
     assert len(payloads) == (made or len(wishes) - len(refused)) > 0
 
@@ -214,7 +240,7 @@ async def test_the_limit_of_the_installation_counts_all_vaults() -> None:
     store = world.lab.process(complete=True)
     other = (await make_vault(store, "other-vault")).head
     await add_version(store, other, "big", b"v" * 10_000)
-    outcome = await world.service(total_octets=10_000).reconcile(REF, WISH, POLICY)
+    outcome = await asked(world.service(total_octets=10_000), WISH)
     assert outcome.refusal is not None
     assert outcome.refusal.reason is Reason.LIMIT_EXCEEDED
 
@@ -238,7 +264,7 @@ async def test_a_missed_deletion_is_made_up_for_then_judged_as_a_deletion(dead: 
     assert (head.state, head.claim, head.purge_at) == (State.DELETED, None, NOW + 90 * DAY)
     recovered = await world.reconcile(replace(WISH, recover=True))
     assert recovered.events == ["Recovered"]
-    assert await world.payloads() == [first.payload]
+    assert await world.payloads() == [octets(first)]
 
 
 async def test_a_late_process_does_not_bury_what_a_later_resource_of_the_name_claims() -> None:
@@ -299,14 +325,14 @@ async def test_a_crash_at_any_write_makes_exactly_one_version(
     world.lab.backend.fault = Fault(world.lab.backend.writes + write, after)
     outcomes = []
     try:
-        outcomes.append(await service.reconcile(REF, wish, POLICY))
+        outcomes.append(await asked(service, wish))
     except StoreUnavailable:
-        outcomes.append(await (world.service() if restart else service).reconcile(REF, wish, POLICY))
+        outcomes.append(await asked((world.service() if restart else service), wish))
     assert world.lab.backend.fault is None
     payloads = await world.payloads()
     assert len(payloads) == len(before) + 1
     assert payloads[:-1] == before
-    assert outcomes[-1].payload in (None, payloads[-1])
+    assert octets(outcomes[-1]) in (None, payloads[-1])
     await _assert_handled(world, wish)
 
 
@@ -327,11 +353,11 @@ async def test_of_two_processes_that_see_the_same_one_makes_the_version(situatio
     wish = await situation(world)
     before = await world.payloads()
     slow, quick = (world.service(world.lab.process(complete=True)) for _ in range(2))
-    await quick.reconcile(REF, wish, POLICY)
-    late = await slow.reconcile(REF, wish, POLICY)  # its index still shows the state before
+    await asked(quick, wish)
+    late = await asked(slow, wish)  # its index still shows the state before
     payloads = await world.payloads()
     assert len(payloads) == len(before) + 1
-    assert (late.events, late.payload) == ([], None)
+    assert (late.events, octets(late)) == ([], None)
     await _assert_handled(world, wish)
 
 
@@ -353,10 +379,10 @@ async def test_a_payload_that_is_not_current_any_more_is_not_returned() -> None:
         return await look(vault, name, fresh=True)
 
     store.object = look_late  # type: ignore[method-assign]
-    outcome = await world.service(store).reconcile(REF, WISH, POLICY)
+    outcome = await asked(world.service(store), WISH)
     assert outcome.events == ["Created"]
     assert (await world.payloads())[-1] == b"newer"
-    assert outcome.payload in (None, b"newer")
+    assert octets(outcome) in (None, b"newer")
 
 
 async def test_an_object_that_changes_faster_than_it_can_be_reconciled_is_a_conflict_and_leaves_no_claim() -> None:
@@ -369,7 +395,7 @@ async def test_an_object_that_changes_faster_than_it_can_be_reconciled_is_a_conf
 
     world.lab.backend.before_write = race
     with pytest.raises(Conflict, match="faster than"):
-        await world.service(store).reconcile(REF, WISH, POLICY)
+        await asked(world.service(store), WISH)
     world.lab.backend.before_write = None
     assert await world.payloads() == []
     assert (await world.reconcile()).events == ["Created"]
@@ -381,11 +407,11 @@ async def test_a_token_that_is_gone_leaves_everything_as_it_was() -> None:
     service = world.service()
     world.lab.keys.down = True
     with pytest.raises(HsmUnavailable):
-        await service.reconcile(REF, replace(WISH, trigger="2"), POLICY)
+        await asked(service, replace(WISH, trigger="2"))
     world.lab.keys.down = False
-    assert await world.payloads() == [first.payload]
-    second = await service.reconcile(REF, replace(WISH, trigger="2"), POLICY)
-    assert await world.payloads() == [first.payload, second.payload]
+    assert await world.payloads() == [octets(first)]
+    second = await asked(service, replace(WISH, trigger="2"))
+    assert await world.payloads() == [octets(first), octets(second)]
 
 
 async def test_a_key_of_the_same_name_is_left_alone() -> None:
@@ -414,5 +440,151 @@ async def test_a_late_process_does_not_take_an_earlier_request_for_a_new_one() -
     world.declared_anew = True
     for process in (late, world.service()):  # its index shows the time before, or has caught up already
         with pytest.raises(Conflict):
-            await process.reconcile(REF, replace(WISH, trigger="1"), POLICY)
+            await asked(process, replace(WISH, trigger="1"))
     assert await world.payloads() == before
+
+
+# Pins, pruning, attributes
+
+
+async def rotated_world(versions: int = 3, **wish: Any) -> tuple[World, list[str]]:
+    """Versions made one an hour; their ids, oldest first."""
+    world = await make_world()
+    ids = []
+    for number in range(versions):
+        outcome = await world.reconcile(replace(WISH, trigger=str(number), **wish))
+        ids.append(outcome.made)
+        world.now += 3600
+    return world, ids
+
+
+def face_of(outcome: Outcome) -> Face:
+    assert outcome.head is not None
+    return outcome.head.faces[Kind.SECRET]
+
+
+async def test_a_pin_rolls_back_and_its_removal_forward() -> None:
+    world, (first, _, third) = await rotated_world()
+    pinned = replace(WISH, trigger="2", pin=first)
+    outcome = await world.reconcile(pinned)
+    assert (outcome.events, face_of(outcome).served, face_of(outcome).current) == (["Pinned"], first, third)
+    assert (await world.reconcile(pinned)).events == []
+    asked_for_more = await world.reconcile(replace(pinned, trigger="3", schedule=Schedule(10)))
+    assert (asked_for_more.events, face_of(asked_for_more).due) == ([], None)
+    back = await world.reconcile(replace(WISH, trigger="2"))
+    assert (back.events, face_of(back).served) == (["Unpinned"], third)
+    assert len(await world.payloads()) == 3
+
+
+async def test_what_was_asked_for_while_a_version_was_pinned_follows() -> None:
+    world, (first, *_) = await rotated_world()
+    await world.reconcile(replace(WISH, trigger="9", pin=first))
+    assert (await world.reconcile(replace(WISH, trigger="9"))).events == ["RotationRequested"]
+
+
+async def test_a_version_that_a_process_has_not_seen_yet_can_be_pinned() -> None:
+    world, (first, *_) = await rotated_world()
+    service = world.service(world.lab.process())  # knows no records
+    assert (await asked(service, replace(WISH, trigger="2", pin=first))).events == ["Pinned"]
+
+
+async def test_a_pin_that_leads_nowhere_serves_what_was_served() -> None:
+    world, (_, _, third) = await rotated_world()
+    outcome = await world.reconcile(replace(WISH, trigger="2", pin="f" * 32))
+    assert outcome.refusal is not None
+    assert (outcome.refusal.reason, face_of(outcome).served) == (Reason.VERSION_NOT_FOUND, third)
+
+
+async def test_only_so_many_versions_are_kept_and_a_pinned_one_always() -> None:
+    world, ids = await rotated_world(5, keep=2)
+    head = (await world.head()).head
+    assert set(head.faces[Kind.SECRET].pruned) == set(ids[:3])
+    outcome = await world.reconcile(replace(WISH, trigger="4", keep=2, pin=ids[1]))
+    assert set(face_of(outcome).pruned) == {ids[0]}
+    outcome = await world.reconcile(replace(WISH, trigger="4", keep=2))
+    assert set(face_of(outcome).pruned) == set(ids[:3])
+    outcome = await world.reconcile(replace(WISH, trigger="4"))
+    assert face_of(outcome).pruned == {}
+
+
+async def attributes(world: World, version: str) -> Attributes:
+    return (await world.lab.process().version(world.vault, (await world.head()).head, version)).attributes
+
+
+async def test_a_new_version_has_the_attributes_that_are_declared() -> None:
+    declared = DeclaredAttributes(content_type="text/plain", tags=(("a", "b"),), expires_after=90 * DAY)
+    world, (first, second) = await rotated_world(2, attributes=declared)
+    made = [await attributes(world, version) for version in (first, second)]
+    assert [(each.content_type, each.tags, each.expires) for each in made] == [
+        ("text/plain", {"a": "b"}, NOW + 90 * DAY),
+        ("text/plain", {"a": "b"}, NOW + 3600 + 90 * DAY),
+    ]
+    assert (await world.head()).head.faces[Kind.SECRET].expires == NOW + 3600 + 90 * DAY
+
+
+CHANGES = {
+    "declared": (DeclaredAttributes(), DeclaredAttributes(enabled=False), (False, "")),
+    "changed": (DeclaredAttributes(content_type="a"), DeclaredAttributes(content_type="b"), (True, "b")),
+    "taken back": (DeclaredAttributes(content_type="a", enabled=False), DeclaredAttributes(), (True, "")),
+    "one of two taken back": (
+        DeclaredAttributes(content_type="a", enabled=False),
+        DeclaredAttributes(enabled=False),
+        (False, ""),
+    ),
+}
+
+
+def declaring(declared: DeclaredAttributes) -> Declaration:
+    return replace(WISH, attributes=declared, claim=replace(MINE, fields=declared.fields))
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", [0, 1, 2])
+@pytest.mark.parametrize(("was", "becomes", "result"), CHANGES.values(), ids=CHANGES.keys())
+async def test_attributes_follow_the_declaration_through_any_crash(
+    was: DeclaredAttributes, becomes: DeclaredAttributes, result: tuple[bool, str], write: int, after: bool
+) -> None:
+    """``write`` 0: none fails."""
+    world = await make_world()
+    version = (await world.reconcile(declaring(was))).made
+    if write:
+        world.lab.backend.fault = Fault(world.lab.backend.writes + write, after)
+    try:
+        await world.reconcile(declaring(becomes))
+    except StoreUnavailable:
+        await world.reconcile(declaring(becomes))
+    found = await attributes(world, version)
+    assert (found.enabled, found.content_type) == result
+    before = world.lab.backend.writes
+    await world.reconcile(declaring(becomes))
+    assert world.lab.backend.writes == before
+
+
+async def test_what_others_set_and_nobody_declares_is_left_alone() -> None:
+    world = await make_world()
+    version = (await world.reconcile()).made
+    store, head = world.lab.process(), (await world.head()).head
+    await store.change_attributes(world.vault, head, version, lambda before: replace(before, content_type="theirs"))
+    await world.reconcile(declaring(DeclaredAttributes(enabled=False)))
+    assert (await attributes(world, version)).content_type == "theirs"
+
+
+async def test_a_pinned_version_is_described_as_declared() -> None:
+    world, (first, *_) = await rotated_world()
+    declared = DeclaredAttributes(expires=NOW + DAY)
+    outcome = await world.reconcile(replace(WISH, trigger="2", pin=first, attributes=declared))
+    assert (face_of(outcome).begun, face_of(outcome).expires) == (NOW, NOW + DAY)
+    assert (await attributes(world, first)).expires == NOW + DAY
+
+
+async def test_workloads_are_to_be_restarted_until_it_is_known_that_they_were() -> None:
+    world = await make_world()
+    wish = replace(WISH, restarts=True)
+    assert face_of(await world.reconcile(wish)).restart == ""
+    outcome = await world.reconcile(replace(wish, trigger="1"))
+    assert face_of(outcome).restart == outcome.made
+    service = world.service()
+    again = await asked(service, replace(wish, trigger="1"))
+    assert face_of(again).restart == outcome.made
+    await service.restarted(again)
+    assert face_of(again).restart == face_of(await world.reconcile(replace(wish, trigger="1"))).restart == ""

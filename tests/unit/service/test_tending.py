@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from strongroom.domain import objects
-from strongroom.domain.errors import NotFound, StoreUnavailable
+from strongroom.domain.errors import Conflict, NotFound, StoreUnavailable
 from strongroom.domain.names import VaultRef, object_id
+from strongroom.domain.notices import Notice, Stage
 from strongroom.domain.objects import Attributes, Claim, Kind, ObjectHead
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import DAY, State, VaultHead
 from strongroom.service.tending import Tended, Tending
 from strongroom.store.collector import Collector
 from tests.helpers.memory import Fault
-from tests.helpers.stores import NOW, Lab, add_version, make_vault
+from tests.helpers.stores import NOW, Lab, add_version, assert_sound, make_vault
 
 CLAIM = Claim("uid", "default", "db")
 REF = VaultRef("default", "demo")
@@ -30,6 +32,9 @@ class World:
     lab: Lab
     now: int = NOW
     gone: set[str] = field(default_factory=set)
+    notices: list[Notice] = field(default_factory=list)
+    deaf: bool = False
+    before_marking: Callable[[], Awaitable[None]] | None = None  # once, before the next write
 
     @property
     def oid(self) -> str:
@@ -42,7 +47,28 @@ class World:
             return claim.uid in self.gone
 
         store = self.lab.process(complete=True)
-        tending = Tending(store=store, collector=Collector(store), clock=lambda: self.now, claimant_gone=claimant_gone)
+
+        async def notify(notice: Notice) -> None:
+            if self.deaf:
+                raise StoreUnavailable("nobody listens")
+            self.notices.append(notice)
+
+        if self.before_marking:
+            honest, meddle, self.before_marking = store.commit, self.before_marking, None
+
+            async def commit(*arguments: Any) -> Stored[ObjectHead]:
+                store.commit = honest  # type: ignore[method-assign]
+                await meddle()
+                return await honest(*arguments)
+
+            store.commit = commit  # type: ignore[method-assign]
+        tending = Tending(
+            store=store,
+            collector=Collector(store),
+            clock=lambda: self.now,
+            claimant_gone=claimant_gone,
+            notify=notify,
+        )
         return await tending.tend(self.vault.id, self.oid)
 
     async def head(self) -> Stored[ObjectHead] | None:
@@ -148,3 +174,133 @@ async def test_a_purge_that_crashed_at_any_write_is_finished(write: int, after: 
         await world.tend()
     assert world.lab.backend.fault is None
     assert (world.records(), await world.head()) == (0, None)
+
+
+async def test_a_secret_that_is_to_be_retained_stays_without_a_claim() -> None:
+    world = await make_world()
+    stored = await world.head()
+    assert stored is not None
+    await world.change(stored.head.changed(claim=replace(CLAIM, retain=True)))
+    world.gone = {CLAIM.uid}
+    assert await world.tend() == Tended(REF, "SecretRetained", "x")
+    kept = await world.head()
+    assert kept is not None
+    assert (kept.head.state, kept.head.claim, kept.head.origin, world.records()) == (State.LIVE, None, "default", 1)
+
+
+# Pruned versions
+
+
+async def pruned_world() -> World:
+    """Four versions; the oldest two are pruned, to be removed a day apart."""
+    world = await make_world()
+    for payload in (b"two", b"three", b"four"):
+        stored = await world.head()
+        await add_version(world.lab.process(), world.vault, "x", payload, stored)
+    stored = await world.head()
+    assert stored is not None
+    store = world.lab.process(complete=True)
+    first, second = [info.id for info in reversed(store.versions(world.vault, stored.head, Kind.SECRET))][:2]
+    face = replace(stored.head.faces[Kind.SECRET], pruned={first: NOW + DAY, second: NOW + 2 * DAY})
+    await world.change(stored.head.changed(faces={Kind.SECRET: face}))
+    return world
+
+
+async def test_pruned_versions_go_when_their_retention_has_passed_and_not_before() -> None:
+    world = await pruned_world()
+    world.now += DAY - 1
+    assert (await world.tend(), world.records()) == (Tended(REF), 4)
+    world.now += 1
+    assert (await world.tend(), world.records()) == (Tended(REF, collected=1), 3)
+    world.now += DAY
+    assert (await world.tend(), world.records()) == (Tended(REF, collected=1), 2)
+    await assert_sound(world.lab, world.vault, "x", [b"three", b"four"])
+    stored = await world.head()
+    assert stored is not None
+    assert (stored.head.faces[Kind.SECRET].pruned, stored.head.tending_due) == ({}, None)
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", [1, 2, 3, 4])
+async def test_a_removal_that_crashed_at_any_write_is_finished(write: int, after: bool) -> None:
+    world = await pruned_world()
+    world.now += 2 * DAY
+    world.lab.backend.fault = Fault(world.lab.backend.writes + write, after)
+    try:
+        await world.tend()
+    except StoreUnavailable:
+        await world.tend()
+    assert world.lab.backend.fault is None
+    await assert_sound(world.lab, world.vault, "x", [b"three", b"four"])
+    assert world.records() == 2
+
+
+async def test_a_version_that_is_wanted_again_in_the_last_moment_is_not_removed() -> None:
+    """Somebody keeps more versions while the removal is being decided."""
+    world = await pruned_world()
+    world.now += 2 * DAY
+
+    async def keep_all() -> None:
+        stored = await world.head()
+        assert stored is not None
+        face = replace(stored.head.faces[Kind.SECRET], pruned={})
+        await world.change(stored.head.changed(faces={Kind.SECRET: face}))
+
+    world.before_marking = keep_all
+    with pytest.raises(Conflict):
+        await world.tend()
+    assert world.records() == 4
+    assert await world.tend() == Tended(REF)
+    await assert_sound(world.lab, world.vault, "x", [b"one", b"two", b"three", b"four"])
+
+
+# Notices
+
+
+async def expiring_world() -> World:
+    """The version lives for 300 days."""
+    world = await make_world()
+    stored = await world.head()
+    assert stored is not None
+    face = replace(stored.head.faces[Kind.SECRET], begun=NOW, expires=NOW + 300 * DAY)
+    await world.change(stored.head.changed(faces={Kind.SECRET: face}))
+    return world
+
+
+async def test_a_version_is_told_of_once_when_its_end_is_near_and_once_when_it_has_come() -> None:
+    world, said = await expiring_world(), []
+    for days in (0, 269, 270, 271, 299, 300, 301, 500):
+        world.now = NOW + days * DAY
+        tended = await world.tend()
+        said += [(days, tended.reason, tended.claim)] if tended.reason else []
+    assert said == [(270, "SecretNearExpiry", CLAIM), (300, "SecretExpired", CLAIM)]
+    assert [notice.stage for notice in world.notices] == [Stage.NEAR, Stage.EXPIRED]
+    assert {(n.vault, n.name, n.expires) for n in world.notices} == {(REF, "x", NOW + 300 * DAY)}
+
+
+async def test_what_was_missed_altogether_is_told_of_as_it_is_now() -> None:
+    world = await expiring_world()
+    world.now += 400 * DAY
+    assert (await world.tend()).reason == "SecretExpired"
+    assert [notice.stage for notice in world.notices] == [Stage.EXPIRED]
+
+
+async def test_a_notice_that_nobody_took_is_given_again() -> None:
+    world = await expiring_world()
+    world.now, world.deaf = NOW + 280 * DAY, True
+    with pytest.raises(StoreUnavailable):
+        await world.tend()
+    world.deaf = False
+    assert (await world.tend()).reason == "SecretNearExpiry"
+    assert (await world.tend()).reason == ""
+
+
+async def test_another_end_gives_notices_of_its_own() -> None:
+    world = await expiring_world()
+    world.now += 300 * DAY
+    await world.tend()
+    stored = await world.head()
+    assert stored is not None
+    face = replace(stored.head.faces[Kind.SECRET], expires=NOW + 310 * DAY)
+    await world.change(stored.head.changed(faces={Kind.SECRET: face}))
+    assert (await world.tend()).reason == "SecretNearExpiry"

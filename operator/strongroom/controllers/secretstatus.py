@@ -1,0 +1,144 @@
+"""The status of a VaultSecret: a projection of what is. Pure; writing it is the reporter's work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from strongroom.controllers.resources import Known
+from strongroom.controllers.verdicts import Verdict
+from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
+from strongroom.domain.targets import TargetAction, TargetSpec
+from strongroom.domain.vaults import State
+from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
+from strongroom.kinds.durations import format_time
+from strongroom.kinds.vaultsecret import VaultSecretResource
+from strongroom.kinds.vaultsecretstatus import HISTORY
+from strongroom.service.declared import Outcome
+
+WROTE = (TargetAction.CREATE, TargetAction.REPLACE)
+
+
+@dataclass(slots=True)
+class Report:
+    """What is to be said when all is done."""
+
+    outcome: Outcome = field(default_factory=Outcome)
+    synced: list[tuple[TargetSpec, TargetAction]] = field(default_factory=list)  # targets that are in step
+    unsynced: Verdict | None = None  # why a target is not
+    unready: Verdict | None = None
+    failures: int = 0  # in a row, this one included
+
+    @property
+    def trouble(self) -> Verdict | None:
+        """Why the resource is not ready; a withdrawn secret is what was asked for."""
+        if self.unready or self.unsynced is None or self.unsynced.reason is Reason.DISABLED:
+            return self.unready
+        return self.unsynced
+
+    @property
+    def wrote(self) -> bool:
+        """Was a target written?"""
+        return any(action in WROTE for _, action in self.synced)
+
+
+def status_of(known: Known, report: Report, versions: Sequence[VersionInfo], now: int) -> dict[str, Any]:
+    """Return the whole status; None removes a field."""
+    old = known.status_dict()
+    status = {**old, **_of_head(known, report.outcome.head, versions), **_of_targets(known, old, report)}
+    status["conditions"] = _conditions(known, old, report, now)
+    status["consecutiveFailures"] = 1 << report.failures.bit_length() - 1 if report.failures else None
+    if report.wrote:
+        status["lastSyncTime"] = format_time(now)
+    return status
+
+
+# An object of somebody else, or of an earlier resource of this name, is not shown as this one's.
+_NO_VERSION = dict.fromkeys(
+    (
+        "currentVersion",
+        "pinnedVersion",
+        "prunedVersions",
+        "versions",
+        "expirationTime",
+        "lastRotationTime",
+        "nextRotationTime",
+    )
+)
+
+
+def _of_head(known: Known, head: ObjectHead | None, versions: Sequence[VersionInfo]) -> dict[str, Any]:
+    if head is None:
+        return {}
+    blocked = head.state is not State.LIVE
+    shown: dict[str, Any] = {"scheduledPurgeTime": _time(head.purge_at if blocked else None)}
+    face = head.faces.get(Kind.SECRET)
+    if blocked or face is None or head.claim is None or head.claim.uid != known.uid:
+        return shown | _NO_VERSION
+    kept = [version for version in versions if version.id not in face.pruned][:HISTORY]
+    return shown | {
+        "currentVersion": face.served,
+        "pinnedVersion": face.pin or None,
+        "prunedVersions": len(face.pruned) or None,
+        "versions": [{"version": v.id, "createdTime": format_time(v.created)} for v in kept],
+        "expirationTime": _time(face.expires),
+        "lastRotationTime": format_time(face.rotated),
+        "nextRotationTime": _time(face.due),
+    }
+
+
+def _of_targets(known: Known, old: Mapping[str, Any], report: Report) -> dict[str, Any]:
+    resource = known.parsed
+    if not isinstance(resource, VaultSecretResource):
+        return {}
+    shown: dict[str, Any] = {}
+    if not resource.all_targets:
+        shown["lastSyncTime"] = None
+    in_step = [spec for spec, _ in report.synced]
+    if resource.target is None:
+        shown["targetName"] = None
+    elif resource.target in in_step:
+        shown["targetName"] = resource.target.name
+    wanted = [_place(spec, resource.namespace) for spec in resource.targets]
+    held = [place for place in old.get("targets") or () if place in wanted]
+    new = [_place(spec, resource.namespace) for spec in resource.targets if spec in in_step]
+    shown["targets"] = [place for place in wanted if place in held or place in new] or None
+    return shown
+
+
+def _place(spec: TargetSpec, own: str) -> dict[str, str]:
+    elsewhere = {"namespace": spec.namespace} if spec.namespace and spec.namespace != own else {}
+    return {**elsewhere, "name": spec.name}
+
+
+def _conditions(known: Known, old: Mapping[str, Any], report: Report, now: int) -> list[dict[str, Any]]:
+    conditions: list[dict[str, Any]] = list(old.get("conditions") or [])
+    resource, trouble = known.parsed, report.trouble
+    blocking = report.unsynced or trouble
+    if isinstance(resource, VaultSecretResource) and not resource.all_targets:
+        conditions = [c for c in conditions if c.get("type") != ConditionType.SYNCED]
+    elif isinstance(resource, VaultSecretResource) and len(report.synced) == len(resource.all_targets):
+        said = (Status.TRUE, Reason.AVAILABLE, _in_step(resource.all_targets))
+        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
+    elif blocking:
+        said = (Status.FALSE, blocking.reason, blocking.message)
+        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
+    ready = (Status.FALSE, trouble.reason, trouble.message) if trouble else _available(report.outcome.head)
+    return set_condition(conditions, ConditionType.READY, *ready, known.generation, now)
+
+
+def _in_step(specs: Sequence[TargetSpec]) -> str:
+    if len(specs) == 1:
+        return f"Secret {specs[0].name} holds the current version"
+    return f"{len(specs)} Secrets hold the current version"
+
+
+def _available(head: ObjectHead | None) -> tuple[Status, Reason, str]:
+    face = head.faces.get(Kind.SECRET) if head else None
+    pinned = f"; version {face.pin} is pinned, so nothing rotates" if face and face.pin else ""
+    return Status.TRUE, Reason.AVAILABLE, f"the secret is as declared{pinned}"
+
+
+def _time(seconds: int | None) -> str | None:
+    return format_time(seconds) if seconds is not None else None

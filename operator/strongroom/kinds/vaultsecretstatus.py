@@ -1,0 +1,109 @@
+"""VaultSecret, v1alpha1: its status."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from strongroom.kinds.shapes import Conditions, Shape, Timestamp
+
+HISTORY: Final = 10
+"""Versions listed in status."""
+
+
+class VersionStatus(Shape):
+    """One version of the secret."""
+
+    version: Annotated[
+        str,
+        Field(description="The version's id, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$", max_length=32),
+    ]
+    created_time: Annotated[Timestamp, Field(description="When the version was made.")]
+
+
+class TargetStatus(Shape):
+    """A Secret that is in step."""
+
+    namespace: Annotated[
+        str | None, Field(description="Its namespace. Absent: that of this resource.", max_length=63)
+    ] = None
+    name: Annotated[str, Field(description="Its name.", max_length=253)]
+
+
+class VaultSecretStatus(Shape):
+    """What the secret is. Written by Strongroom; never holds a value."""
+
+    conditions: Annotated[
+        Conditions,
+        Field(description="`Ready` says whether the secret is as declared, `Synced` whether the target is."),
+    ] = ()
+    current_version: Annotated[
+        str | None,
+        Field(
+            description="Id of the version that the targets hold and that readers get: the newest, or the pinned one.",
+            pattern="^[0-9a-f]{32}$",
+            max_length=32,
+        ),
+    ] = None
+    versions: Annotated[
+        tuple[VersionStatus, ...],
+        Field(
+            description=f"The newest versions, at most {HISTORY}, newest first. Older ones may exist in the vault.",
+            max_length=HISTORY,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    pinned_version: Annotated[
+        str | None,
+        Field(
+            description="Only while a version is pinned: its id. The newest version is the first of `versions`.",
+            pattern="^[0-9a-f]{32}$",
+            max_length=32,
+        ),
+    ] = None
+    pruned_versions: Annotated[
+        int | None,
+        Field(description="Versions beyond `rotation.keepVersions` whose retention has not passed yet.", ge=1),
+    ] = None
+    expiration_time: Annotated[
+        Timestamp | None, Field(description="When the current version expires. Absent: never.")
+    ] = None
+    last_rotation_time: Annotated[Timestamp | None, Field(description="When the newest version was made.")] = None
+    next_rotation_time: Annotated[
+        Timestamp | None,
+        Field(description="When the next version is due. Absent without a schedule, and while a version is pinned."),
+    ] = None
+    last_sync_time: Annotated[
+        Timestamp | None,
+        Field(description="When a target Secret was last written. Looking without writing does not move it."),
+    ] = None
+    target_name: Annotated[
+        str | None,
+        Field(
+            description="The Secret that holds the value now: differs from `spec.target.name` until a change is done.",
+            max_length=253,
+        ),
+    ] = None
+    targets: Annotated[
+        tuple[TargetStatus, ...],
+        Field(
+            description="The Secrets of `spec.targets` that hold the current version.",
+            max_length=8,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    consecutive_failures: Annotated[
+        int | None,
+        Field(
+            description="Attempts that failed in a row, rounded down to a power of two so that a lasting trouble does "
+            "not keep writing. Absent while all is well.",
+            ge=1,
+        ),
+    ] = None
+    scheduled_purge_time: Annotated[
+        Timestamp | None,
+        Field(
+            description="Only while a deleted secret of this name blocks this one: when it is removed for good.",
+        ),
+    ] = None
