@@ -7,7 +7,7 @@ import pytest
 
 from hack.localcluster import KubectlFailed, Provider, choose
 from hack.localcluster.paths import REPOSITORY
-from tests.helpers.consoles import Shell, matches, steps
+from tests.helpers.consoles import Shell, follow, steps
 from tests.helpers.system import System
 
 TUTORIAL = REPOSITORY / "docs" / "tutorial.md"
@@ -43,8 +43,4 @@ def shell(system: System, tmp_path: Path) -> Iterator[Shell]:
 
 
 def test_every_command_does_what_the_page_says(shell: Shell) -> None:
-    for step in steps(TUTORIAL.read_text()):
-        code, printed = shell.run(step.command)
-        where = f"{TUTORIAL.name}:{step.line}: $ {step.command}\nexit code {code}, printed:\n{printed}"
-        assert (code != 0) == step.fails, where
-        assert matches(step.expected, printed), where
+    follow(shell, TUTORIAL, steps(TUTORIAL.read_text()))

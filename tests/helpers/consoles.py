@@ -1,10 +1,12 @@
-"""Console blocks of a document, run as its reader would: a document that lies fails a test.
+"""Blocks of a document, run as its reader would: a document that lies fails a test.
 
-In a fenced block ``console``, a line that begins with ``$ `` is a command and the lines below it are what it prints.
+In a fenced block ``console``, a line that begins with ``$ `` is a command and the lines below it are what it prints. In
+a tour, a fenced block ``sh`` is run too: as a whole, up to the first command that fails. If the next block is ``text``,
+that is what it prints; otherwise it may print anything. All other blocks are only read.
 
 * ``...`` stands for anything: alone on a line for any number of lines, within a line for any characters.
 * Ids, times and ages differ at each run; any stands for any other. Columns may be spaced differently.
-* A command that ends in ``# fails`` must fail, every other one must succeed.
+* What ends in ``# fails`` must fail, everything else must succeed. A block ``sh`` that fails has one command.
 
 All commands of a document run in one bash, one after the other, so variables last. Both outputs are taken together.
 """
@@ -13,13 +15,14 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-_BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _VARYING = (
     (re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "<uid>"),
     (re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ"), "<time>"),
@@ -30,11 +33,12 @@ _VARYING = (
 
 @dataclass(frozen=True)
 class Step:
-    """One command and what it is said to print."""
+    """Something to run and what it is said to print."""
 
     line: int  # in the document
     command: str
-    expected: tuple[str, ...]
+    expected: tuple[str, ...] | None  # None: anything
+    strict: bool = False  # several commands, of which the first that fails is the last
 
     @property
     def fails(self) -> bool:
@@ -43,16 +47,39 @@ class Step:
 
 def steps(document: str) -> list[Step]:
     """Return the commands of all console blocks, in order."""
+    return [step for language, line, text in _blocks(document) if language == "console" for step in _typed(line, text)]
+
+
+def tour(document: str) -> list[Step]:
+    """Return the commands of all console blocks and all sh blocks, in order."""
     found: list[Step] = []
+    before = ""
+    for language, line, text in _blocks(document):
+        if language == "console":
+            found += _typed(line, text)
+        elif language == "sh":
+            script = text.rstrip()
+            found.append(Step(line, script, None, strict=not script.endswith("# fails")))
+        elif language == "text" and before == "sh":
+            found[-1] = replace(found[-1], expected=tuple(text.splitlines()))
+        before = language
+    return found
+
+
+def _blocks(document: str) -> Iterator[tuple[str, int, str]]:
+    """Yield language, line of the first line, and text of every fenced block."""
     for block in _BLOCK.finditer(document):
-        number = document.count("\n", 0, block.start(1)) + 1
-        for offset, line in enumerate(block[1].splitlines()):
-            if line.startswith("$ "):
-                found.append(Step(number + offset, line.removeprefix("$ "), ()))
-            else:
-                assert found, "a console block begins with a command"
-                last = found.pop()
-                found.append(Step(last.line, last.command, (*last.expected, line)))
+        yield block[1], document.count("\n", 0, block.start(2)) + 1, block[2]
+
+
+def _typed(number: int, text: str) -> list[Step]:
+    found: list[Step] = []
+    for line, content in enumerate(text.splitlines(), number):
+        if content.startswith("$ "):
+            found.append(Step(line, content.removeprefix("$ "), ()))
+        else:
+            assert found, f"line {line}: a console block begins with a command"
+            found[-1] = replace(found[-1], expected=(*(found[-1].expected or ()), content))
     return found
 
 
@@ -87,6 +114,7 @@ class Shell:
     directory: Path
     environment: Mapping[str, str]
     scratch: Path
+    limit: float = 120  # seconds for one command
     _bash: subprocess.Popen[str] = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -104,13 +132,28 @@ class Shell:
         self._bash.kill()
         self._bash.communicate()
 
-    def run(self, command: str) -> tuple[int, str]:
-        """Return exit code and output of a command."""
+    def run(self, command: str, *, strict: bool = False) -> tuple[int, str]:
+        """Return exit code and output of a command; with ``strict`` a failure ends the shell.
+
+        Raises AssertionError where it takes too long.
+        """
         script, output = self.scratch / "command.sh", self.scratch / "output"
         script.write_text(f"{command}\n")
         assert self._bash.stdin
         assert self._bash.stdout
-        self._bash.stdin.write(f". {script} >{output} 2>&1 </dev/null; echo $?\n")
+        set_e, unset_e = ("set -e; ", "; set +e") if strict else ("", "")
+        self._bash.stdin.write(f"{set_e}. {script} >{output} 2>&1 </dev/null; echo $?{unset_e}\n")
         self._bash.stdin.flush()
-        code = self._bash.stdout.readline()
+        if not select.select([self._bash.stdout], [], [], self.limit)[0]:
+            raise AssertionError(f"not done in {self.limit} s: {command}\n{output.read_text()}")
+        code = self._bash.stdout.readline() or self._bash.wait()
         return int(code), output.read_text()
+
+
+def follow(shell: Shell, page: Path, found: Iterable[Step], *, namespace: str = "default") -> None:
+    """Run the steps of a page. What it shows of the namespace ``default`` is expected of this one."""
+    for step in found:
+        code, printed = shell.run(step.command, strict=step.strict)
+        where = f"{page.name}:{step.line}: {step.command}\nexit code {code}, printed:\n{printed}"
+        assert (code != 0) == step.fails, where
+        assert step.expected is None or matches(step.expected, printed.replace(namespace, "default")), where
