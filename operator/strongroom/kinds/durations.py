@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
@@ -37,6 +38,16 @@ def parse_duration(text: str) -> int:
     if re.search(_VAGUE, text):
         raise InvalidInput(_NO_VAGUE)
     return sum(int(count) * _UNITS[unit] for count, unit in re.findall("([0-9]+)([wdhms])", text.lower()))
+
+
+def between(shortest: int, longest: int, message: str) -> Callable[[str], None]:
+    """Return a check that a duration is of so many seconds, and says ``message`` otherwise."""
+
+    def check(text: str) -> None:
+        if not shortest <= parse_duration(text) <= longest:
+            raise InvalidInput(message)
+
+    return check
 
 
 def duration_rules(shortest: int, longest: int, message: str) -> tuple[tuple[str, str], tuple[str, str]]:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.functional_validators import AfterValidator
 
 from strongroom.domain import schedules as domain
-from strongroom.domain.errors import InvalidInput
-from strongroom.kinds.durations import DURATION, DURATION_LENGTH, duration_rules, parse_duration
+from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
 from strongroom.kinds.shapes import Shape, checked, rules
 
 SHORTEST_ROTATION: Final = 10
@@ -28,18 +26,12 @@ LONGEST_WINDOW: Final = 86_400
 KEPT_VERSIONS: Final = 500
 """The highest ``limits.versionsPerObject`` of a vault."""
 
-_EXACTLY_ONE: Final = "exactly one of every and schedule is required"
+_ONE: Final = "every and schedule exclude each other"
+_SOMETHING: Final = "one of every, schedule and keepVersions is required"
+_WINDOWS_OF_WHAT: Final = "windows need every or schedule"
 _ZONE_OF_WHAT: Final = "timeZone needs a schedule or windows; a period is the same in every zone"
 _PERIOD_BOUNDS: Final = f"must be at least {SHORTEST_ROTATION}s and at most 3650d"
 _WINDOW_BOUNDS: Final = "must be at least 10m and at most 24h"
-
-
-def _between(shortest: int, longest: int, message: str) -> Callable[[str], None]:
-    def check(text: str) -> None:
-        if not shortest <= parse_duration(text) <= longest:
-            raise InvalidInput(message)
-
-    return check
 
 
 Cron = Annotated[
@@ -65,7 +57,7 @@ class Window(Shape):
             pattern=DURATION,
             json_schema_extra=rules(*duration_rules(SHORTEST_WINDOW, LONGEST_WINDOW, _WINDOW_BOUNDS)),
         ),
-        AfterValidator(checked(_between(SHORTEST_WINDOW, LONGEST_WINDOW, _WINDOW_BOUNDS))),
+        AfterValidator(checked(between(SHORTEST_WINDOW, LONGEST_WINDOW, _WINDOW_BOUNDS))),
     ]
 
     def to_domain(self) -> domain.Window:
@@ -78,7 +70,9 @@ class Rotation(Shape):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            ("has(self.every) != has(self.schedule)", _EXACTLY_ONE),
+            ("!(has(self.every) && has(self.schedule))", _ONE),
+            ("has(self.every) || has(self.schedule) || has(self.keepVersions)", _SOMETHING),
+            ("!has(self.windows) || has(self.every) || has(self.schedule)", _WINDOWS_OF_WHAT),
             ("!has(self.timeZone) || has(self.schedule) || has(self.windows)", _ZONE_OF_WHAT),
         )
     )
@@ -96,7 +90,7 @@ class Rotation(Shape):
             pattern=DURATION,
             json_schema_extra=rules(*duration_rules(SHORTEST_ROTATION, LONGEST_ROTATION, _PERIOD_BOUNDS)),
         ),
-        AfterValidator(checked(_between(SHORTEST_ROTATION, LONGEST_ROTATION, _PERIOD_BOUNDS))),
+        AfterValidator(checked(between(SHORTEST_ROTATION, LONGEST_ROTATION, _PERIOD_BOUNDS))),
     ] = None
     schedule: Annotated[
         Cron | None,
@@ -143,8 +137,13 @@ class Rotation(Shape):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if (self.every is None) == (self.schedule is None):
-            raise ValueError(_EXACTLY_ONE)
+        if self.every is not None and self.schedule is not None:
+            raise ValueError(_ONE)
+        if self.every is None and self.schedule is None:
+            if self.keep_versions is None:
+                raise ValueError(_SOMETHING)
+            if self.windows is not None:
+                raise ValueError(_WINDOWS_OF_WHAT)
         if self.time_zone is not None and self.schedule is None and self.windows is None:
             raise ValueError(_ZONE_OF_WHAT)
         return self

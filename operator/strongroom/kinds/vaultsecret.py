@@ -19,7 +19,7 @@ from strongroom.domain.rollouts import RolloutTarget as RolloutTargetSpec
 from strongroom.domain.schedules import Schedule
 from strongroom.domain.targets import TargetSpec
 from strongroom.kinds import names
-from strongroom.kinds.durations import DURATION, DURATION_LENGTH, parse_duration
+from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
 from strongroom.kinds.generators import Generate
 from strongroom.kinds.imports import FromSecret
 from strongroom.kinds.rollouts import RolloutTarget
@@ -29,6 +29,10 @@ from strongroom.kinds.targets import Target
 
 TRIGGER_LENGTH: Final = 256
 """Characters of an annotation's value that asks for something."""
+
+LONGEST_LIFE: Final = 3650 * 86_400
+_LIFE_BOUNDS: Final = "must be at least 1s and at most 3650d"
+
 
 class VaultReference(Shape):
     """A Vault in the same namespace."""
@@ -157,8 +161,9 @@ class VaultSecretSpec(Shape):
             min_length=DURATION_LENGTH[0],
             max_length=DURATION_LENGTH[1],
             pattern=DURATION,
+            json_schema_extra=rules(*duration_rules(1, LONGEST_LIFE, _LIFE_BOUNDS)),
         ),
-        AfterValidator(checked(parse_duration)),
+        AfterValidator(checked(between(1, LONGEST_LIFE, _LIFE_BOUNDS))),
     ] = None
     rotation: Annotated[
         Rotation | None,

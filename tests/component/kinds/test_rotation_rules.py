@@ -24,6 +24,7 @@ def secret(rotation: dict[str, Any]) -> dict[str, Any]:
         {"every": "1d", "timeZone": "UTC", "windows": [NIGHT]},
         {"every": "1d", "windows": [{**NIGHT, "duration": "PT10M"}, {**NIGHT, "duration": "24h"}]},
         {"every": "1d", "windows": [NIGHT] * 8, "keepVersions": 500},
+        {"keepVersions": 3},
     ],
 )
 def test_what_is_accepted_here_and_there(objects: Objects, rotation: dict[str, Any]) -> None:
@@ -33,7 +34,7 @@ def test_what_is_accepted_here_and_there(objects: Objects, rotation: dict[str, A
 @pytest.mark.parametrize(
     ("rotation", "complaint"),
     [
-        ({"every": "1d", "schedule": "0 3 * * *"}, "exactly one of every and schedule is required"),
+        ({"every": "1d", "schedule": "0 3 * * *"}, "every and schedule exclude each other"),
         *(({"every": text}, "must be at least 10s and at most 3650d") for text in ("9s", "P0D", "PT", "3650d1s")),
         *(({"every": text}, "write days") for text in ("P1M", "P1Y", "P1MT5M")),
         *(({"every": text}, "spec.rotation.every in body should match") for text in ("1w", "1.5h", "1h1d", "PT1D")),
