@@ -16,15 +16,14 @@ from strongroom.domain.objects import Claim, ObjectHead
 from strongroom.domain.planning import Declaration
 from strongroom.domain.planning import Reason as Refusal
 from strongroom.domain.ports import Store
-from strongroom.domain.targets import TargetAction
+from strongroom.domain.targets import Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import State
-from strongroom.kinds import names
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
 from strongroom.kinds.durations import format_time
 from strongroom.kinds.vaultsecret import HISTORY, VaultSecretResource
 from strongroom.kube.events import EventType
 from strongroom.service.declared import DeclaredSecrets, Outcome
-from strongroom.service.targets import Targets, TargetWish
+from strongroom.service.targets import Targets
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _CLAIMED_FIELDS = ("generate", "rotation")
@@ -72,7 +71,10 @@ class VaultSecretReconciler:
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
         known = self._resources.get(key)
-        if known is None or (isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting):
+        if known is None:
+            await self._targets.remove_others(Owner(key.namespace, key.name, ""), ())
+            return None
+        if isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting:
             return None  # somebody else's finalizer may hold it: nothing is made for it any more
         report = await self._carry_out(key, known)
         await self._reporter.status(key, known, self._status(known, report))
@@ -86,7 +88,7 @@ class VaultSecretReconciler:
         """
         self._synced_by.pop(key, None)
         if self._resources.get(key) is None:
-            await self._targets.remove_others(None, uid)
+            await self._targets.remove_others(Owner(key.namespace, key.name, uid), ())
 
     async def _carry_out(self, key: Key, known: Known) -> _Report:
         report = _Report()
@@ -152,10 +154,11 @@ class VaultSecretReconciler:
         ours = head is not None and head.state is State.LIVE and head.claim and head.claim.uid == resource.uid
         if not ours or head is None or vault is None or not head.faces:
             return
-        wish = _target_wish(resource)
+        owner = Owner(resource.namespace, resource.name, resource.uid, resource.generation)
+        wish = TargetSpec(resource.namespace, resource.target) if resource.target else None
         if wish is not None:
             asked = resource.sync not in ("", self._synced_by.setdefault(key, resource.sync))
-            report.action = await self._targets.sync(wish, vault, head, report.outcome.payload, fresh=asked)
+            report.action = await self._targets.sync(owner, wish, vault, head, report.outcome.content, fresh=asked)
             self._synced_by[key] = resource.sync
             if report.action is TargetAction.CONFLICT:
                 report.synced = Verdict(
@@ -165,12 +168,12 @@ class VaultSecretReconciler:
                     look_again=SLOW_LOOK,
                 )
                 return  # a target of an earlier name keeps serving until the new one is there
-        await self._targets.remove_others(wish, resource.uid)
+        await self._targets.remove_others(owner, [wish] if wish else [])
 
     def _status(self, known: Known, report: _Report) -> dict[str, Any]:
         old = known.status_dict()
         status = {**old, **self._of_head(known, report), "conditions": self._conditions(known, old, report)}
-        if report.action in (TargetAction.CREATE, TargetAction.REPLACE):
+        if report.action in (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE):
             status["lastSyncTime"] = format_time(self._clock())
         resource = known.parsed
         if report.action not in (None, TargetAction.CONFLICT) and isinstance(resource, VaultSecretResource):
@@ -222,7 +225,7 @@ class VaultSecretReconciler:
                 self._reporter.event(key, known.uid, EventType.NORMAL, reason, text)
             if reason in ("Created", "RotationDue", "RotationRequested"):
                 self._metrics.versions.labels(why=reason).inc()
-        if report.action in (TargetAction.CREATE, TargetAction.REPLACE):
+        if report.action in (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE):
             self._metrics.target_writes.labels(action=report.action.value).inc()
             if report.action is TargetAction.REPLACE and not report.outcome.events:
                 self._reporter.event(
@@ -256,17 +259,3 @@ def _declaration(resource: VaultSecretResource) -> Declaration:
         trigger=resource.rotate,
         recover=resource.recover,
     )
-
-
-def _target_wish(resource: VaultSecretResource) -> TargetWish | None:
-    if not resource.target:
-        return None
-    owner = {
-        "apiVersion": names.API_VERSION,
-        "kind": "VaultSecret",
-        "name": resource.name,
-        "uid": resource.uid,
-        "controller": True,
-        "blockOwnerDeletion": False,
-    }
-    return TargetWish(resource.namespace, resource.target, owner)
