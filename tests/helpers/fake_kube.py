@@ -14,8 +14,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from strongroom.kube import errors
-from strongroom.kube.api import KubeApi, Page, Verb, WatchEvent, Write
+from strongroom.kube.api import KubeApi, Page, PatchKind, Verb, WatchEvent, Write
 from strongroom.kube.resources import ALL_NAMESPACES, Resource
+from tests.helpers.fake_apply import applied, changed
 
 Key = tuple[str, str, str]
 
@@ -99,18 +100,23 @@ class FakeKube(KubeApi):
         body["metadata"] = {**body["metadata"], "uid": f"uid-{self.version + 1}"}
         if change.namespace is not None:
             body["metadata"]["namespace"] = change.namespace
-        return self._commit("ADDED", key, body)
+        return self._commit("ADDED", key, _managed({}, body, change))
 
     def _update(self, key: Key, change: Write) -> dict[str, Any]:
         body = copy.deepcopy(dict(change.body or {}))
         self._check(key, body["metadata"]["resourceVersion"])
-        return self._commit("MODIFIED", key, body)
+        return self._commit("MODIFIED", key, _managed(self.objects[key], body, change))
 
     def _patch(self, key: Key, change: Write) -> dict[str, Any]:
         body = dict(change.body or {})
         wanted = body.get("metadata", {})
+        if key not in self.objects and change.patch is PatchKind.APPLY and "uid" in wanted:
+            raise errors.Conflict(409, "Conflict", "the object with this uid does not exist")
         self._check(key, wanted.get("resourceVersion"), wanted.get("uid"))
-        return self._commit("MODIFIED", key, _merge(self.objects[key], body))
+        live = self.objects[key]
+        if change.patch is PatchKind.APPLY:
+            return self._commit("MODIFIED", key, applied(live, body, change.field_manager, change.force))
+        return self._commit("MODIFIED", key, _managed(live, _merge(live, body), change))
 
     def _delete(self, key: Key, change: Write) -> dict[str, Any]:
         wanted = (change.body or {}).get("preconditions", {})
@@ -137,6 +143,12 @@ class FakeKube(KubeApi):
 
 def _within(key: Key, resource: Resource, namespace: str | None) -> bool:
     return key[0] == resource.plural and (namespace in (None, ALL_NAMESPACES) or key[1] == namespace)
+
+
+def _managed(live: dict[str, Any], body: dict[str, Any], change: Write) -> dict[str, Any]:
+    """Of Secrets it matters who owns which field."""
+    manager = change.field_manager or "strongroom"  # the User-Agent's name
+    return changed(live, body, manager) if change.resource.plural == "secrets" else body
 
 
 def _merge(old: Any, patch: Any) -> Any:

@@ -9,15 +9,16 @@ import logging
 import time
 from collections.abc import Callable
 
-from strongroom.controllers.resources import Resources, read
+from strongroom.controllers.resources import Known, Resources, read
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict, verdict
 from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
-from strongroom.domain.names import VaultRef
+from strongroom.domain.names import VaultRef, object_head_name
 from strongroom.domain.objects import Claim, ObjectHead
+from strongroom.domain.objects import Kind as Face
 from strongroom.domain.planning import Declaration
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
@@ -35,6 +36,7 @@ _COUNTS_DELAY = 2.0  # seconds in which a vault's counts are written once, howev
 _STRAYS_DELAY = (
     10.0  # seconds until a record that no head names is more likely a crash's leaving than a write in flight
 )
+_SAID_DELAY = 1.0  # seconds in which a status is written after its head
 _QUICK_REPAIRS, _CHANGES_SECONDS, _SLOW_REPAIR = 5, 10.0, 5.0  # changes of a target in seconds; then a pause
 _CHANGES_REMEMBERED = 1000
 _log = logging.getLogger(__name__)
@@ -119,10 +121,11 @@ class Loop:
                 self.vault_usable(key.namespace, key.name)
 
     def vault_usable(self, namespace: str, name: str) -> None:
-        """A vault became usable or got other limits: its secrets that are not ready are tried again."""
+        """A vault became usable or got other limits or policies: its secrets that are concerned are tried again."""
         for key, known in self.resources.of_vault(namespace, name):
             conditions = known.status_dict().get("conditions") or [{}]
-            if any(condition.get("status") != "True" for condition in conditions):
+            waits = any(condition.get("status") != "True" for condition in conditions)
+            if waits or _reaches_out(known):
                 self._queue.succeeded(key)
                 self._queue.add(key, Priority.FRESH)
 
@@ -257,8 +260,17 @@ class Loop:
         known = self.resources.get(declared)
         if known is None or known.uid != claim.uid:
             self._queue.add(key, Priority.FRESH)
+        elif not _shows(known, head):
+            self._follow(declared, object_head_name(oid))
         elif len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):
             self._queue.add_later(key, _STRAYS_DELAY)
+
+    def _follow(self, declared: Key, name: str) -> None:
+        """Somebody else set a version, or we did and are about to say so."""
+        if self._queue.is_active(declared):
+            self._queue.add_later(Key(Kind.HEAD, "", name), _SAID_DELAY)
+        else:
+            self._queue.add(declared, Priority.FRESH)
 
     async def claimant_gone(self, claim: Claim) -> bool:
         """Is the resource with this claim's UID gone? Believed only when the API server says so."""
@@ -299,3 +311,17 @@ class Loop:
                 self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
         for name in list(self._index.heads):
             self.head_changed(name)
+
+
+def _reaches_out(known: Known) -> bool:
+    """Does it have a target in another namespace, by a grant that may have been taken back?"""
+    resource = known.parsed
+    return isinstance(resource, VaultSecretResource) and any(
+        target.namespace != resource.namespace for target in resource.all_targets
+    )
+
+
+def _shows(known: Known, head: ObjectHead) -> bool:
+    """Does the status name the version that is served? Its bytes say so without being parsed."""
+    face = head.faces.get(Face.SECRET)
+    return face is None or face.served.encode() in known.status

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain.keys import KeyService
 from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT
+from strongroom.domain.notices import Notice
 from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
@@ -69,6 +70,7 @@ class Controller:
         settings: ControllerSettings,
         metrics: ControllerMetrics,
         account: Callable[[], kopfdoor.Account] | None,
+        notify: Callable[[Notice], Awaitable[None]],
         clock: Callable[[], int],
     ) -> None:
         self._client = client
@@ -97,9 +99,15 @@ class Controller:
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
         self._watches = self._make_watches()
         self.health = Health(self._hsm, self._watches, self._heard.is_set, metrics, time.monotonic)
-        self._bind(store, Collector(store), clock)
+        self._bind(store, Collector(store), notify, clock)
 
-    def _bind(self, store: SealedStore, collector: Collector, clock: Callable[[], int]) -> None:
+    def _bind(
+        self,
+        store: SealedStore,
+        collector: Collector,
+        notify: Callable[[Notice], Awaitable[None]],
+        clock: Callable[[], int],
+    ) -> None:
         loop, resources = self._loop, self._loop.resources
         reporter = Reporter(self._client, resources, self._events)
         vaults = VaultReconciler(
@@ -135,7 +143,7 @@ class Controller:
             collector=collector,
             clock=clock,
             claimant_gone=loop.claimant_gone,
-            notify=self._notify,
+            notify=notify,
         )
         loop.bind(vaults, secrets, tending)
 

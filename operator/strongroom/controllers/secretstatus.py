@@ -17,7 +17,7 @@ from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kinds.vaultsecretstatus import HISTORY
 from strongroom.service.declared import Outcome
 
-WROTE = (TargetAction.CREATE, TargetAction.REPLACE)
+WROTE = (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE)
 
 
 @dataclass(slots=True)

@@ -156,6 +156,7 @@ class VaultReconciler:
             limits=resource.limits,
             recover=resource.recover,
             recover_from=await self._approved(resource),
+            policies=resource.policies,
         )
 
     async def _approved(self, resource: VaultResource) -> str:

@@ -16,7 +16,7 @@ from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Face, ObjectHead, VersionInfo
 from strongroom.domain.planning import Reason as Refusal
 from strongroom.domain.ports import Store
-from strongroom.domain.targets import TargetAction, TargetSpec
+from strongroom.domain.targets import Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import State
 from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultsecret import VaultSecretResource
@@ -25,7 +25,7 @@ from strongroom.kube.events import EventType
 from strongroom.service.declared import DeclaredSecrets
 from strongroom.service.grants import Grants
 from strongroom.service.rollouts import Rollouts
-from strongroom.service.targets import Owner, Targets
+from strongroom.service.targets import Targets
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _EVENT_NOTES = {
@@ -69,7 +69,10 @@ class VaultSecretReconciler:
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
         known = self._resources.get(key)
-        if known is None or (isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting):
+        if known is None:
+            await self._targets.remove_others(Owner(key.namespace, key.name, ""), ())
+            return None
+        if isinstance(known.parsed, VaultSecretResource) and known.parsed.deleting:
             return None  # somebody else's finalizer may hold it: nothing is made for it any more
         report = Report()
         await self._carry_out(key, known, report)
@@ -232,7 +235,7 @@ class VaultSecretReconciler:
             if action in WROTE:
                 self._metrics.target_writes.labels(action=action.value).inc()
             if action is TargetAction.REPLACE and not report.outcome.events:
-                note = "Wrote the target again: it, or what is declared of it, had been changed"
+                note = "Wrote the target again: it had been changed"
                 self._reporter.event(key, known.uid, EventType.NORMAL, "TargetRepaired", note)
 
 
@@ -241,7 +244,7 @@ _UNREMARKABLE = (Reason.PENDING, Reason.VAULT_NOT_FOUND, Reason.VAULT_NOT_READY,
 
 
 def _owner(resource: VaultSecretResource) -> Owner:
-    return Owner(resource.namespace, resource.name, resource.uid)
+    return Owner(resource.namespace, resource.name, resource.uid, resource.generation)
 
 
 def _served_to(resource: VaultSecretResource, head: ObjectHead | None) -> Face | None:

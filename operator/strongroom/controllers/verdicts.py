@@ -30,6 +30,7 @@ _TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], .
     (errors.UnsupportedFormat, Reason.UNSUPPORTED_FORMAT, False, SLOW_LOOK),
     (kube.NamespaceTerminating, Reason.NAMESPACE_TERMINATING, False, None),
     (kube.Forbidden, Reason.FORBIDDEN, False, SLOW_LOOK),
+    (errors.ReferenceDenied, Reason.REFERENCE_DENIED, True, None),  # a grant elsewhere is no news here
     (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, SLOW_LOOK),
     (errors.StoreUnavailable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Conflict, Reason.PENDING, True, None),

@@ -136,6 +136,10 @@ class WorkQueue:
                 task = group.create_task(work(key))
                 task.add_done_callback(partial(self._done, key, slots))
 
+    def is_active(self, key: Key) -> bool:
+        """Is the key being worked on, or about to be?"""
+        return key in self._active or key in self._queued
+
     async def _next(self) -> Key:
         while True:
             self._wake_delayed()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class SubjectKind(StrEnum):
@@ -33,3 +35,22 @@ class Policy:
     keys: tuple[str, ...] = ()
     certificates: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
+
+
+class Area(StrEnum):
+    """The parts of a vault that have permissions of their own."""
+
+    SECRETS = "secrets"
+    KEYS = "keys"
+    CERTIFICATES = "certificates"
+    STORAGE = "storage"
+
+
+ALL: Final = "all"
+"""Every permission of an area."""
+
+
+def allowed(policies: Iterable[Policy], subject: Subject, area: Area, permission: str) -> bool:
+    """Does any policy grant this subject the permission?"""
+    granted = (getattr(policy, area) for policy in policies if policy.subject == subject)
+    return any(permission in permissions or ALL in permissions for permissions in granted)

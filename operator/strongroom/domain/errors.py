@@ -10,6 +10,7 @@
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
         ├── NotFound
+        ├── ReferenceDenied       a reference leads to what its user may not have
         ├── LoginRefused          the token refused the PIN; never retried by itself
         ├── KeyRefused            a wrapped key failed its MAC, or a token will not use it
         ├── Tampered              a stored record failed authentication
@@ -51,6 +52,10 @@ class InvalidInput(Refused):
 
 class NotFound(Refused):
     """The named thing does not exist."""
+
+
+class ReferenceDenied(Refused):
+    """A reference leads to something that its user may not have. The message says who can grant it, and how."""
 
 
 class LoginRefused(Refused):

@@ -1,49 +1,150 @@
-"""What a synced native Secret needs. Pure."""
+"""Synced native Secrets: what is wished of one, what is noted on it, and the words for both. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
+
+
+class SecretType(StrEnum):
+    """The types of native Secrets that can be made (https://kubernetes.io/docs/concepts/configuration/secret/)."""
+
+    OPAQUE = "Opaque"
+    BASIC_AUTH = "kubernetes.io/basic-auth"
+    SSH_AUTH = "kubernetes.io/ssh-auth"
+    TLS = "kubernetes.io/tls"
+    DOCKER_CONFIG = "kubernetes.io/dockerconfigjson"
+
+
+class CreationPolicy(StrEnum):
+    """Whose the Secret is. A persistent word."""
+
+    OWNER = "Owner"  # ours, and goes with the VaultSecret
+    ORPHAN = "Orphan"  # ours, and stays when the VaultSecret goes
+    MERGE = "Merge"  # somebody else's; a few keys of it are ours
+
+
+class DeletionPolicy(StrEnum):
+    """What becomes of what is ours when it is not wished any more. A persistent word."""
+
+    DELETE = "Delete"
+    RETAIN = "Retain"
 
 
 class TargetAction(StrEnum):
-    """What to do about a target."""
+    """What to do about a target, or what was done."""
 
     NONE = "none"
     CREATE = "create"
-    REPLACE = "replace"
+    UPDATE = "update"  # an older version, spec or release wrote it
+    REPLACE = "replace"  # somebody changed it
+    WAITING = "waiting"  # there is no Secret to merge into
     CONFLICT = "conflict"  # somebody else's Secret is in the way: never touched
 
 
 @dataclass(frozen=True, slots=True)
-class TargetSeen:
-    """A native Secret as last seen: no data, only a digest that stays in memory."""
+class Owner:
+    """The VaultSecret that asks for targets. ``generation`` is that of its spec."""
 
     namespace: str
     name: str
     uid: str
-    token: str  # resourceVersion
-    owner_uid: str
-    owner_name: str  # of the VaultSecret; empty when none controls it
-    version: str  # the version it says it holds
-    stamp: tuple[int, int]  # (created, generation) of the object head it was written from
-    mac: str
-    digest: bytes
+    generation: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
 
 
-def decide(
-    seen: TargetSeen | None, owner: tuple[str, str], version: str, stamp: tuple[int, int], authentic: bool
-) -> TargetAction:
-    """Return the action that makes the target hold ``version``. ``owner`` is the VaultSecret's (UID, name).
+Texts = tuple[tuple[str, str], ...]
+"""A mapping of texts as sorted pairs: ten thousand specs stay in memory."""
 
-    ``authentic``: its content, version and stamp are together what we once wrote. Only then is a newer stamp believed,
-    and the target left alone: we are the one who is late. A target whose owner had our name and another UID was left
-    by an earlier resource of this name and is taken over, before or after the garbage collector comes for it.
+
+@dataclass(frozen=True, slots=True)
+class TargetSpec:
+    """What is wished of one native Secret."""
+
+    namespace: str
+    name: str
+    type: SecretType = SecretType.OPAQUE
+    keys: Texts = ()  # (key of the data, field of the version)
+    template: Texts = ()  # (key of the data, template)
+    labels: Texts = ()
+    annotations: Texts = ()
+    immutable: bool = False
+    creation: CreationPolicy = CreationPolicy.OWNER
+    deletion: DeletionPolicy = DeletionPolicy.DELETE
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.namespace, self.name
+
+    @property
+    def stays(self) -> bool:
+        """Does the Secret outlive its owner?"""
+        return self.creation is not CreationPolicy.OWNER or self.deletion is DeletionPolicy.RETAIN
+
+    def digest(self) -> str:
+        """Return 32 hexadecimal digits that change with anything of the wish."""
+        text = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What we write on a target about itself, to be read when its owner is gone. Not believed without a fingerprint.
+
+    ``place`` tells a target from a copy of it; the lists name what is ours, so that drift can be seen and undone.
     """
-    if seen is None:
-        return TargetAction.CREATE
-    if owner[1] != seen.owner_name:
-        return TargetAction.CONFLICT
-    if owner[0] == seen.owner_uid and authentic and (seen.version == version or seen.stamp > stamp):
-        return TargetAction.NONE
-    return TargetAction.REPLACE
+
+    place: str
+    creation: CreationPolicy
+    deletion: DeletionPolicy
+    spec: str  # digest of the TargetSpec
+    generation: int  # of the owner's spec
+    keys: tuple[str, ...] = ()  # of the data; of a merged target only, else all of them are ours
+    labels: tuple[str, ...] = ()
+    annotations: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, spec: TargetSpec, generation: int, keys: tuple[str, ...]) -> Note:
+        """Return the note of a target that holds these keys."""
+        return cls(
+            place="/".join(spec.place),
+            creation=spec.creation,
+            deletion=spec.deletion,
+            spec=spec.digest(),
+            generation=generation,
+            keys=keys if spec.creation is CreationPolicy.MERGE else (),
+            labels=tuple(key for key, _ in spec.labels),
+            annotations=tuple(key for key, _ in spec.annotations),
+        )
+
+    def written(self) -> str:
+        """Return the note as an annotation holds it: empty lists are left out."""
+        return json.dumps({k: v for k, v in asdict(self).items() if v != ()}, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def read(cls, text: str) -> Note | None:
+        """Return the note that was written; None for anything else: anybody can edit annotations."""
+        try:
+            return cls._of_json(json.loads(text))
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return None
+
+    @classmethod
+    def _of_json(cls, plain: dict[str, Any]) -> Note:
+        lists = {name: plain.get(name, []) for name in ("keys", "labels", "annotations")}
+        if not all(isinstance(keys, list) and all(isinstance(key, str) for key in keys) for keys in lists.values()):
+            raise TypeError("not lists of texts")
+        return cls(
+            place=str(plain["place"]),
+            creation=CreationPolicy(plain["creation"]),
+            deletion=DeletionPolicy(plain["deletion"]),
+            spec=str(plain["spec"]),
+            generation=int(plain["generation"]),
+            **{name: tuple(keys) for name, keys in lists.items()},
+        )

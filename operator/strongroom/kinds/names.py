@@ -30,6 +30,16 @@ Needs the verb ``recover``.
 ALLOW_DELETION: Final = f"{GROUP}/allow-deletion"
 """On the namespace strongroom-system: "true" lifts the guard against deleting it, and every vault with it."""
 
+# Annotations by which an owner agrees that something of his is used.
+IMPORT_BY: Final = f"{GROUP}/import-by"
+"""On a native Secret: the name of the VaultSecret of this namespace that may import it."""
+
+ACCEPT_FROM: Final = f"{GROUP}/accept-from"
+"""On a namespace: the namespaces, separated by commas, whose VaultSecrets may have targets here."""
+
+RESTART: Final = f"restart.{GROUP}"
+"""Prefix of the annotation in a Pod template that names the version for which the workload was restarted."""
+
 # Labels.
 TENANT: Final = f"{GROUP}/tenant"
 """On a namespace, by cluster administrators: who pays for and owns its vaults.
@@ -42,6 +52,25 @@ MANAGED_BY: Final = f"{GROUP}/managed-by"
 
 The server-side filter of our watch.
 """
+
+# Annotations of a synchronised Secret.
+OWNER: Final = f"{GROUP}/owner"
+"""The VaultSecret that writes it, as `namespace/name`.
+
+Set by a user on a Secret that stayed behind: a VaultSecret of that name takes it over.
+"""
+
+TARGET_VERSION: Final = f"{GROUP}/version"
+"""Id of the version that it holds."""
+
+TARGET_STAMP: Final = f"{GROUP}/generation"
+"""From which state of the object in the vault it was written."""
+
+TARGET_NOTE: Final = f"{GROUP}/target"
+"""What is ours in it, and what becomes of it when its VaultSecret goes (JSON)."""
+
+TARGET_MAC: Final = f"{GROUP}/mac"
+"""Keyed fingerprint of its content and of the other annotations."""
 
 # Patterns. The same text is a CEL or schema rule, so only what RE2, Rust and Python agree on may be used.
 VAULT_NAME: Final = "^[a-z][a-z0-9-]{1,22}[a-z0-9]$"

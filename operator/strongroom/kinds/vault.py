@@ -11,8 +11,10 @@ from pydantic import ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
 from strongroom.domain import vaults as domain
+from strongroom.domain.access import Policy
 from strongroom.domain.errors import InvalidInput
 from strongroom.kinds import names
+from strongroom.kinds.access import POLICIES, AccessPolicy
 from strongroom.kinds.quantities import QUANTITY, QUANTITY_LENGTH, parse_quantity
 from strongroom.kinds.shapes import Conditions, Shape, Timestamp, checked, rules, without_values
 
@@ -123,6 +125,16 @@ class VaultSpec(Shape):
         Limits,
         Field(description="How much the vault may hold. New data beyond a limit is refused, nothing is lost."),
     ] = Limits()
+    access_policies: Annotated[
+        tuple[AccessPolicy, ...],
+        Field(
+            description="Who may do what with the content. Nothing is granted by default. The custom resources of the "
+            "vault's own namespace need no grant for what they make themselves. Whoever can edit this Vault can grant "
+            "himself access.",
+            max_length=POLICIES,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
 
 
 class HsmStatus(Shape):
@@ -190,6 +202,7 @@ class VaultResource:
     limits: domain.Limits
     recover: bool = False  # the annotation strongroom.dev/recover
     recover_from: str = ""  # strongroom.dev/recover-from-namespace: a namespace UID
+    policies: tuple[Policy, ...] = ()
 
 
 def parse_vault(body: Mapping[str, Any]) -> VaultResource:
@@ -219,4 +232,5 @@ def parse_vault(body: Mapping[str, Any]) -> VaultResource:
         ),
         recover=annotations.get(names.RECOVER) == "true",
         recover_from=annotations.get(names.RECOVER_FROM_NAMESPACE, ""),
+        policies=tuple(policy.to_domain() for policy in spec.access_policies),
     )

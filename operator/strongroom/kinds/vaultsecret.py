@@ -15,7 +15,7 @@ from strongroom.domain.attributes import DeclaredAttributes
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import Generate as ValuePolicy
 from strongroom.domain.imports import ImportSpec
-from strongroom.domain.rollouts import RolloutTarget as RolloutTargetSpec
+from strongroom.domain.rollouts import Workload
 from strongroom.domain.schedules import Schedule
 from strongroom.domain.targets import TargetSpec
 from strongroom.kinds import names
@@ -234,7 +234,7 @@ class VaultSecretResource:
     retain: bool = False  # the object stays when the resource goes
     target: TargetSpec | None = None
     targets: tuple[TargetSpec, ...] = ()
-    restarts: tuple[RolloutTargetSpec, ...] = ()
+    restarts: tuple[Workload, ...] = ()
     rotate: str = ""  # values of the annotations of these names
     sync: str = ""
     recover: bool = False
@@ -268,8 +268,8 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         keep=spec.rotation.keep_versions or 0 if spec.rotation else 0,
         pin=spec.pin_version or "",
         retain=spec.deletion_policy == "Retain",
-        target=spec.target.to_domain() if spec.target else None,
-        targets=_targets(spec),
+        target=spec.target.to_domain(meta["namespace"]) if spec.target else None,
+        targets=_targets(spec, meta["namespace"]),
         restarts=tuple(target.to_domain() for target in spec.rollout_restart_targets),
         rotate=_asked(annotations, names.ROTATE),
         sync=_asked(annotations, names.SYNC),
@@ -307,9 +307,10 @@ def _seconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp()) if moment else None
 
 
-def _targets(spec: VaultSecretSpec) -> tuple[TargetSpec, ...]:
-    targets = tuple(target.to_domain() for target in spec.targets)
-    places = [(each.namespace, each.name) for each in (*targets, *([spec.target] if spec.target else []))]
+def _targets(spec: VaultSecretSpec, namespace: str) -> tuple[TargetSpec, ...]:
+    targets = tuple(target.to_domain(namespace) for target in spec.targets)
+    first = (spec.target.to_domain(namespace),) if spec.target else ()
+    places = [each.place for each in (*first, *targets)]
     if len(set(places)) < len(places):
         raise InvalidInput("spec.targets: two targets name the same Secret")
     return targets

@@ -148,9 +148,12 @@ class KubeApi(Protocol):
             version = page.resource_version
         return Page(items, version)
 
-    async def create(self, resource: Resource, namespace: str | None, body: Body) -> dict[str, Any]:
+    async def create(
+        self, resource: Resource, namespace: str | None, body: Body, *, field_manager: str | None = None
+    ) -> dict[str, Any]:
         """Create ``body``. Raises AlreadyExists, NotFound (no such namespace), NamespaceTerminating."""
-        return await self.write(Write(Verb.CREATE, resource, namespace, body["metadata"]["name"], body))
+        name = body["metadata"]["name"]
+        return await self.write(Write(Verb.CREATE, resource, namespace, name, body, field_manager=field_manager))
 
     async def update(self, resource: Resource, namespace: str | None, body: Body) -> dict[str, Any]:
         """Replace the object if ``metadata.resourceVersion`` is still current.

@@ -64,6 +64,9 @@ def _segment(part: str) -> str:
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
+STATEFUL_SETS: Final = Resource("apps", "v1", "statefulsets", "StatefulSet")
+DAEMON_SETS: Final = Resource("apps", "v1", "daemonsets", "DaemonSet")
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 ADMISSION_POLICIES: Final = Resource(
     "admissionregistration.k8s.io",

@@ -242,8 +242,8 @@ class DeclaredSecrets:
     ) -> None:
         assert outcome.vault is not None
         if isinstance(recipe, ImportSpec) and recipe.delete_after_import:
-            await self._imports.remove(wish.claim.namespace, recipe, wish.claim.name, step.uid)
-            outcome.events.append("SourceRemoved")
+            if await self._imports.remove(wish.claim.namespace, recipe, wish.claim.name, step.uid):
+                outcome.events.append("SourceRemoved")
         await self._store.commit(outcome.vault, stored, source_removed(stored.head))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from strongroom.domain import vaults
+from strongroom.domain.access import Policy
 from strongroom.domain.errors import Conflict
 from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Collector, Store, Stored
@@ -28,6 +29,7 @@ class VaultWish:
     purge_protection: bool
     limits: Limits
     recover: bool = False
+    policies: tuple[Policy, ...] = ()
     recover_from: str = ""  # UID of the earlier namespace, as a cluster administrator approved it
 
 
@@ -143,6 +145,7 @@ class DeclaredVaults:
             purge_protection=wish.purge_protection,
             limits=wish.limits,
             claim_uid=wish.uid,
+            policies=wish.policies,
         )
 
 
@@ -150,4 +153,11 @@ def _with_settings(head: VaultHead, wish: VaultWish) -> VaultHead:
     """Take over what may change. Purge protection stays once set, and under it the retention does not shrink."""
     protected = head.purge_protection or wish.purge_protection
     retention = max(head.retention_days, wish.retention_days) if head.purge_protection else wish.retention_days
-    return replace(head, tier=wish.tier, retention_days=retention, purge_protection=protected, limits=wish.limits)
+    return replace(
+        head,
+        tier=wish.tier,
+        retention_days=retention,
+        purge_protection=protected,
+        limits=wish.limits,
+        policies=wish.policies,
+    )

@@ -257,7 +257,7 @@ async def test_a_resource_that_goes_while_its_object_is_made_leaves_no_live_obje
     head = await world.head()
     assert head is not None
     assert head.state is State.DELETED
-    assert world.target() is None or process.targets.owned("x") == []
+    assert world.target() is None or process.targets.owned(NAMESPACE, "x") == []
 
 
 async def test_a_resource_that_is_replaced_while_it_is_worked_on_is_judged_as_deleted(

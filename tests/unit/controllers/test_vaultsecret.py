@@ -465,7 +465,7 @@ async def test_a_target_that_changes_while_it_is_repaired_is_repaired_once_more(
     once = [True]
 
     def race(change: Any) -> None:
-        if change.verb == "update" and once:
+        if change.verb == "patch" and change.resource.plural == "secrets" and once:
             once.clear()
             world.spoil_target(value=b"again")
 
@@ -576,7 +576,7 @@ async def test_from_apply_to_synced_are_four_writes() -> None:
 async def test_a_rotation_is_four_writes() -> None:
     world, process = await _asked_to_rotate()
     await process.reconcile(KEY)
-    assert world.wrote == ["create record", "replace object", "update secrets", "patch vaultsecrets/status"]
+    assert world.wrote == ["create record", "replace object", "patch secrets", "patch vaultsecrets/status"]
 
 
 async def test_a_repair_moves_nothing_but_the_target_and_its_time() -> None:
@@ -585,7 +585,7 @@ async def test_a_repair_moves_nothing_but_the_target_and_its_time() -> None:
     world.now += 60
     await process.reconcile(KEY)
     assert world.value() == value
-    assert world.wrote == ["update secrets", "patch vaultsecrets/status"]
+    assert world.wrote == ["patch secrets", "patch vaultsecrets/status"]
     assert {**world.status(KEY), "lastSyncTime": ""} == {**before, "lastSyncTime": ""}
     assert world.status(KEY)["lastSyncTime"] != before["lastSyncTime"]
 
@@ -614,7 +614,7 @@ def _arm(world: World, write: str, after: bool) -> None:
         world.backend.fault = Fault(world.backend.writes + 1 + WRITES.index(write), after)
         return
     existing = world.target() is not None
-    verb = "patch vaultsecrets/status" if write == "status" else "update secrets" if existing else "create secrets"
+    verb = "patch vaultsecrets/status" if write == "status" else "patch secrets" if existing else "create secrets"
     world.fault = KubeFault(verb, after, answer_lost() if after else unavailable())
 
 
@@ -803,7 +803,7 @@ async def test_a_late_process_does_not_put_an_older_value_over_a_newer_one() -> 
     late.targets.take("MODIFIED", copy.deepcopy(world.target() or {}))
     await late.secrets.reconcile(KEY)
     assert world.value() == newer
-    assert "update secrets" not in world.wrote
+    assert "patch secrets" not in world.wrote
 
 
 async def test_of_two_processes_that_rotate_at_once_one_wins() -> None:

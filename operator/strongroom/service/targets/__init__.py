@@ -1,0 +1,7 @@
+"""Synced native Secrets: what is known of them (``index``), what they should hold (``data``, ``bodies``), writing
+them (``sync``)."""
+
+from strongroom.service.targets.index import TargetIndex
+from strongroom.service.targets.sync import Targets
+
+__all__ = ["TargetIndex", "Targets"]
