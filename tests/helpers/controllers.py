@@ -19,6 +19,7 @@ from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict
 from strongroom.controllers.workqueue import Key, Kind, Schedule, WorkQueue
 from strongroom.domain.names import VaultRef, object_id, vault_head_name
+from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead, Version
 from strongroom.domain.vaults import VaultHead
@@ -29,6 +30,9 @@ from strongroom.kube.api import Write
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
 from strongroom.service.declared import DeclaredSecrets
 from strongroom.service.declared_vaults import DeclaredVaults
+from strongroom.service.grants import Grants
+from strongroom.service.imports import Imports
+from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.store.backend import Blob, BlobKind
@@ -120,6 +124,7 @@ class World:
         self.keys = MemoryKeys()
         self.now = NOW
         self.wrote: list[str] = []
+        self.notices: list[Notice] = []
         self.fault: KubeFault | None = None
         self.kube.before = self._before
         self.kube.after = self._after
@@ -138,6 +143,10 @@ class World:
         if (fault := self.fault) and (fault.write, fault.after) == (_named(change), after):
             self.fault = None
             raise fault.error
+
+    async def notify(self, notice: Notice) -> None:
+        """A listener for notices."""
+        self.notices.append(notice)
 
     # What users do
 
@@ -333,17 +342,24 @@ class Process:
             declared=DeclaredSecrets(
                 store=store,
                 clock=self._clock,
-                claimant_gone=loop.claimant_gone,
-                namespace_uid=loop.namespace_uid,
-                still_declared=loop.still_declared,
+                questions=loop,
+                imports=Imports(world.kube),
             ),
             targets=Targets(client=world.kube, store=store, index=self.targets),
+            grants=Grants(world.kube, lambda: self.monotonic),
+            rollouts=Rollouts(world.kube),
             store=store,
             reporter=reporter,
             metrics=self.metrics,
             clock=self._clock,
         )
-        tending = Tending(store=store, collector=collector, clock=self._clock, claimant_gone=loop.claimant_gone)
+        tending = Tending(
+            store=store,
+            collector=collector,
+            clock=self._clock,
+            claimant_gone=loop.claimant_gone,
+            notify=world.notify,
+        )
         loop.bind(self.vaults, self.secrets, tending)
 
     def _clock(self) -> int:

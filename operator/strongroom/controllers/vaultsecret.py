@@ -92,10 +92,10 @@ class VaultSecretReconciler:
             await self._targets.remove_others(Owner(key.namespace, key.name, uid), ())
 
     def _count(self, key: Key, trouble: Verdict | None) -> int:
-        """Failures in a row. Another's write in between is none, and settles nothing."""
+        """Failed attempts in a row. What waits for a person is none, nor is another's write in between."""
         if trouble is None:
             self._failures.pop(key, None)
-        elif trouble.reason is not Reason.PENDING:
+        elif trouble.retry and trouble.reason is not Reason.PENDING:
             self._failures[key] = self._failures.get(key, 0) + 1
         return self._failures.get(key, 0)
 
@@ -184,7 +184,8 @@ class VaultSecretReconciler:
         self, resource: VaultSecretResource, spec: TargetSpec, report: Report, *, fresh: bool
     ) -> Verdict | None:
         vault, head = report.outcome.vault, report.outcome.head
-        assert vault is not None and head is not None
+        assert vault is not None
+        assert head is not None
         if denied := await self._grants.complaint(resource.namespace, spec.namespace, vault.policies):
             return Verdict(Reason.REFERENCE_DENIED, denied, look_again=SLOW_LOOK)
         action = await self._targets.sync(_owner(resource), spec, vault, head, report.outcome.content, fresh=fresh)

@@ -70,3 +70,7 @@ class DeclaredAttributes:
         if name == "tags":
             return dict(self.tags) if self.tags is not None else None
         return getattr(self, name)
+
+
+UNDECLARED: Final = DeclaredAttributes()
+"""Nothing is declared."""

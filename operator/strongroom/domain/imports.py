@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class ImportSpec:
     """Which data of which native Secret becomes a version.
 
-    ``key``: one key, as a single value. ``keys``: pairs of (field, key), as fields. Neither: all there is; a Secret with
-    one key gives a single value.
+    ``key``: one key, as a single value. ``keys``: pairs of (field, key), as fields. Neither: all there is; a Secret
+    with one key gives a single value.
     """
 
     name: str

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from strongroom.domain.access import Policy
-from strongroom.domain.attributes import STALE, DeclaredAttributes
+from strongroom.domain.attributes import STALE, UNDECLARED, DeclaredAttributes
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.pruning import FULL, pruned
 from strongroom.domain.references import may_adopt
-from strongroom.domain.schedules import Schedule
+from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.vaults import Limits, State, VaultHead
 
 
@@ -34,11 +34,11 @@ class Declaration:
     claim: Claim
     name: str
     source: Source = Source.GENERATE
-    schedule: Schedule = Schedule()
+    schedule: Schedule = NEVER
     keep: int = 0  # versions; 0: all that the limits allow
     pin: str = ""  # the version to serve instead of the newest
     trigger: str = ""  # value of the rotate annotation
-    attributes: DeclaredAttributes = DeclaredAttributes()
+    attributes: DeclaredAttributes = UNDECLARED
     restarts: bool = False  # workloads are restarted when the served version changes
     recover: bool = False
 

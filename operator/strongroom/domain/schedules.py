@@ -169,3 +169,7 @@ def _zone(name: str) -> ZoneInfo:
         except (KeyError, ValueError, OSError):  # OSError: the name of a directory, such as America
             pass
     raise InvalidInput("no such time zone; write a name of the IANA database, such as Europe/Berlin or Etc/UTC")
+
+
+NEVER: Final = Schedule()
+"""On demand only."""

@@ -27,6 +27,7 @@ from prometheus_client import (
 
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
+from strongroom.domain.notices import Notice
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
@@ -98,6 +99,10 @@ def _environment(option: str, default: str | None = None) -> str | None:
     return os.environ.get("STRONGROOM_" + option.upper().replace("-", "_"), default)
 
 
+async def _nobody(_: Notice) -> None:
+    """Nobody is to be told of what expires, beyond the event on the resource."""
+
+
 async def _run(options: argparse.Namespace) -> int:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
@@ -120,6 +125,7 @@ async def _run(options: argparse.Namespace) -> int:
             ),
             metrics=metrics,
             account=None if options.kubeconfig else _service_account,
+            notify=_nobody,
             clock=lambda: int(time.time()),
         )
         probes.serve(

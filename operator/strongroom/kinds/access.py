@@ -96,7 +96,12 @@ class Subject(Shape):
             "others are for the vault's API."
         ),
     ]
-    name: Annotated[str, Field(description="Its name.", min_length=1, max_length=253)]
+    name: Annotated[
+        str,
+        Field(
+            description="Its name, as the API server or the identity provider knows it.", min_length=1, max_length=253
+        ),
+    ]
     namespace: Annotated[
         str | None, Field(description="Of a ServiceAccount: its namespace.", min_length=1, max_length=63)
     ] = None
@@ -110,24 +115,29 @@ class Permissions(Shape):
     """What a subject may do, by area. What is not named is denied."""
 
     secrets: Annotated[
-        tuple[SecretPermission, ...], Field(description="On secrets.", max_length=9, json_schema_extra=_LIST)
+        tuple[SecretPermission, ...],
+        Field(description="What it may do with secrets.", max_length=9, json_schema_extra=_LIST),
     ] = ()
     keys: Annotated[
-        tuple[KeyPermission, ...], Field(description="On keys.", max_length=21, json_schema_extra=_LIST)
+        tuple[KeyPermission, ...],
+        Field(description="What it may do with keys.", max_length=21, json_schema_extra=_LIST),
     ] = ()
     certificates: Annotated[
         tuple[CertificatePermission, ...],
-        Field(description="On certificates.", max_length=17, json_schema_extra=_LIST),
+        Field(description="What it may do with certificates.", max_length=17, json_schema_extra=_LIST),
     ] = ()
     storage: Annotated[
         tuple[StoragePermission, ...],
-        Field(description="On storage accounts. Accepted for compatibility; there is nothing to act on.",
-              max_length=15, json_schema_extra=_LIST),
+        Field(
+            description="What it may do with storage accounts. Accepted for compatibility; there is nothing to act on.",
+            max_length=15,
+            json_schema_extra=_LIST,
+        ),
     ] = ()
 
 
 class AccessPolicy(Shape):
-    """A grant."""
+    """What one subject is granted."""
 
     subject: Annotated[Subject, Field(description="Whom it grants something.")]
     permissions: Annotated[Permissions, Field(description="What it grants. Grants add up; there is no denial.")]

@@ -33,8 +33,8 @@ class FromSecret(Shape):
     name: Annotated[
         str,
         Field(
-            description=f"Its name. It must carry the annotation `{names.IMPORT_BY}` with the name of this VaultSecret: "
-            "whoever owns it agrees so. It is read once, for the first version; the annotation "
+            description=f"Its name. It must carry the annotation `{names.IMPORT_BY}` with the name of this "
+            "VaultSecret: whoever owns it agrees so. It is read once, for the first version; the annotation "
             f"`{names.ROTATE}` reads it again.",
             min_length=1,
             max_length=253,
@@ -48,8 +48,8 @@ class FromSecret(Shape):
     keys: Annotated[
         dict[FieldName, DataKey] | None,
         Field(
-            description="Several keys as fields of one version: `{user: username, password: password}`. Their data must "
-            "be text.",
+            description="Several keys as fields of one version: `{user: username, password: password}`. Their data "
+            "must be text.",
             min_length=1,
             max_length=FIELDS,
         ),

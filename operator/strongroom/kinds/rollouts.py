@@ -17,8 +17,12 @@ class RolloutTarget(Shape):
     kind: Annotated[domain.WorkloadKind, Field(description="What it is.")]
     name: Annotated[
         str,
-        Field(description="Its name. One that does not exist is no trouble: it starts with the new value.",
-              min_length=1, max_length=253, pattern=names.SUBDOMAIN),
+        Field(
+            description="Its name. One that does not exist is no trouble: it starts with the new value.",
+            min_length=1,
+            max_length=253,
+            pattern=names.SUBDOMAIN,
+        ),
     ]
 
     def to_domain(self) -> domain.Workload:

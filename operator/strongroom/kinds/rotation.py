@@ -122,6 +122,7 @@ class Rotation(Shape):
             f"at the opening. The annotation that asks for a rotation does not wait. At most {WINDOWS}.",
             min_length=1,
             max_length=WINDOWS,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = None
     keep_versions: Annotated[

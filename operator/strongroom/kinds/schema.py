@@ -1,5 +1,7 @@
 """From a pydantic model to the structural OpenAPI v3 schema that a CRD may hold.
 
+Names of map entries cannot be bounded there: a CEL rule does it, and the parser.
+
 Structural means: no references, no ``anyOf`` for "or null", every field with one type
 (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema).
 """
@@ -11,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-_DROPPED: Final = frozenset({"title", "$defs", "anyOf", "$ref", "const"})
+_DROPPED: Final = frozenset({"title", "$defs", "anyOf", "$ref", "const", "propertyNames"})
 
 
 def structural(model: type[BaseModel]) -> dict[str, Any]:
@@ -29,8 +31,9 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[st
         del out["default"]  # absent means absent
     if "properties" in out:
         out["properties"] = {name: _convert(child, definitions) for name, child in node["properties"].items()}
-    if "items" in out:
-        out["items"] = _convert(node["items"], definitions)
+    for inner in ("items", "additionalProperties"):
+        if isinstance(out.get(inner), dict):
+            out[inner] = _convert(node[inner], definitions)
     if out.get("type") == "integer":
         out["format"] = "int64"
     return dict(sorted(out.items()))

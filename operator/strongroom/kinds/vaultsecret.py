@@ -11,12 +11,12 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
-from strongroom.domain.attributes import DeclaredAttributes
+from strongroom.domain.attributes import UNDECLARED, DeclaredAttributes
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import Generate as ValuePolicy
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.rollouts import Workload
-from strongroom.domain.schedules import Schedule
+from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.targets import TargetSpec
 from strongroom.kinds import names
 from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
@@ -150,8 +150,8 @@ class VaultSecretSpec(Shape):
     expires: Annotated[
         Timestamp | None,
         Field(
-            description="Until when the value is meant to be used. 30 days before (or when a third of its life is left, "
-            "if that is later) and at that time an event tells so; nothing is held back or deleted.",
+            description="Until when the value is meant to be used. 30 days before (or when a third of its life is "
+            "left, if that is later) and at that time an event tells so; nothing is held back or deleted.",
         ),
     ] = None
     expires_after: Annotated[
@@ -185,8 +185,8 @@ class VaultSecretSpec(Shape):
     deletion_policy: Annotated[
         Literal["Delete", "Retain"],
         Field(
-            description="What becomes of the secret in the vault when this resource is deleted. `Delete`: it is deleted "
-            "softly. `Retain`: it stays as it is; a VaultSecret of this namespace can take it over again.",
+            description="What becomes of the secret in the vault when this resource is deleted. `Delete`: it is "
+            "deleted softly. `Retain`: it stays as it is; a VaultSecret of this namespace can take it over again.",
         ),
     ] = "Delete"
     target: Annotated[
@@ -227,8 +227,8 @@ class VaultSecretResource:
     vault: str
     object_name: str
     recipe: ValuePolicy | ImportSpec | None  # None: somebody sets values through the API
-    attributes: DeclaredAttributes = DeclaredAttributes()
-    schedule: Schedule = Schedule()
+    attributes: DeclaredAttributes = UNDECLARED
+    schedule: Schedule = NEVER
     keep: int = 0  # versions; 0: all that the vault's limits allow
     pin: str = ""
     retain: bool = False  # the object stays when the resource goes
@@ -264,7 +264,7 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         object_name=spec.object_name or _default_object_name(meta["name"]),
         recipe=_recipe(spec),
         attributes=_attributes(spec),
-        schedule=spec.rotation.to_domain() if spec.rotation else Schedule(),
+        schedule=spec.rotation.to_domain() if spec.rotation else NEVER,
         keep=spec.rotation.keep_versions or 0 if spec.rotation else 0,
         pin=spec.pin_version or "",
         retain=spec.deletion_policy == "Retain",

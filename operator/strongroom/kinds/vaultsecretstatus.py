@@ -28,7 +28,7 @@ class TargetStatus(Shape):
     namespace: Annotated[
         str | None, Field(description="Its namespace. Absent: that of this resource.", max_length=63)
     ] = None
-    name: Annotated[str, Field(description="Its name.", max_length=253)]
+    name: Annotated[str, Field(description="The name of the Secret.", max_length=253)]
 
 
 class VaultSecretStatus(Shape):

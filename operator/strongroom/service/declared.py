@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -126,7 +126,8 @@ class DeclaredSecrets:
     async def restarted(self, outcome: Outcome) -> None:
         """Remember that workloads were restarted for the version that is served."""
         vault, head = outcome.vault, outcome.head
-        assert vault is not None and head is not None
+        assert vault is not None
+        assert head is not None
         stored = await self._store.object(vault, head.name)
         if stored is not None and stored.head == head:
             outcome.head = (await self._store.commit(vault, stored, restarted(head))).head
@@ -241,9 +242,9 @@ class DeclaredSecrets:
         self, step: RemoveSource, wish: Declaration, recipe: Recipe, outcome: Outcome, stored: Stored[ObjectHead]
     ) -> None:
         assert outcome.vault is not None
-        if isinstance(recipe, ImportSpec) and recipe.delete_after_import:
-            if await self._imports.remove(wish.claim.namespace, recipe, wish.claim.name, step.uid):
-                outcome.events.append("SourceRemoved")
+        source = recipe if isinstance(recipe, ImportSpec) and recipe.delete_after_import else None
+        if source and await self._imports.remove(wish.claim.namespace, source, wish.claim.name, step.uid):
+            outcome.events.append("SourceRemoved")
         await self._store.commit(outcome.vault, stored, source_removed(stored.head))
 
 

@@ -1,4 +1,4 @@
-"""Restarting workloads: an annotation in their Pod template says for which version, so doing it twice is doing it once."""
+"""Restarting workloads: their Pod template says for which version, so doing it twice is doing it once."""
 
 from __future__ import annotations
 

@@ -219,4 +219,5 @@ def test_no_spec_whatever_breaks_the_reader(spec: Any, kind: Kind, name: str) ->
 def test_a_spec_is_read_into_domain_words() -> None:
     known = read(Kind.SECRET, seen(1, base=annotated(controllers.secret(rotation={"every": "12h"}), rotate="x")))
     assert isinstance(known.parsed, VaultSecretResource)
-    assert (known.parsed.every, known.parsed.rotate, known.parsed.target) == (43_200, "x", "db")
+    assert (known.parsed.schedule.every, known.parsed.rotate) == (43_200, "x")
+    assert [target.name for target in known.parsed.all_targets] == ["db"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from strongroom.controllers.verdicts import SLOW_LOOK
+from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict
 from strongroom.domain.generation import Generate
 from strongroom.domain.names import object_head_name
@@ -711,9 +712,9 @@ CANARY = b"canary-6f1c2b9d7e"
 def canary(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     drawn: list[bytes] = []
 
-    def draw(policy: Generate) -> bytes:
+    def draw(policy: Generate) -> Content:
         drawn.append(CANARY + str(len(drawn)).encode())
-        return drawn[-1]
+        return Content(drawn[-1])
 
     monkeypatch.setattr(declared, "draw", draw)
     return drawn

@@ -6,8 +6,11 @@ from typing import Any
 import pytest
 
 from strongroom.domain import generation
+from strongroom.domain.attributes import UNDECLARED, DeclaredAttributes
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import CharacterClass, Encoding
+from strongroom.domain.rollouts import Workload, WorkloadKind
+from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.vaults import Limits
 from strongroom.kinds.vault import parse_vault
 from strongroom.kinds.vaultsecret import parse_vaultsecret
@@ -51,28 +54,45 @@ def test_a_vault_with_everything() -> None:
 def test_a_secret_with_defaults() -> None:
     secret = parse_vaultsecret(body(secret_spec()))
     assert secret.object_name == "db-password"
-    assert secret.generate == generation.Password()
-    assert (secret.every, secret.target, secret.rotate, secret.sync, secret.recover) == (0, "", "", "", False)
+    assert secret.recipe == generation.Password()
+    assert (secret.schedule, secret.keep, secret.pin, secret.retain) == (NEVER, 0, "", False)
+    assert (secret.attributes, secret.all_targets, secret.restarts) == (UNDECLARED, (), ())
+    assert (secret.rotate, secret.sync, secret.recover) == ("", "", False)
 
 
 def test_a_secret_with_everything() -> None:
     spec = secret_spec(
         objectName="Db",
         generate={"password": {"length": 8, "classes": ["digits"], "exclude": "01"}},
-        rotation={"every": "1d12h"},
+        rotation={"every": "1d12h", "keepVersions": 3},
         target={"name": "db.credentials"},
+        targets=[{"name": "more"}],
+        contentType="text/plain",
+        tags={"b": "2", "a": "1"},
+        enabled=False,
+        notBefore="2026-01-01T00:00:00Z",
+        expires="2026-01-01T00:01:40+00:00",
+        pinVersion="a" * 32,
+        deletionPolicy="Retain",
+        rolloutRestartTargets=[{"kind": "Deployment", "name": "app"}],
         unknown={"ignored": True},
     )
     annotations = {"strongroom.dev/rotate": "now", "strongroom.dev/sync": "2", "strongroom.dev/recover": "yes"}
     secret = parse_vaultsecret(body(spec, annotations=annotations))
-    assert secret.generate == generation.Password(8, (CharacterClass.DIGITS,), "01")
-    assert (secret.vault, secret.object_name, secret.every, secret.target) == ("demo", "Db", 129_600, "db.credentials")
+    assert secret.recipe == generation.Password(8, (CharacterClass.DIGITS,), "01")
+    assert (secret.vault, secret.object_name, secret.schedule, secret.keep) == ("demo", "Db", Schedule(129_600), 3)
+    assert [target.name for target in secret.all_targets] == ["db.credentials", "more"]
+    assert secret.attributes == DeclaredAttributes(
+        False, 1_767_225_600, 1_767_225_700, None, "text/plain", (("a", "1"), ("b", "2"))
+    )
+    assert (secret.pin, secret.retain) == ("a" * 32, True)
+    assert secret.restarts == (Workload(WorkloadKind.DEPLOYMENT, "app"),)
     assert (secret.rotate, secret.sync, secret.recover) == ("now", "2", False)
 
 
 def test_random_bytes() -> None:
     spec = secret_spec(generate={"randomBytes": {"length": 12800, "encoding": "hex"}})
-    assert parse_vaultsecret(body(spec)).generate == generation.RandomBytes(12800, Encoding.HEX)
+    assert parse_vaultsecret(body(spec)).recipe == generation.RandomBytes(12800, Encoding.HEX)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +115,19 @@ def test_random_bytes() -> None:
         (secret_spec(rotation={"every": "9s"}), "spec.rotation.every"),
         (secret_spec(rotation={"every": "monthly"}), "spec.rotation.every"),
         (secret_spec(target={"name": "Upper"}), "spec.target.name"),
+        (secret_spec(fromSecret={"name": "x"}), "generate and fromSecret exclude each other"),
+        ({"vaultRef": {"name": "demo"}, "rotation": {"every": "1d"}}, "need generate"),
+        (secret_spec(expires="2026-01-01T00:00:00Z", expiresAfter="1d"), "expires and expiresAfter exclude"),
+        (secret_spec(expires="2026-01-01T00:00:00Z", notBefore="2026-01-01T00:00:00Z"), "spec.notBefore"),
+        (secret_spec(expires="tomorrow"), "spec.expires"),
+        (secret_spec(expiresAfter="0s"), "spec.expiresAfter"),
+        (secret_spec(tags={f"tag{n}": "" for n in range(16)}), "spec.tags"),
+        (secret_spec(tags={"": "x"}), "spec.tags"),
+        (secret_spec(pinVersion="A" * 32), "spec.pinVersion"),
+        (secret_spec(target={"name": "a"}, targets=[{"name": "a"}]), "two targets name the same Secret"),
+        (secret_spec(targets=[{"name": f"t{n}"} for n in range(9)]), "spec.targets"),
+        (secret_spec(rolloutRestartTargets=[{"kind": "Pod", "name": "a"}]), "spec.rolloutRestartTargets.0.kind"),
+        ({"vaultRef": {"name": "demo"}, "fromSecret": {"name": "a", "key": "b", "keys": {"c": "d"}}}, "key and keys"),
         (secret_spec(target={"name": "a\n"}), "spec.target.name"),
     ],
 )
@@ -133,7 +166,7 @@ def test_a_vaults_name_has_a_shape(name: str) -> None:
 def test_a_parsed_secret_is_small() -> None:
     secret = parse_vaultsecret(body(secret_spec()))
     assert not hasattr(secret, "__dict__")
-    assert sys.getsizeof(secret) + sys.getsizeof(secret.generate) < 300
+    assert sys.getsizeof(secret) + sys.getsizeof(secret.recipe) < 400
 
 
 @pytest.mark.parametrize("name", ["rotate", "sync"])
