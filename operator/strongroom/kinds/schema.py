@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-_DROPPED: Final = frozenset({"title", "$defs", "anyOf", "$ref", "const", "propertyNames"})
+_DROPPED: Final = frozenset({"title", "$defs", "anyOf", "$ref", "const", "propertyNames", "patternProperties"})
 
 
 def structural(model: type[BaseModel]) -> dict[str, Any]:
@@ -26,6 +26,8 @@ def structural(model: type[BaseModel]) -> dict[str, Any]:
 
 def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[str, Any]:
     node = _resolved(node, definitions)
+    for entries in node.get("patternProperties", {}).values():  # of a map whose keys have a pattern
+        node = {**node, "additionalProperties": entries}
     out = {key: value for key, value in sorted(node.items()) if key not in _DROPPED}
     if out.get("default", ...) is None or out.get("default", ...) == []:
         del out["default"]  # absent means absent

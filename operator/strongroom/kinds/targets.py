@@ -18,9 +18,9 @@ class Target(Shape):
         str,
         Field(
             description="Name of the Secret. It is made and kept up to date by Strongroom and deleted with this "
-            "object; the value is under the key `value`. A Secret that exists already and was not made by this object is "
-            "never touched: then then `Synced` is False with the reason `TargetConflict`. When the name changes, the Secret "
-            "of the old name is deleted.",
+            "object; the value is under the key `value`. A Secret that exists already and was not made by this object "
+            "is never touched: then `Synced` is False with the reason `TargetConflict`. When the name changes, the "
+            "Secret of the old name is deleted.",
             min_length=1,
             max_length=253,
             pattern=names.SUBDOMAIN,

@@ -35,6 +35,7 @@ def test_schemas_are_structural(kind: Kind) -> None:
             "title",
             "const",
             "propertyNames",
+            "patternProperties",
         }, path
         assert not ("additionalProperties" in field and "properties" in field), path
         assert field.get("default", 0) is not None, path
