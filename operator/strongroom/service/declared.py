@@ -149,10 +149,12 @@ class DeclaredSecrets:
     ) -> None:
         vault, head, now = outcome.vault, stored.head if stored else None, self._clock()
         assert vault is not None
-        payload = draw(generate)
-        version = await self._store.write_record(vault, wish.name, head, Kind.SECRET, payload, Attributes(now, now))
+        content = draw(generate)
+        version = await self._store.write_record(
+            vault, wish.name, head, Kind.SECRET, content.payload, Attributes(now, now), content.layout
+        )
         await self._store.commit(vault, stored, rotated(wish, head, vault, version, now))
-        outcome.made, outcome.content = version, Content(payload)
+        outcome.made, outcome.content = version, content
         outcome.events.append(step.why.value)
 
 

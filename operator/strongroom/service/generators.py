@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import secrets
 
+from strongroom.domain.content import Content
 from strongroom.domain.generation import Encoding, Generate, Password, RandomBytes
 
 
-def draw(policy: Generate) -> bytes:
+def draw(policy: Generate) -> Content:
     """Return a fresh value."""
-    return _password(policy).encode("ascii") if isinstance(policy, Password) else _random_bytes(policy)
+    return Content(_password(policy).encode("ascii") if isinstance(policy, Password) else _random_bytes(policy))
 
 
 def _password(policy: Password) -> str:

@@ -26,7 +26,7 @@ def test_a_password_has_its_length_each_class_and_nothing_excluded(
         policy = Password(length, classes, exclude)
     except InvalidInput:
         assume(False)
-    value = draw(policy).decode("ascii")
+    value = draw(policy).payload.decode("ascii")
     assert len(value) == length
     assert set(value) <= set("".join(policy.alphabets)) - set(exclude)
     assert all(set(value) & set(alphabet) for alphabet in policy.alphabets)
@@ -34,7 +34,7 @@ def test_a_password_has_its_length_each_class_and_nothing_excluded(
 
 def test_a_password_that_only_just_exists_is_drawn() -> None:
     policy = Password(8, tuple(CharacterClass), "bcdefghijklmnopqrstuvwxyz" + "BCDEFGHIJKLMNOPQRSTUVWXYZ" + "123456789")
-    assert {"a", "A", "0"} <= set(draw(policy).decode())
+    assert {"a", "A", "0"} <= set(draw(policy).payload.decode())
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 32, 12_800])
@@ -46,20 +46,20 @@ def test_a_password_that_only_just_exists_is_drawn() -> None:
 def test_random_octets_have_their_length_and_writing(
     length: int, encoding: Encoding, decode: Callable[[bytes], bytes]
 ) -> None:
-    value = draw(RandomBytes(length, encoding))
+    value = draw(RandomBytes(length, encoding)).payload
     assert len(decode(value)) == length
     assert len(value) <= 25 * 1024
 
 
 @pytest.mark.parametrize("policy", [Password(), RandomBytes(16)], ids=["password", "octets"])
 def test_no_value_is_drawn_twice(policy: Generate) -> None:
-    assert len({draw(policy) for _ in range(1000)}) == 1000
+    assert len({draw(policy).payload for _ in range(1000)}) == 1000
 
 
 def test_every_character_is_equally_likely_at_every_place() -> None:
     """Chi-squared over 10 digits and 4 places: a fair source exceeds the bound once in ten million runs."""
     policy, draws = Password(8, (CharacterClass.DIGITS,)), 4_000
-    values = [draw(policy).decode() for _ in range(draws)]
+    values = [draw(policy).payload.decode() for _ in range(draws)]
     for place in (0, 3, 5, 7):
         counted = Counter(value[place] for value in values)
         assert sum((counted[digit] - draws / 10) ** 2 / (draws / 10) for digit in "0123456789") < 60
@@ -68,6 +68,6 @@ def test_every_character_is_equally_likely_at_every_place() -> None:
 def test_no_place_is_kept_for_a_class() -> None:
     """Placing one character of each class first would show here: digits would favour some places."""
     policy, draws = Password(8, (CharacterClass.LOWER, CharacterClass.DIGITS)), 4_000
-    places = Counter(at for _ in range(draws) for at, c in enumerate(draw(policy).decode()) if c.isdigit())
+    places = Counter(at for _ in range(draws) for at, c in enumerate(draw(policy).payload.decode()) if c.isdigit())
     expected = sum(places.values()) / 8
     assert sum((places[at] - expected) ** 2 / expected for at in range(8)) < 55
