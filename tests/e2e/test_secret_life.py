@@ -22,7 +22,7 @@ def set_through_the_api(system: System, namespace: str, name: str, value: bytes)
     """Write a version as the data plane does, which knows of no custom resource."""
 
     async def write() -> None:
-        async with system.reader() as store:
+        async with system.writer() as store:
             owner = await store.vault(VaultRef(namespace, "demo"), fresh=True)
             assert owner is not None
             stored = await store.object(owner.head, name, fresh=True)

@@ -181,6 +181,11 @@ class System:
         """A store with an index of its own, as the administrator."""
         return _Reader(self.cluster.kubeconfig, self.sidecar.socket)
 
+    def writer(self) -> _Reader:
+        """The same with the permissions of a process of ours: nobody else may write sealed Secrets."""
+        command = self.controller.command
+        return _Reader(Path(command[command.index("--kubeconfig") + 1]), self.sidecar.socket)
+
 
 @dataclass
 class _Reader:
