@@ -68,12 +68,18 @@ def test_purge_protection_is_one_way(objects: Objects) -> None:
 def test_a_secret_gets_its_defaults(objects: Objects) -> None:
     stored = objects.apply("VaultSecret", "db-password", secret())
     assert stored["spec"]["generate"] == {
-        "password": {"length": 32, "classes": ["lower", "upper", "digits"], "exclude": ""}
+        "password": {
+            "length": 32,
+            "classes": ["lower", "upper", "digits"],
+            "symbols": "",
+            "exclude": "",
+            "noRepeat": False,
+        }
     }
-    assert parse_vaultsecret(stored).generate == generation.Password()
+    assert parse_vaultsecret(stored).recipe == generation.Password()
     stored = objects.apply("VaultSecret", "token", secret(generate={"randomBytes": {}}))
     assert stored["spec"]["generate"] == {"randomBytes": {"length": 32, "encoding": "raw"}}
-    assert parse_vaultsecret(stored).generate == generation.RandomBytes()
+    assert parse_vaultsecret(stored).recipe == generation.RandomBytes()
 
 
 @pytest.mark.parametrize(
@@ -105,8 +111,8 @@ def test_secrets_that_are_accepted_here_and_there(objects: Objects, spec: dict[s
         (secret(objectName="a_b"), "spec.objectName"),
         (secret(objectName=""), "spec.objectName"),
         (secret(objectName="x" * 128), "spec.objectName"),
-        (secret(generate={}), "exactly one of password and randomBytes"),
-        (secret(generate={"password": {}, "randomBytes": {}}), "exactly one of password and randomBytes"),
+        (secret(generate={}), "exactly one of password, passphrase"),
+        (secret(generate={"password": {}, "randomBytes": {}}), "exactly one of password, passphrase"),
         (secret(generate={"password": {"length": 7}}), "spec.generate.password.length"),
         (secret(generate={"password": {"length": 1025}}), "spec.generate.password.length"),
         (secret(generate={"password": {"classes": []}}), "spec.generate.password.classes"),
@@ -114,11 +120,11 @@ def test_secrets_that_are_accepted_here_and_there(objects: Objects, spec: dict[s
         (secret(generate={"password": {"classes": ["lower", "lower"]}}), "duplicate entries"),
         (secret(generate={"password": {"exclude": "x" * 65}}), "spec.generate.password.exclude"),
         (secret(generate={"password": {"exclude": "ä"}}), "spec.generate.password.exclude"),
-        (secret(generate={"password": {"exclude": "0123456789"}}), "exclude leaves no character of the class digits"),
+        (secret(generate={"password": {"exclude": "0123456789"}}), "exclude leaves nothing of the class digits"),
         (secret(generate={"randomBytes": {"length": 0}}), "spec.generate.randomBytes.length"),
         (secret(generate={"randomBytes": {"length": 25601}}), "spec.generate.randomBytes.length"),
-        (secret(generate={"randomBytes": {"length": 12801, "encoding": "hex"}}), "must not exceed 25600 bytes"),
-        (secret(generate={"randomBytes": {"length": 19201, "encoding": "base64"}}), "must not exceed 25600 bytes"),
+        (secret(generate={"randomBytes": {"length": 12801, "encoding": "hex"}}), "at most 25600 octets"),
+        (secret(generate={"randomBytes": {"length": 19201, "encoding": "base64"}}), "at most 25600 octets"),
         (secret(generate={"randomBytes": {"encoding": "base32"}}), "spec.generate.randomBytes.encoding"),
         (secret(rotation={}), "spec.rotation.every"),
         (secret(rotation={"every": "9s"}), "must be at least 10s"),
@@ -205,7 +211,7 @@ def test_kinds_are_found_by_category_and_selected_by_field(objects: Objects) -> 
 @pytest.mark.usefixtures("crds")
 def test_explain_reads_like_documentation(cluster: Cluster) -> None:
     generate = cluster.kubectl_run("explain", "vaultsecret.spec.generate")
-    assert "exactly one of `password` and" in " ".join(generate.split())
+    assert "exactly one of its fields" in " ".join(generate.split())
     assert "A random password, for people" in " ".join(generate.split())
     protection = cluster.kubectl_run("explain", "vault.spec.softDelete.purgeProtection")
     assert "One-way: it can never be switched off" in " ".join(protection.split())

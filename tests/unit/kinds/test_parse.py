@@ -108,7 +108,7 @@ def test_random_bytes() -> None:
         (secret_spec(generate={"password": {"classes": ["emoji"]}}), "spec.generate.password.classes.0"),
         (
             secret_spec(generate={"password": {"classes": ["digits"], "exclude": "0123456789"}}),
-            "spec.generate.password.exclude",
+            "spec.generate.password: exclude",
         ),
         (secret_spec(generate={"randomBytes": {"length": 0}}), "spec.generate.randomBytes.length"),
         (secret_spec(generate={"randomBytes": {"length": 12801, "encoding": "hex"}}), "spec.generate.randomBytes"),
