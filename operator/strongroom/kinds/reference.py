@@ -57,14 +57,25 @@ def _rows(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, ...]]:
         here = f"{path}.{name}"
         default = "required" if name in required else _code(field["default"]) if "default" in field else ""
         yield f"`{here}`", _type(field), default, "; ".join(_constraints(field)), field.get("description", "")
-        inner = field.get("items", field)
+        inner, place = _inner(field, here)
         if "properties" in inner:
-            yield from _rows(inner, here + ("[]" if "items" in field else ""))
+            yield from _rows(inner, place)
+
+
+def _inner(field: Mapping[str, Any], path: str) -> tuple[Mapping[str, Any], str]:
+    """Where the fields of a field are: in it, in its items, or in its entries."""
+    if "items" in field:
+        return field["items"], f"{path}[]"
+    if "additionalProperties" in field:
+        return field["additionalProperties"], f"{path}.<name>"
+    return field, path
 
 
 def _type(field: Mapping[str, Any]) -> str:
     if "items" in field:
         return f"list of {_type(field['items'])}"
+    if "additionalProperties" in field:
+        return f"map of {_type(field['additionalProperties'])}"
     return "time" if field.get("format") == "date-time" else str(field["type"])
 
 
@@ -75,7 +86,7 @@ def _constraints(field: Mapping[str, Any]) -> Iterator[str]:
     low, high = field.get("minimum"), field.get("maximum")
     if low is not None or high is not None:
         yield f"{'' if low is None else low} to {high}" if high is not None else f"at least {low}"
-    for key, text in (("maxLength", "characters"), ("maxItems", "items")):
+    for key, text in (("maxLength", "characters"), ("maxItems", "items"), ("maxProperties", "entries")):
         if key in field:
             yield f"at most {field[key]} {text}"
     if "pattern" in field:
@@ -86,7 +97,11 @@ def _rules(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, ...]]:
     for rule in schema.get("x-kubernetes-validations", ()):
         yield f"`{path}`", rule["message"]
     for name, field in schema.get("properties", {}).items():
-        yield from _rules(field, name if path[:1].isupper() else f"{path}.{name}")
+        here = name if path[:1].isupper() else f"{path}.{name}"
+        yield from _rules(field, here)
+        inner, place = _inner(field, here)
+        if place != here:
+            yield from _rules(inner, place)
 
 
 def _conditions() -> str:
