@@ -6,6 +6,7 @@
     ├── Retryable                 time can heal it; the work queue tries again
     │   ├── HsmUnavailable        sidecar gone, token or session lost, deadline passed
     │   ├── StoreUnavailable      API server unreachable, overloaded, or its answer unknown
+    │   ├── SinkUnavailable       the receiver of notices did not take one
     │   └── Conflict              somebody else wrote first: read again, decide again
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
@@ -36,6 +37,10 @@ class HsmUnavailable(Retryable):
 
 class StoreUnavailable(Retryable):
     """The API server cannot be reached, is overloaded, or its answer was lost."""
+
+
+class SinkUnavailable(Retryable):
+    """The receiver of notices cannot be reached or does not accept."""
 
 
 class Conflict(Retryable):

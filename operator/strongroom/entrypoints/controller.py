@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from prometheus_client import (
@@ -27,11 +27,13 @@ from prometheus_client import (
 
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
+from strongroom.domain.errors import InvalidInput
 from strongroom.domain.notices import Notice
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.telemetry import logs, probes
+from strongroom.telemetry.cloudevents import EventSink, SinkSettings
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where the kubelet mounts it
@@ -47,7 +49,7 @@ def main(arguments: list[str]) -> int:
         return asyncio.run(_run(options))
     except LeaseLost as lost:
         _log.error("%s; leaving", lost)
-    except errors.ApiError as error:
+    except (errors.ApiError, InvalidInput) as error:
         _log.error("cannot start: %s", error)
     except OSError as error:
         _log.error("cannot serve metrics and probes on port %s: %s", options.metrics_port, error.strerror)
@@ -62,6 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
     add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
     add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--event-sink", default=_environment("event-sink"), help="https address that notices of expiry are sent to")
+    add(
+        "--event-sink-token-file",
+        type=Path,
+        default=_environment("event-sink-token-file"),
+        help="file with the bearer token for it",
+    )
+    add(
+        "--event-sink-ca-file",
+        type=Path,
+        default=_environment("event-sink-ca-file"),
+        help="PEM certificates that it is trusted by; default: the system's",
+    )
     add("--concurrency", type=int, default=_environment("concurrency", "32"), help="reconciles at a time")
     add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
     add(
@@ -103,6 +118,22 @@ async def _nobody(_: Notice) -> None:
     """Nobody is to be told of what expires, beyond the event on the resource."""
 
 
+def _clock() -> int:
+    return int(time.time())
+
+
+def _listener(options: argparse.Namespace) -> Callable[[Notice], Awaitable[None]]:
+    if not options.event_sink:
+        return _nobody
+    settings = SinkSettings(options.event_sink, options.event_sink_token_file, options.event_sink_ca_file)
+
+    def url_of(notice: Notice) -> str:
+        host = f"{notice.vault.name}.{notice.vault.namespace}.{options.domain}"
+        return f"https://{host}/secrets/{notice.name}/{notice.version}"
+
+    return EventSink(settings, url_of, _clock).notify
+
+
 async def _run(options: argparse.Namespace) -> int:
     disable_created_metrics()  # type: ignore[no-untyped-call]
     registry = CollectorRegistry()
@@ -125,8 +156,8 @@ async def _run(options: argparse.Namespace) -> int:
             ),
             metrics=metrics,
             account=None if options.kubeconfig else _service_account,
-            notify=_nobody,
-            clock=lambda: int(time.time()),
+            notify=_listener(options),
+            clock=_clock,
         )
         probes.serve(
             options.metrics_host, options.metrics_port, registry, controller.health.alive, controller.health.ready

@@ -144,6 +144,26 @@ def test_targets_in_named_namespaces_only() -> None:
     assert bindings == [("ClusterRole", None), ("RoleBinding", "default")]
 
 
+def test_workloads_are_left_alone_where_that_is_wanted() -> None:
+    bound = {
+        body["metadata"]["name"]
+        for body in rendered("--set", "rolloutRestart.enabled=false")
+        if body["kind"] == "ClusterRoleBinding"
+    }
+    assert bound == {"strongroom-controller", "strongroom-controller-targets"}
+
+
+def test_notices_go_where_the_installation_says() -> None:
+    values = ["eventSink.url=https://events.example/in", "eventSink.tokenSecret=t", "eventSink.caConfigMap=c"]
+    objects = rendered(*(part for value in values for part in ("--set", value)))
+    controller = container(objects, "controller")
+    told = {each["name"]: each.get("value") for each in controller["env"]}
+    assert told["STRONGROOM_EVENT_SINK"] == "https://events.example/in"
+    mounts = {each["mountPath"] for each in controller["volumeMounts"]}
+    for file in (told["STRONGROOM_EVENT_SINK_TOKEN_FILE"], told["STRONGROOM_EVENT_SINK_CA_FILE"]):
+        assert any(file.startswith(f"{mount}/") for mount in mounts)
+
+
 def test_nothing_is_mounted_for_a_token_that_is_already_made() -> None:
     assert "initContainers" not in pod(rendered("--set=hsm.softhsm.create=false"))
 

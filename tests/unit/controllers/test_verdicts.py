@@ -27,6 +27,7 @@ TABLE: dict[type[errors.StrongroomError], tuple[Reason, tuple[bool, float | None
     errors.LimitExceeded: (Reason.LIMIT_EXCEEDED, SLOWLY),
     kube.NotFound: (Reason.FORBIDDEN, SLOWLY),
     kube.AlreadyExists: (Reason.PENDING, RETRY),
+    errors.SinkUnavailable: (Reason.PENDING, RETRY),
     errors.ReferenceDenied: (Reason.REFERENCE_DENIED, RETRY),
     kube.Conflict: (Reason.PENDING, RETRY),
     kube.Gone: (Reason.STORE_UNAVAILABLE, RETRY),
