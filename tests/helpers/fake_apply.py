@@ -34,7 +34,8 @@ def applied(live: dict[str, Any], patch: dict[str, Any], manager: str | None, fo
 
 def changed(live: dict[str, Any], body: dict[str, Any], manager: str) -> dict[str, Any]:
     """The object after a creation, an update or another patch: who writes a field owns it, a removed one nobody."""
-    owners = _owners(body) or _owners(live)
+    reset = body["metadata"].get("managedFields") == [{}]
+    owners = {} if reset else _owners(body) or _owners(live)
     leaves = _leaves(body)
     written = {path for path in leaves if path not in _leaves(live) or _value(live, path) != _value(body, path)}
     kept = {other: (paths & leaves) - written for other, paths in owners.items()}
@@ -55,6 +56,7 @@ def checked(live: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _owners(body: dict[str, Any]) -> Owners:
+    """An empty list says nothing; it takes a list of an empty entry to forget all."""
     entries, there = (body.get("metadata") or {}).get("managedFields") or [], _leaves(body)
     return {(entry["manager"], entry["operation"]): there & set(_flat(entry["fieldsV1"])) for entry in entries}
 

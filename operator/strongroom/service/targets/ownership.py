@@ -52,8 +52,8 @@ def claimed(live: Mapping[str, Any], body: Mapping[str, Any], *, whole: bool) ->
 
 
 def released(live: Mapping[str, Any]) -> list[Fields]:
-    """Return the managedFields without us."""
-    return [entry for entry in live["metadata"].get("managedFields") or () if entry["manager"] != MANAGER]
+    """Return the managedFields without us. An empty list would be ignored, an empty entry resets them."""
+    return [entry for entry in live["metadata"].get("managedFields") or () if entry["manager"] != MANAGER] or [{}]
 
 
 def _is_applied_by_us(entry: Fields) -> bool:
