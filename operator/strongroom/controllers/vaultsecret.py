@@ -187,7 +187,7 @@ class VaultSecretReconciler:
         assert vault is not None
         assert head is not None
         if denied := await self._grants.complaint(resource.namespace, spec.namespace, vault.policies):
-            return Verdict(Reason.REFERENCE_DENIED, denied, look_again=SLOW_LOOK)
+            return Verdict(Reason.REFERENCE_DENIED, denied, retry=True)  # a grant elsewhere is no news here
         action = await self._targets.sync(_owner(resource), spec, vault, head, report.outcome.content, fresh=fresh)
         if action is TargetAction.CONFLICT:
             text = (

@@ -13,7 +13,7 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import NAMESPACES
 
 _MEMORY: Final = 10.0
-"""Seconds for which a namespace's consent is believed: thousands of targets in it must not mean thousands of reads."""
+"""Seconds for which a consent is believed: many targets must not mean many reads. A refusal never is."""
 
 
 class Grants:
@@ -26,20 +26,20 @@ class Grants:
 
     async def complaint(self, namespace: str, wanted: str, policies: Sequence[Policy]) -> str | None:
         """Return why a VaultSecret in ``namespace`` may not write a target in ``wanted``; None: it may."""
-        if not wanted or wanted == namespace:
-            return may_write(namespace, namespace, policies, "")
-        return may_write(namespace, wanted, policies, await self._accepts(wanted))
+        if wanted == namespace:
+            return may_write(namespace, wanted, policies, "")
+        now = self._monotonic()
+        at, accepts = self._accepted.get(wanted, (now - _MEMORY, ""))
+        if now - at < _MEMORY and may_write(namespace, wanted, policies, accepts) is None:
+            return None
+        accepts = await self._accepts(wanted)
+        self._accepted = {name: known for name, known in self._accepted.items() if now - known[0] < _MEMORY}
+        self._accepted[wanted] = (now, accepts)
+        return may_write(namespace, wanted, policies, accepts)
 
     async def _accepts(self, namespace: str) -> str:
-        now = self._monotonic()
-        at, accepts = self._accepted.get(namespace, (now - _MEMORY, ""))
-        if now - at < _MEMORY:
-            return accepts
         try:
             metadata = (await self._client.get(NAMESPACES, None, namespace))["metadata"]
-            accepts = (metadata.get("annotations") or {}).get(names.ACCEPT_FROM, "")
         except errors.NotFound:
-            accepts = ""
-        self._accepted = {name: known for name, known in self._accepted.items() if now - known[0] < _MEMORY}
-        self._accepted[namespace] = (now, accepts)
-        return accepts
+            return ""
+        return str((metadata.get("annotations") or {}).get(names.ACCEPT_FROM, ""))
