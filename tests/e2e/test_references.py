@@ -164,8 +164,7 @@ def test_a_restart_survives_a_crash(system: System, demo: str, tmp_path: Path, w
     system.until(system.controller.died, "the crash")
     assert bool(deployment(system, demo)) is (write > 5 or bool(after))
     system.controller.start()
-    system.until(lambda: deployment(system, demo), "a restart")
-    system.until_ready(demo, "db")
-    assert deployment(system, demo) == system.status(demo, "db")["currentVersion"]
+    system.until(lambda: len(system.status(demo, "db")["versions"]) == 2, "the rotation")
+    system.until(lambda: deployment(system, demo) == system.status(demo, "db")["currentVersion"], "a restart")
     assert len(system.stored_versions(demo, "demo", "db")) == 2
     assert system.get("deployment", demo, "app")["metadata"]["generation"] == 2
