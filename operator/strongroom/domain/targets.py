@@ -131,7 +131,8 @@ class Note:
     def read(cls, text: str) -> Note | None:
         """Return the note that was written; None for anything else: anybody can edit annotations."""
         try:
-            return cls._of_json(json.loads(text))
+            plain = json.loads(text)
+            return cls._of_json(plain) if isinstance(plain, dict) else None
         except (ValueError, TypeError, KeyError, RecursionError):
             return None
 
@@ -140,11 +141,13 @@ class Note:
         lists = {name: plain.get(name, []) for name in ("keys", "labels", "annotations")}
         if not all(isinstance(keys, list) and all(isinstance(key, str) for key in keys) for keys in lists.values()):
             raise TypeError("not lists of texts")
+        if type(plain["generation"]) is not int:
+            raise TypeError("not a number")
         return cls(
             place=str(plain["place"]),
             creation=CreationPolicy(plain["creation"]),
             deletion=DeletionPolicy(plain["deletion"]),
             spec=str(plain["spec"]),
-            generation=int(plain["generation"]),
+            generation=plain["generation"],
             **{name: tuple(keys) for name, keys in lists.items()},
         )
