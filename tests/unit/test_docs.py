@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import CollectorRegistry
 
 from hack.localcluster.paths import REPOSITORY
@@ -17,6 +18,7 @@ DOCUMENTS = sorted(
     if not any(part.startswith(".") for part in path.relative_to(REPOSITORY).parts)
 )
 METRICS_PAGE = REPOSITORY / "docs/operations/metrics.md"
+CHART_FILES = REPOSITORY / "helm/strongroom/files"
 SIDECAR_METRICS = REPOSITORY / "operator/strongroom/hsm/sidecar/metrics.py"
 
 _FENCED = re.compile(r"^( *)```.*?^\1```$", re.MULTILINE | re.DOTALL)
@@ -79,8 +81,27 @@ def test_the_metrics_page_has_the_metrics_that_exist() -> None:
 def test_no_document_names_a_metric_that_does_not_exist() -> None:
     known = _controller_metrics() | _sidecar_metrics()
     for document in DOCUMENTS:
-        named = set(re.findall(r"\bstrongroom_[a-z_]+\b", document.read_text()))
-        assert named <= known, document
+        assert _metrics_in(document.read_text()) <= known, document
+
+
+@pytest.mark.parametrize("name", ["alerts.yaml", "dashboard.json"])
+def test_alerts_and_dashboard_name_metrics_that_exist(name: str) -> None:
+    named = _metrics_in((CHART_FILES / name).read_text())
+    assert named
+    assert named <= _controller_metrics() | _sidecar_metrics()
+
+
+def _metrics_in(text: str) -> set[str]:
+    """Names of metrics; those of a histogram's series without their endings."""
+    return {re.sub("_bucket$", "", name) for name in re.findall(r"\bstrongroom_[a-z_]+\b", text)}
+
+
+def test_the_metrics_page_shows_the_alerts_of_the_chart() -> None:
+    [block] = re.findall(r"```yaml\n(.*?)```", METRICS_PAGE.read_text(), re.DOTALL)
+    [group] = yaml.safe_load((CHART_FILES / "alerts.yaml").read_text())["groups"]
+    shown = [{key: rule[key] for key in ("alert", "expr", "for") if key in rule} for rule in group["rules"]]
+    assert yaml.safe_load(block) == shown
+    assert all(rule["annotations"]["summary"] and rule["labels"]["severity"] for rule in group["rules"])
 
 
 @pytest.mark.parametrize("page", ["docs/reference/crds.md", "docs/operations/troubleshooting.md"])

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.controllers import kopfdoor
+from strongroom.controllers.census import CensusTaker
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.loop import Loop
@@ -82,7 +83,8 @@ class Controller:
         self._queue = WorkQueue(time.monotonic)
         self._schedule = Schedule(self._queue, clock)
         self._index = Index(lambda name: self._loop.head_changed(name))
-        self._keyring = Keyring(keys, time.monotonic)
+        self._keyring = Keyring(keys, time.monotonic, on_lookup=metrics.key_looked_up)
+        metrics.cached_keys.set_function(lambda: len(self._keyring))
         backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
         store = SealedStore(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
         self._loop = Loop(
@@ -99,7 +101,14 @@ class Controller:
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
         self._watches = self._make_watches()
         self.health = Health(self._hsm, self._watches, self._heard.is_set, metrics, time.monotonic)
-        self._bind(store, Collector(store), notify, clock)
+        self._census = CensusTaker(
+            resources=self._loop.resources,
+            index=self._index,
+            queue=self._queue,
+            publish=metrics.census.publish,
+            clock=clock,
+        )
+        self._bind(store, Collector(store), metrics.counting(notify), clock)
 
     def _bind(
         self,
@@ -201,15 +210,16 @@ class Controller:
         self._loop.start()
         work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))
         due = asyncio.create_task(self._schedule.run())
+        census = asyncio.create_task(self._census.run())
         lost = asyncio.create_task(lease.lost.wait())
         try:
-            done, _ = await asyncio.wait({work, due, lost}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait({work, due, census, lost}, return_when=asyncio.FIRST_COMPLETED)
             if lost in done:
                 raise LeaseLost("another replica leads, or the API server was away for too long")
             for task in done:
                 task.result()
         finally:
-            await _end(work, due, lost)
+            await _end(work, due, census, lost)
 
     async def _prime(self) -> None:
         """List the custom resources, so that what is absent is known to be absent."""

@@ -84,6 +84,7 @@ class WorkQueue:
         self._turn = itertools.count(1)
         self._ready = {priority: _Turns() for priority in Priority}
         self._queued: dict[Key, int] = {}
+        self._since: dict[Key, float] = {}  # when each queued key was first asked for, the oldest first
         self._later: list[tuple[float, int, Key, int]] = []
         self._waiting: dict[Key, float] = {}
         self._active: set[Key] = set()
@@ -95,6 +96,10 @@ class WorkQueue:
         """Keys that are ready or being worked on; delayed ones do not count."""
         return len(self._queued) + len(self._active)
 
+    def oldest(self) -> float:
+        """Return how long the key that has waited longest is ready, in seconds; 0 when none is."""
+        return max(0.0, self._monotonic() - next(iter(self._since.values()), float("inf")))
+
     def add(self, key: Key, priority: Priority = Priority.ROUTINE) -> None:
         """Ask for a key as soon as its priority allows."""
         if key in self._active:
@@ -103,6 +108,7 @@ class WorkQueue:
         if self._queued.get(key, priority + 1) <= priority:
             return
         self._queued[key] = priority
+        self._since.setdefault(key, self._monotonic())
         self._ready[priority].push(key)
         self._news.set()
 
@@ -159,7 +165,7 @@ class WorkQueue:
         for priority in _ORDERS[-1 if turn % 16 == 0 else 1 if turn % 8 == 0 else 0]:
             while key := self._ready[priority].pop():
                 if self._queued.get(key) == priority:  # else it was asked for more urgently meanwhile
-                    del self._queued[key]
+                    del self._queued[key], self._since[key]
                     return key
         return None
 

@@ -143,7 +143,7 @@ async def _run(options: argparse.Namespace) -> int:
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
-    async with KubeClient(connection) as client, HsmClient(options.hsm_socket) as hsm:
+    async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
         controller = Controller(
             client=client,
             keys=hsm,

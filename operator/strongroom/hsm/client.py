@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -36,6 +37,9 @@ _OPTIONS = (
 )
 _DEFAULT_DEADLINE = 5.0  # seconds
 _STATUS_DEADLINE = 1.0  # seconds; status never waits for the token
+
+Observer = Callable[[str, str, float], None]
+"""Told of each call: its method, its result (``RESULTS``), and how long it took in seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +92,12 @@ class HsmClient(KeyService):
     call, in seconds. Besides the errors of ``KeyService``, a token that failed its self-check raises ``Refused``.
     """
 
-    def __init__(self, socket: Path, *, deadline: float = _DEFAULT_DEADLINE) -> None:
+    def __init__(self, socket: Path, *, deadline: float = _DEFAULT_DEADLINE, observe: Observer | None = None) -> None:
         credentials = grpc.local_channel_credentials(grpc.LocalConnectionType.UDS)
         self._channel = grpc.aio.secure_channel(f"unix:{socket}", credentials, options=_OPTIONS)
         self._stub: Any = stubs.HsmStub(self._channel)  # type: ignore[no-untyped-call]
         self._deadline = deadline
+        self._observe = observe or _unseen
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,14 +114,14 @@ class HsmClient(KeyService):
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
         bounds.check_owner(owner, version)
         request = pb.GenerateKekRequest(owner=owner, version=version)
-        return from_message(await self._call(self._stub.GenerateKek, request))
+        return from_message(await self._call("GenerateKek", request))
 
     async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
         bounds.check_wrapped_key(kek)
         bounds.check_dek_id(dek_id)
         bounds.check_seed(seed)
         request = pb.WrapDekRequest(kek=to_message(kek), dek_id=dek_id, seed=seed)
-        wrapped: bytes = (await self._call(self._stub.WrapDek, request)).wrapped
+        wrapped: bytes = (await self._call("WrapDek", request)).wrapped
         return wrapped
 
     async def unwrap_dek(self, kek: WrappedKey, dek_id: str, wrapped: bytes) -> bytes:
@@ -124,17 +129,17 @@ class HsmClient(KeyService):
         bounds.check_dek_id(dek_id)
         bounds.check_sealed(wrapped)
         request = pb.UnwrapDekRequest(kek=to_message(kek), dek_id=dek_id, wrapped=wrapped)
-        seed: bytes = (await self._call(self._stub.UnwrapDek, request)).seed
+        seed: bytes = (await self._call("UnwrapDek", request)).seed
         return seed
 
     async def random(self, size: int) -> bytes:
         bounds.check_size(size)
-        octets: bytes = (await self._call(self._stub.Random, pb.RandomRequest(size=size))).octets
+        octets: bytes = (await self._call("Random", pb.RandomRequest(size=size))).octets
         return octets
 
     async def status(self) -> Status:
         """Ask the sidecar for its state. Raises ``HsmUnavailable`` only when there is no sidecar to ask."""
-        return _status(await self._call(self._stub.Status, pb.StatusRequest(), deadline=_STATUS_DEADLINE))
+        return _status(await self._call("Status", pb.StatusRequest(), deadline=_STATUS_DEADLINE))
 
     async def health(self) -> Health:
         """Like ``status``, but an absent sidecar is an answer, not an error."""
@@ -154,17 +159,33 @@ class HsmClient(KeyService):
             last = now
             await asyncio.sleep(interval)
 
-    async def _call(self, method: Any, request: Any, deadline: float | None = None) -> Any:
+    async def _call(self, method: str, request: Any, deadline: float | None = None) -> Any:
+        began, result = time.perf_counter(), "cancelled"
         try:
-            return await method(request, timeout=deadline or self._deadline)
+            answer = await getattr(self._stub, method)(request, timeout=deadline or self._deadline)
+            result = "ok"
+            return answer
         except grpc.aio.AioRpcError as error:
-            raise to_domain(error) from error
+            told = to_domain(error)
+            result = RESULTS[type(told)]
+            raise told from error
+        finally:
+            self._observe(method, result, time.perf_counter() - began)
 
 
 _BY_CODE: dict[grpc.StatusCode, type[StrongroomError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
     grpc.StatusCode.PERMISSION_DENIED: KeyRefused,
 }
+
+RESULTS: dict[type[StrongroomError], str] = {
+    HsmUnavailable: "unavailable",
+    InvalidInput: "invalid",
+    KeyRefused: "key_refused",
+    LoginRefused: "login_refused",
+    Refused: "refused",
+}
+"""What an observer is told of a failed call; besides ``ok`` and ``cancelled``."""
 
 
 def to_domain(error: grpc.aio.AioRpcError) -> StrongroomError:
@@ -180,6 +201,10 @@ def to_domain(error: grpc.aio.AioRpcError) -> StrongroomError:
     if code is grpc.StatusCode.FAILED_PRECONDITION:
         return LoginRefused(detail) if state == State.LOGIN_REFUSED.name else Refused(detail)
     return _BY_CODE.get(code, HsmUnavailable)(detail)
+
+
+def _unseen(method: str, result: str, seconds: float) -> None:
+    """Nobody watches."""
 
 
 def _state_of(error: grpc.aio.AioRpcError) -> str | None:

@@ -36,15 +36,27 @@ class Ring:
 class Keyring:
     """Opens DEKs in the token and keeps them ``seconds`` at most, so that a lost token is felt within that time.
 
-    One opening serves all callers that wait for it. Raises what ``KeyService`` raises.
+    One opening serves all callers that wait for it. Raises what ``KeyService`` raises. ``on_lookup`` is told whether
+    a key that was asked for was there.
     """
 
-    def __init__(self, keys: KeyService, monotonic: Callable[[], float], seconds: float = DEFAULT_SECONDS) -> None:
+    def __init__(
+        self,
+        keys: KeyService,
+        monotonic: Callable[[], float],
+        seconds: float = DEFAULT_SECONDS,
+        on_lookup: Callable[[bool], None] = lambda hit: None,
+    ) -> None:
         self._keys = keys
         self._monotonic = monotonic
         self._seconds = seconds
+        self._on_lookup = on_lookup
         self._opened: dict[tuple[str, bytes], tuple[float, Dek]] = {}
         self._opening: dict[tuple[str, bytes], asyncio.Task[Dek]] = {}
+
+    def __len__(self) -> int:
+        """Opened keys in memory. May be asked from another thread."""
+        return len(self._opened)
 
     async def ring(self, keks: tuple[WrappedKey, ...], deks: tuple[WrappedDek, ...]) -> Ring:
         """Return all DEKs of a vault, opened."""
@@ -65,7 +77,9 @@ class Keyring:
 
     def _cached(self, wrapped: WrappedDek) -> Dek | None:
         kept = self._opened.get((wrapped.id, wrapped.wrapped))
-        return kept[1] if kept and kept[0] > self._monotonic() else None
+        hit = kept is not None and kept[0] > self._monotonic()
+        self._on_lookup(hit)
+        return kept[1] if kept and hit else None
 
     async def _open(self, kek: WrappedKey, wrapped: WrappedDek) -> Dek:
         name = (wrapped.id, wrapped.wrapped)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from strongroom.domain.notices import Notice
+from strongroom.telemetry.census import CensusCollector
+
+_CALL_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 
@@ -42,3 +48,50 @@ class ControllerMetrics:
         self.collected = Counter(
             "strongroom_records_collected", "Records that no head named, removed.", registry=registry
         )
+        self.notices = Counter(
+            "strongroom_notices",
+            "Notices of versions near their end or past it, by stage and whether whoever listens took them.",
+            ["stage", "result"],
+            registry=registry,
+        )
+        self.hsm_calls = Counter(
+            "strongroom_hsm_client_calls",
+            "Calls of the HSM, by method and result.",
+            ["method", "result"],
+            registry=registry,
+        )
+        self.hsm_call_seconds = Histogram(
+            "strongroom_hsm_client_call_seconds",
+            "Time of one call of the HSM, as its caller sees it.",
+            ["method"],
+            buckets=_CALL_BUCKETS,
+            registry=registry,
+        )
+        self.key_lookups = Counter(
+            "strongroom_key_cache_lookups", "Looks for an opened key in memory.", ["result"], registry=registry
+        )
+        self.cached_keys = Gauge("strongroom_key_cache_keys", "Opened keys in memory.", registry=registry)
+        self.census = CensusCollector()
+        registry.register(self.census)
+
+    def hsm_called(self, method: str, result: str, seconds: float) -> None:
+        """Count one call of the HSM."""
+        self.hsm_calls.labels(method=method, result=result).inc()
+        self.hsm_call_seconds.labels(method=method).observe(seconds)
+
+    def key_looked_up(self, hit: bool) -> None:
+        """Count one look for an opened key."""
+        self.key_lookups.labels(result="hit" if hit else "miss").inc()
+
+    def counting(self, notify: Callable[[Notice], Awaitable[None]]) -> Callable[[Notice], Awaitable[None]]:
+        """Return the same listener for notices, counted."""
+
+        async def counted(notice: Notice) -> None:
+            result = "failed"
+            try:
+                await notify(notice)
+                result = "ok"
+            finally:
+                self.notices.labels(stage=str(notice.stage), result=result).inc()
+
+        return counted

@@ -22,6 +22,7 @@ VALUES = sorted((CHART / "ci").glob("*.yaml"))
 NAMESPACE = ("--namespace", "strongroom-system")
 CONTROLLER = "--as=system:serviceaccount:strongroom-system:strongroom-controller"
 SEALED = ("create", "secret", "generic", "--type=strongroom.dev/sealed", "-n", "strongroom-system")
+MONITORING = ("ServiceMonitor", "PrometheusRule")  # the Prometheus operator's
 GUARDS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
 pytestmark = pytest.mark.timeout(300, func_only=True)  # whichever test comes first may have to build Helm
@@ -168,6 +169,17 @@ def test_nothing_is_mounted_for_a_token_that_is_already_made() -> None:
     assert "initContainers" not in pod(rendered("--set=hsm.softhsm.create=false"))
 
 
+def test_alerts_and_dashboard_are_those_of_the_chart() -> None:
+    objects = rendered("--values", CHART / "ci/monitored.yaml")
+    alerts = yaml.safe_load((CHART / "files/alerts.yaml").read_text())
+    assert only(objects, "PrometheusRule")["spec"] == alerts
+    assert only(objects, "PrometheusRule")["metadata"]["labels"]["release"] == "prometheus"
+    (dashboard,) = [body for body in objects if body["metadata"]["name"] == "strongroom-dashboard"]
+    assert json.loads(dashboard["data"]["strongroom.json"]) == json.loads((CHART / "files/dashboard.json").read_text())
+    assert dashboard["metadata"]["labels"]["grafana_dashboard"] == "1"
+    assert {"PrometheusRule", "ConfigMap", "ServiceMonitor"}.isdisjoint(body["kind"] for body in rendered())
+
+
 # What it refuses
 
 
@@ -229,7 +241,7 @@ def _guarded(cluster: Cluster, *arguments: str) -> bool:
 @own_cluster_only
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_the_api_server_accepts_everything(installed: Cluster, values: Path) -> None:
-    objects = [body for body in rendered("--values", values) if body["kind"] != "ServiceMonitor"]
+    objects = [body for body in rendered("--values", values) if body["kind"] not in MONITORING]
     apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
     installed.kubectl_run(*apply, input="\n---\n".join(map(json.dumps, objects)))
 

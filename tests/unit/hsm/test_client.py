@@ -1,13 +1,18 @@
 """gRPC statuses to our errors."""
 
+import asyncio
+import contextlib
+from pathlib import Path
+
 import grpc
 import pytest
 from grpc import StatusCode
 
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused, StrongroomError
-from strongroom.hsm.client import to_domain
+from strongroom.hsm.client import HsmClient, to_domain
 from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import STATE_METADATA, State
+from strongroom.wire.hsm import hsm_pb2 as pb
 from tests.helpers.hsm_vector import KEK
 
 CASES: list[tuple[StatusCode, State | None, type[StrongroomError]]] = [
@@ -58,3 +63,46 @@ def test_a_key_survives_the_socket() -> None:
 def test_a_state_of_a_newer_sidecar_is_unspecified() -> None:
     assert State.parse(99) is State.UNSPECIFIED
     assert State.parse(int(State.SERVING)) is State.SERVING
+
+
+class Answering:
+    """A sidecar's stub that answers or fails as it is told."""
+
+    def __init__(self, failure: Exception | None) -> None:
+        self.failure = failure
+
+    async def Random(self, request: pb.RandomRequest, **_: float) -> pb.RandomResponse:
+        if self.failure:
+            raise self.failure
+        return pb.RandomResponse(octets=bytes(request.size))
+
+
+@pytest.mark.parametrize(
+    ("failure", "result"),
+    [
+        (None, "ok"),
+        (error(StatusCode.UNAVAILABLE, None), "unavailable"),
+        (error(StatusCode.PERMISSION_DENIED, State.SERVING), "key_refused"),
+        (error(StatusCode.FAILED_PRECONDITION, State.LOGIN_REFUSED), "login_refused"),
+        (error(StatusCode.FAILED_PRECONDITION, State.TOKEN_REFUSED), "refused"),
+        (error(StatusCode.INVALID_ARGUMENT, State.SERVING), "invalid"),
+        (asyncio.CancelledError(), "cancelled"),
+    ],
+)
+async def test_an_observer_is_told_of_each_call(tmp_path: Path, failure: Exception | None, result: str) -> None:
+    told: list[tuple[str, str, float]] = []
+    async with HsmClient(tmp_path / "s", observe=lambda *call: told.append(call)) as client:
+        client._stub = Answering(failure)
+        with contextlib.suppress(StrongroomError, asyncio.CancelledError):
+            assert await client.random(8) == bytes(8)
+    [(method, said, seconds)] = told
+    assert (method, said) == ("Random", result)
+    assert seconds >= 0
+
+
+async def test_a_call_that_is_never_made_is_not_told_of(tmp_path: Path) -> None:
+    told: list[tuple[str, str, float]] = []
+    async with HsmClient(tmp_path / "s", observe=lambda *call: told.append(call)) as client:
+        with pytest.raises(InvalidInput):
+            await client.random(0)
+    assert told == []

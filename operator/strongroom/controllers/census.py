@@ -1,0 +1,202 @@
+"""Counts everything for the metrics: in the event loop, in small bites, so that nothing waits and nothing is torn."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from strongroom.controllers.resources import Known, Resources
+from strongroom.controllers.workqueue import Key, Kind, WorkQueue
+from strongroom.domain.errors import InvalidInput
+from strongroom.domain.objects import Kind as Face
+from strongroom.domain.objects import ObjectHead
+from strongroom.domain.vaults import DAY, State
+from strongroom.kinds.conditions import ConditionType, Reason, Status
+from strongroom.kinds.durations import parse_time
+from strongroom.kinds.vaultsecret import VaultSecretResource
+from strongroom.store.index import Entry, Index
+from strongroom.telemetry.census import Census
+
+INTERVAL = 10.0  # seconds between counts
+_BITE = 200  # things that are counted before others may run
+_REASONS = frozenset(map(str, Reason))
+_STATUSES = frozenset(map(str, Status))
+_HORIZONS = (("expired", 0), ("1d", DAY), ("7d", 7 * DAY), ("30d", 30 * DAY))
+
+
+class _Read(NamedTuple):
+    """What a resource's status says, read once for as long as the resource does not change."""
+
+    known: Known
+    ready: str
+    reason: str
+    failures: int
+    stale_since: int | None
+
+
+class CensusTaker:
+    """Counts what a leader knows, for ever, and publishes each count as a whole."""
+
+    def __init__(
+        self,
+        *,
+        resources: Resources,
+        index: Index,
+        queue: WorkQueue,
+        publish: Callable[[Census], None],
+        clock: Callable[[], int],
+    ) -> None:
+        self._resources = resources
+        self._index = index
+        self._queue = queue
+        self._publish = publish
+        self._clock = clock
+        self._read: dict[Key, _Read] = {}
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        while True:
+            self._publish(await self.count())
+            await asyncio.sleep(INTERVAL)
+
+    async def count(self) -> Census:
+        """Count once. What changes meanwhile may be counted as it was or as it is, but never twice."""
+        tally = _Tally(self._clock())
+        for number, entry in enumerate(list(self._index.heads.values()), 1):
+            tally.add_head(entry)
+            await _breathe(number)
+        read: dict[Key, _Read] = {}
+        keys = [key for kind in (Kind.VAULT, Kind.SECRET) for key in self._resources.keys(kind)]
+        for number, key in enumerate(keys, 1):
+            if known := self._resources.get(key):
+                read[key] = self._reading(key, known, tally.now)
+                tally.add_resource(key, read[key])
+            await _breathe(number)
+        self._read = read
+        return tally.census(self._queue.oldest())
+
+    def _reading(self, key: Key, known: Known, now: int) -> _Read:
+        last = self._read.get(key)
+        if last and last.known is known:
+            return last
+        return _read(known, last.stale_since if last and last.known.uid == known.uid else None, now)
+
+
+async def _breathe(number: int) -> None:
+    if number % _BITE == 0:
+        await asyncio.sleep(0)
+
+
+@dataclass
+class _Tally:
+    """A count in the making."""
+
+    now: int
+    resources: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    stored: Counter[tuple[str, str]] = field(default_factory=Counter)
+    expiring: Counter[str] = field(default_factory=Counter)
+    next_expiry: int | None = None
+    next_rotation: int | None = None
+    overdue: int = 0
+    failing: int = 0
+    most_failures: int = 0
+    out_of_step: int = 0
+    out_of_step_since: int | None = None
+
+    def add_head(self, entry: Entry) -> None:
+        """Count a stored head."""
+        kind, head = "object" if entry.object else "vault", entry.opened
+        if entry.wrong or head is None:
+            self.stored[kind, "wrong" if entry.wrong else "sealed"] += 1
+            return
+        self.stored[kind, str(head.state)] += 1
+        if isinstance(head, ObjectHead) and head.state is State.LIVE:
+            self._add_times(head)
+
+    def _add_times(self, head: ObjectHead) -> None:
+        if (due := head.due) is not None:
+            self.next_rotation = _earlier(self.next_rotation, due)
+            self.overdue += due < self.now
+        if (face := head.faces.get(Face.SECRET)) is None:
+            return
+        self.expiring[_horizon(face.expires, self.now)] += 1
+        if face.expires is not None and face.expires > self.now:
+            self.next_expiry = _earlier(self.next_expiry, face.expires)
+
+    def add_resource(self, key: Key, read: _Read) -> None:
+        """Count a custom resource."""
+        self.resources[key.kind.name.lower(), read.ready, read.reason] += 1
+        self.failing += read.failures > 0
+        self.most_failures = max(self.most_failures, read.failures)
+        if read.stale_since is not None:
+            self.out_of_step += 1
+            self.out_of_step_since = _earlier(self.out_of_step_since, read.stale_since)
+
+    def census(self, queue_oldest: float) -> Census:
+        """Return the count as it is."""
+        return Census(
+            resources=self.resources,
+            stored=self.stored,
+            expiring=self.expiring,
+            next_expiry=self.next_expiry,
+            next_rotation=self.next_rotation,
+            overdue=self.overdue,
+            failing=self.failing,
+            most_failures=self.most_failures,
+            out_of_step=self.out_of_step,
+            out_of_step_since=self.out_of_step_since,
+            queue_oldest=queue_oldest,
+        )
+
+
+def _earlier(one: int | None, other: int) -> int:
+    return other if one is None else min(one, other)
+
+
+def _horizon(expires: int | None, now: int) -> str:
+    if expires is None:
+        return "never"
+    return next((name for name, reach in _HORIZONS if expires - now <= reach), "later")
+
+
+def _read(known: Known, stale_since: int | None, now: int) -> _Read:
+    status = known.status_dict()
+    conditions = {each.get("type"): each for each in status.get("conditions") or ()}
+    ready = conditions.get(ConditionType.READY) or {}
+    failures = status.get("consecutiveFailures")
+    return _Read(
+        known=known,
+        ready=_word(ready.get("status"), _STATUSES, str(Status.UNKNOWN)).lower(),
+        reason=_word(ready.get("reason"), _REASONS, "Other" if ready else str(Reason.PENDING)),
+        failures=failures if isinstance(failures, int) else 0,
+        stale_since=_stale_since(known, conditions.get(ConditionType.SYNCED) or {}, stale_since, now),
+    )
+
+
+def _word(said: object, words: frozenset[str], other: str) -> str:
+    """Whoever may write a status must not be able to make up labels."""
+    return str(said) if said in words else other
+
+
+def _stale_since(known: Known, synced: dict[str, Any], before: int | None, now: int) -> int | None:
+    """Since when a target is not in step; None while all are, and for a secret that is withdrawn or has none."""
+    resource = known.parsed
+    if not isinstance(resource, VaultSecretResource) or not resource.all_targets or resource.deleting:
+        return None
+    if synced.get("reason") == Reason.DISABLED:
+        return None
+    if synced.get("status") == Status.TRUE and synced.get("observedGeneration") == known.generation:
+        return None
+    if synced.get("status") == Status.FALSE:
+        return _since(synced.get("lastTransitionTime"), now)
+    return now if before is None else before
+
+
+def _since(text: object, now: int) -> int:
+    try:
+        return min(now, parse_time(str(text)))
+    except InvalidInput:
+        return now
