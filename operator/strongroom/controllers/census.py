@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,8 +20,10 @@ from strongroom.kinds.durations import parse_time
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.store.index import Entry, Index
 from strongroom.telemetry.census import Census
+from strongroom.telemetry.logs import where
 
-INTERVAL = 10.0  # seconds between counts
+INTERVAL = 15.0  # seconds between counts
+_log = logging.getLogger(__name__)
 _BITE = 200  # things that are counted before others may run
 _REASONS = frozenset(map(str, Reason))
 _STATUSES = frozenset(map(str, Status))
@@ -59,7 +62,10 @@ class CensusTaker:
     async def run(self) -> None:
         """Count until cancelled."""
         while True:
-            self._publish(await self.count())
+            try:
+                self._publish(await self.count())
+            except Exception as error:  # no count is worth the process
+                _log.error("census: unexpected %s", where(error))
             await asyncio.sleep(INTERVAL)
 
     async def count(self) -> Census:

@@ -52,6 +52,11 @@ class HsmWatch:
             return  # gone again; the next health says so
         self._model = {"model": token.model, "firmware": token.firmware_version}
 
+    @property
+    def known(self) -> bool:
+        """Has the HSM been asked yet?"""
+        return self._health is not None
+
     def complaint(self) -> Verdict | None:
         """Return why the HSM cannot serve, or None while it does or nothing is known yet."""
         if self._health is None or self._health.serving:

@@ -79,6 +79,7 @@ class Controller:
         self._metrics = metrics
         self._account = account
         self._heard = asyncio.Event()  # kopf has told of a custom resource
+        self._listed = float("-inf")  # when the custom resources were last listed
         self.watching = asyncio.Event()  # kopf has started, and has taken the process's signals for itself
         self._queue = WorkQueue(time.monotonic)
         self._schedule = Schedule(self._queue, clock)
@@ -100,7 +101,14 @@ class Controller:
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
         self._watches = self._make_watches()
-        self.health = Health(self._hsm, self._watches, self._heard.is_set, metrics, time.monotonic)
+        self.health = Health(
+            hsm=self._hsm,
+            watches=self._watches,
+            heard=self._heard.is_set,
+            listed=lambda: self._listed,
+            metrics=metrics,
+            monotonic=time.monotonic,
+        )
         self._census = CensusTaker(
             resources=self._loop.resources,
             index=self._index,
@@ -241,6 +249,7 @@ class Controller:
                     present.add((metadata["namespace"], metadata["name"], metadata["uid"]))
                     self._loop.resources.take(kind, None, body)
             self._loop.resources.forget_missing(kind, present, before)
+        self._listed = time.monotonic()
 
     async def _ensure_system_vault(self) -> None:
         body = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
@@ -199,3 +200,31 @@ async def test_what_goes_away_during_the_count_does_no_harm(monkeypatch: pytest.
                 break
     assert sum(census.stored.values()) == 6
     assert (await counted(process)).resources == {("vault", "true", "Available"): 1}
+
+
+async def test_a_count_that_fails_is_logged_and_the_next_one_is_made(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, process = await ready_world()
+    published = asyncio.Event()
+    counting = CensusTaker(
+        resources=process.loop.resources,
+        index=process.index,
+        queue=process.queue,
+        publish=lambda census: published.set(),
+        clock=lambda: process.world.now,
+    )
+    honest, failed = counting.count, [ValueError("canary")]
+
+    async def count() -> Census:
+        if failed:
+            raise failed.pop()
+        return await honest()
+
+    monkeypatch.setattr(counting, "count", count)
+    monkeypatch.setattr("strongroom.controllers.census.INTERVAL", 0)
+    running = asyncio.create_task(counting.run())
+    await published.wait()
+    running.cancel()
+    assert "ValueError" in caplog.text
+    assert "canary" not in caplog.text
