@@ -9,7 +9,7 @@ somebody adds to a Secret of ours belongs to them. So before an apply that is to
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from strongroom.domain.targets import Note
@@ -41,23 +41,25 @@ def claimed(live: Mapping[str, Any], body: Mapping[str, Any], *, whole: bool) ->
     """
     entries: list[Fields] = live["metadata"].get("managedFields") or []
     stale = (_ours(live, entries, whole) & _leaves(live)) - _leaves(body)
-    applied = [entry for entry in entries if _is_applied_by_us(entry)]
-    others = [entry for entry in entries if not _is_applied_by_us(entry)]
-    ours, theirs = (set(_paths(*(entry["fieldsV1"] for entry in side))) for side in (applied, others))
-    if stale <= ours - theirs:
+    applied = [entry for entry in entries if (entry["manager"], entry["operation"]) == (MANAGER, "Apply")]
+    if stale <= _recorded(applied) - _recorded(entry for entry in entries if entry not in applied):
         return None
-    mine = {"manager": MANAGER, "operation": "Apply", "apiVersion": "v1", "fieldsType": "FieldsV1"}
-    kept = [{**entry, "fieldsV1": _without(entry["fieldsV1"], stale)} for entry in others]
-    return [{**mine, "fieldsV1": _tree(ours | stale)}, *(entry for entry in kept if entry["fieldsV1"])]
+    fields = _tree(_recorded_by_us(entries) | stale)
+    mine = {
+        "manager": MANAGER,
+        "operation": "Apply",
+        "apiVersion": "v1",
+        "fieldsType": "FieldsV1",
+        "fieldsV1": fields,
+    }
+    foreign = (entry for entry in entries if entry["manager"] != MANAGER)
+    kept = [{**entry, "fieldsV1": _without(entry["fieldsV1"], stale)} for entry in foreign]
+    return [mine, *(entry for entry in kept if entry["fieldsV1"])]
 
 
 def released(live: Mapping[str, Any]) -> list[Fields]:
     """Return the managedFields without us. An empty list would be ignored, an empty entry resets them."""
     return [entry for entry in live["metadata"].get("managedFields") or () if entry["manager"] != MANAGER] or [{}]
-
-
-def _is_applied_by_us(entry: Fields) -> bool:
-    return (entry["manager"], entry["operation"]) == (MANAGER, "Apply")
 
 
 def _ours(live: Mapping[str, Any], entries: list[Fields], whole: bool) -> set[Path]:
@@ -72,8 +74,15 @@ def _ours(live: Mapping[str, Any], entries: list[Fields], whole: bool) -> set[Pa
         },
         "data": (live.get("data") or {}) if whole else dict.fromkeys(keys),
     }
-    recorded = _paths(*(entry["fieldsV1"] for entry in entries if entry["manager"] == MANAGER))
-    return _leaves(fields) | set(recorded)
+    return _leaves(fields) | _recorded_by_us(entries)
+
+
+def _recorded_by_us(entries: Iterable[Fields]) -> set[Path]:
+    return _recorded(entry for entry in entries if entry["manager"] == MANAGER)
+
+
+def _recorded(entries: Iterable[Fields]) -> set[Path]:
+    return {path for entry in entries for path in _paths(entry["fieldsV1"])}
 
 
 def _leaves(body: Mapping[str, Any]) -> set[Path]:
@@ -86,13 +95,12 @@ def _leaves(body: Mapping[str, Any]) -> set[Path]:
     return found | {("f:metadata", "f:ownerReferences", f"k:{uid}") for uid in uids}
 
 
-def _paths(*trees: Fields) -> Iterator[Path]:
-    for tree in trees:
-        for key, below in tree.items():
-            if set(below) - {"."}:
-                yield from ((key, *path) for path in _paths(below))
-            elif key != ".":
-                yield (key,)
+def _paths(tree: Fields) -> Iterator[Path]:
+    for key, below in tree.items():
+        if set(below) - {"."}:
+            yield from ((key, *path) for path in _paths(below))
+        elif key != ".":
+            yield (key,)
 
 
 def _tree(paths: set[Path]) -> Fields:
