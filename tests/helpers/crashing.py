@@ -2,7 +2,7 @@
 
 ``CRASH_AT=n`` with ``CRASH_ARMED=file``: once the file exists, the writes of a real controller are counted, and SIGKILL
 hits it at number n, before the request is sent or (``CRASH_AFTER=1``) after the API server answered. Leases, events and
-the delayed counts of Vaults do not count.
+the delayed counts of Vaults do not count; with ``CRASH_ON=plural`` only writes to that resource do.
 
 ``CLOCK_AHEAD=seconds``: the process believes to live that much later.
 """
@@ -23,6 +23,7 @@ from strongroom.kube.client import KubeClient
 _ARMED, _AT = Path(os.environ.get("CRASH_ARMED", "")), int(os.environ.get("CRASH_AT", "0"))
 _AFTER = os.environ.get("CRASH_AFTER")
 _AHEAD = int(os.environ.get("CLOCK_AHEAD", "0"))
+_ON = os.environ.get("CRASH_ON")
 _UNCOUNTED = ("leases", "events", "vaults")
 _count = 0
 _real_write, _real_time = KubeClient.write, time.time
@@ -35,7 +36,8 @@ def _armed() -> bool:
 async def _write(self: KubeClient, change: Write) -> dict[str, Any]:
     global _count
     doomed = False
-    if change.resource.plural not in _UNCOUNTED and _armed():
+    plural = change.resource.plural
+    if plural not in _UNCOUNTED and plural == (_ON or plural) and _armed():
         _count += 1
         doomed = _count == _AT
     if doomed and not _AFTER:
