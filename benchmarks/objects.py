@@ -234,8 +234,9 @@ async def _write_bare(kubeconfig: Path, count: int) -> None:
 
 async def _four_writes(client: KubeClient, name: str) -> None:
     labels = {"bench": "x" * 32, "vault": "y" * 32, "object": "z" * 32}
-    for suffix, size in (("record", 560), ("head", 520), ("target", 44)):
-        body = {"metadata": {"name": f"{name}-{suffix}", "labels": labels}, "data": {"x": "A" * size}}
+    for suffix, size, notes in (("record", 560, 0), ("head", 520, 0), ("target", 44, 500)):
+        metadata = {"name": f"{name}-{suffix}", "labels": labels, "annotations": {"notes": "n" * notes}}
+        body = {"metadata": metadata, "data": {"x": "A" * size}}
         await client.create(SECRETS, "bare", body)
     await _retried(lambda: client.patch(_DECLARATIONS, "bare", name, {"data": {"status": "x" * 900}}))
 
