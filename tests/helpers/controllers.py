@@ -271,9 +271,9 @@ class World:
         vault_id = await self.vault_id(vault)
         return Key(Kind.OBJECT, vault_id, object_id(vault_id, name))
 
-    def process(self) -> Process:
+    def process(self, shard: str = "", *, standby: bool = False) -> Process:
         """Start a controller process that has seen everything there is."""
-        return Process(self)
+        return Process(self, shard, standby=standby)
 
 
 class Told(EventRecorder):
@@ -294,7 +294,7 @@ class Told(EventRecorder):
 class Process:
     """One controller process. ``hear`` brings it the news since it last heard; nothing happens behind its back."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, shard: str = "", *, standby: bool = False) -> None:
         self.world = world
         self.monotonic = 0.0
         self.queue = WorkQueue(lambda: self.monotonic)
@@ -311,7 +311,10 @@ class Process:
             index=self.index,
             metrics=self.metrics,
             clock=self._clock,
+            shard=shard,
         )
+        if standby:
+            self.loop.stand_by()
         self.targets = TargetIndex(self.loop.target_changed)
         self.events = Told(world)
         self.hsm = HsmSaid()
@@ -360,7 +363,7 @@ class Process:
             claimant_gone=loop.claimant_gone,
             notify=world.notify,
         )
-        loop.bind(self.vaults, self.secrets, tending)
+        loop.bind(self.vaults, self.secrets, tending, self.targets)
 
     def _clock(self) -> int:
         return self.world.now

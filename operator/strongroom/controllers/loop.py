@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable
 
 from strongroom.controllers.resources import Known, Resources, read
+from strongroom.controllers.shards import Shards
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict, verdict
 from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
-from strongroom.domain.names import VaultRef, object_head_name
+from strongroom.domain.names import VAULT_NAME, VaultRef, object_head_name, vault_head_name
 from strongroom.domain.objects import Claim, ObjectHead
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.planning import Declaration
@@ -26,6 +27,7 @@ from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import NAMESPACES, VAULTSECRETS
+from strongroom.service.targets import TargetIndex
 from strongroom.service.tending import Tending
 from strongroom.store.index import Index
 from strongroom.store.sealed import SealedStore
@@ -55,6 +57,7 @@ class Loop:
         index: Index,
         metrics: ControllerMetrics,
         clock: Callable[[], int],
+        shard: str = "",
     ) -> None:
         self._client = client
         self._queue = queue
@@ -68,18 +71,32 @@ class Loop:
         self._claimants: dict[Key, str] = {}  # the same, the other way round
         self._gone: dict[Key, set[str]] = {}  # UIDs of resources that are gone and not put away yet
         self._changes: dict[Key, list[float]] = {}  # when the targets of a resource changed lately
+        self._standing_by = False
         self.resources = Resources(self.resource_changed, self.resource_gone)
+        self.shards = Shards(shard, self.resources, index)
 
-    def bind(self, vaults: VaultReconciler, secrets: VaultSecretReconciler, tending: Tending) -> None:
-        """Set what keys are dispatched to."""
+    def bind(
+        self, vaults: VaultReconciler, secrets: VaultSecretReconciler, tending: Tending, targets: TargetIndex
+    ) -> None:
+        """Set what keys are dispatched to, and what targets there are."""
+        self._targets = targets
         self._vaults = vaults
         self._secrets = secrets
         self._tending = tending
 
     # News
 
+    def stand_by(self) -> None:
+        """Let news pass until ``start``: a replica that may not act for weeks must not remember what it missed."""
+        self._standing_by = True
+
     def resource_changed(self, key: Key, is_new: bool) -> None:
         """A custom resource is new or changed."""
+        moved_in = key.kind is Kind.VAULT and self.shards.moved_in(key)
+        if self._standing_by:
+            return
+        if moved_in:
+            self._take_over(key)
         self._queue.succeeded(key)  # a change deserves a quick try, whatever failed before
         self._queue.add(key, Priority.FRESH)
         if key.kind is Kind.VAULT and not is_new:
@@ -87,6 +104,10 @@ class Loop:
 
     def resource_gone(self, key: Key, uid: str) -> None:
         """A custom resource is gone: what it claimed is looked at."""
+        if key.kind is Kind.VAULT:
+            self.shards.forget(key)
+        if self._standing_by:
+            return
         if key.kind is Kind.VAULT:
             self._queue.add(key, Priority.FRESH)
             return
@@ -98,10 +119,13 @@ class Loop:
 
     def head_changed(self, name: str) -> None:
         """A stored head changed, by us or by anybody."""
-        self._queue.add(Key(Kind.HEAD, "", name), Priority.FRESH)
+        if not self._standing_by:
+            self._queue.add(Key(Kind.HEAD, "", name), Priority.FRESH)
 
     def target_changed(self, namespace: str, owner: str) -> None:
         """A synced Secret changed or went away. Who keeps changing one waits a little longer for its repair."""
+        if self._standing_by:
+            return
         key, now = Key(Kind.SECRET, namespace, owner), time.monotonic()
         recent = [at for at in self._changes.pop(key, ()) if now - at < _CHANGES_SECONDS]
         self._changes[key] = [*recent, now][-_QUICK_REPAIRS - 1 :]
@@ -115,6 +139,8 @@ class Loop:
     def hsm_changed(self, serving: bool) -> None:
         """The HSM came or went: every Vault says so, and what waited for it is tried again."""
         self._metrics.hsm_up.set(1 if serving else 0)
+        if self._standing_by:
+            return
         for key in self.resources.keys(Kind.VAULT):
             self._queue.add(key, Priority.FRESH)
             if serving:
@@ -162,13 +188,19 @@ class Loop:
     async def _dispatch(self, key: Key) -> Verdict | None:
         if key.kind is Kind.HEAD:
             await self._observe(key.name)
-            return None
-        if key.kind is Kind.VAULT:
-            return await self._vaults.reconcile(key)
-        if key.kind is Kind.SECRET:
+        elif key.kind is Kind.VAULT:
+            await self._store_seen(key)
+            return await self._vaults.reconcile(key) if self.shards.serve_vault(key) else None
+        elif key.kind is Kind.SECRET:
             return await self._reconcile_secret(key)
-        await self._tend(key)
+        else:
+            await self._tend(key)
         return None
+
+    async def _store_seen(self, key: Key) -> None:
+        """The head of a vault whose resource is gone says whose it is, once it is opened."""
+        if self.resources.get(key) is None and VAULT_NAME.fullmatch(key.name):
+            await self._store.vault(VaultRef(key.namespace, key.name))
 
     async def _reconcile_secret(self, key: Key) -> Verdict | None:
         for uid in tuple(self._gone.get(key, ())):
@@ -177,6 +209,8 @@ class Loop:
         if not self._gone.get(key):  # others may have gone meanwhile
             self._gone.pop(key, None)
         before = self.resources.get(key)
+        if self.resources.get(key) and not self.shards.serve_secret(key):
+            return None
         said = await self._secrets.reconcile(key)
         after = self.resources.get(key)
         if before and (after is None or after.uid != before.uid):
@@ -185,6 +219,9 @@ class Loop:
 
     async def _tend(self, key: Key) -> None:
         try:
+            vault = (await self._store.vault_by_id(key.namespace)).head
+            if not self.shards.serve(vault.ref):
+                return
             done = await self._tending.tend(key.namespace, key.name)
         except NotFound:
             return  # its vault is gone, and everything of it
@@ -213,6 +250,8 @@ class Loop:
             await self._observe_vault(name)
         else:
             vault = await self._store.vault_by_id(entry.vault)
+            if not self.shards.serve(vault.head.ref):
+                return
             stored = await self._store.object_by_id(vault.head, entry.object)
             if stored:
                 self._observe_object(vault.head, entry.object, stored)
@@ -234,7 +273,7 @@ class Loop:
 
     async def _observe_vault(self, name: str) -> None:
         stored = await self._store.vault_named(name)
-        if stored is None:
+        if stored is None or not self.shards.serve(stored.head.ref):
             return
         head = stored.head
         key = Key(Kind.VAULT, head.ref.namespace, head.ref.name)
@@ -303,7 +342,8 @@ class Loop:
         return declaration(now.parsed) == wish
 
     def start(self) -> None:
-        """Ask for everything that is known: never-synced resources first."""
+        """Ask for everything that is known, never-synced resources first; and for targets that nobody declares."""
+        self._standing_by = False
         for kind in (Kind.VAULT, Kind.SECRET):
             for key in self.resources.keys(kind):
                 known = self.resources.get(key)
@@ -311,6 +351,20 @@ class Loop:
                 self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
         for name in list(self._index.heads):
             self.head_changed(name)
+        for namespace, owner in self._targets.owners():
+            key = Key(Kind.SECRET, namespace, owner)
+            if self.resources.get(key) is None:
+                self._queue.add(key)
+
+    def _take_over(self, key: Key) -> None:
+        """A Vault was moved to our shard: everything of it is looked at."""
+        for secret, _ in self.resources.of_vault(key.namespace, key.name):
+            self._queue.add(secret, Priority.FRESH)
+        name = vault_head_name(VaultRef(key.namespace, key.name)) if VAULT_NAME.fullmatch(key.name) else ""
+        if vault := self._index.heads.get(name):
+            for head, entry in list(self._index.heads.items()):
+                if entry.vault == vault.vault:
+                    self.head_changed(head)
 
 
 def _reaches_out(known: Known) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import InvalidInput
+from strongroom.kinds import names
 from strongroom.kinds.vault import VaultResource, parse_vault
 from strongroom.kinds.vaultsecret import VaultSecretResource, parse_vaultsecret
 
@@ -24,6 +25,7 @@ class Known:
     generation: int
     parsed: Parsed | InvalidInput
     status: bytes  # canonical JSON
+    shard: str = ""  # of a Vault: its label
 
     def status_dict(self) -> dict[str, Any]:
         """Return the status as a dictionary."""
@@ -55,7 +57,7 @@ class Resources:
         self._remember(key, new)
         if known and known.uid != new.uid:
             self._on_gone(key, known.uid)
-        if known is None or (known.uid, known.status) != (new.uid, new.status) or _differs(known.parsed, new.parsed):
+        if known is None or _state(known) != _state(new) or _differs(known.parsed, new.parsed):
             self._on_change(key, not new.status_dict())
 
     def keep(self, kind: Kind, body: Mapping[str, Any]) -> None:
@@ -63,7 +65,7 @@ class Resources:
         key = key_of(kind, body)
         known, new = self._known.get(key), read(kind, body)
         if known and known.uid == new.uid and int(known.token) < int(new.token):
-            changed = _differs(known.parsed, new.parsed)
+            changed = _differs(known.parsed, new.parsed) or known.shard != new.shard
             self._remember(key, new)
             if changed:  # somebody wrote the spec between our read and our write
                 self._on_change(key, False)
@@ -135,13 +137,22 @@ def read(kind: Kind, body: Mapping[str, Any]) -> Known:
     except InvalidInput as complaint:
         parsed = complaint
     return Known(
-        metadata["uid"], metadata["resourceVersion"], metadata["generation"], parsed, canonical(body.get("status"))
+        metadata["uid"],
+        metadata["resourceVersion"],
+        metadata["generation"],
+        parsed,
+        canonical(body.get("status")),
+        (metadata.get("labels") or {}).get(names.SHARD, "") if kind is Kind.VAULT else "",
     )
 
 
 def canonical(status: Mapping[str, Any] | None) -> bytes:
     """Return the bytes that two equal statuses share."""
     return json.dumps(status or {}, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _state(known: Known) -> tuple[str, bytes, str]:
+    return known.uid, known.status, known.shard
 
 
 def _differs(left: Parsed | InvalidInput, right: Parsed | InvalidInput) -> bool:

@@ -16,6 +16,7 @@ from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.reporting import Reporter
+from strongroom.controllers.shards import lease_name
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
@@ -28,7 +29,7 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder
 from strongroom.kube.informer import Informer
 from strongroom.kube.lease import LeaderLease
-from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS, VAULTSECRETS
+from strongroom.kube.resources import ALL_NAMESPACES, LEASES, SECRETS, VAULTS, VAULTSECRETS
 from strongroom.service.declared import DeclaredSecrets
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
@@ -44,7 +45,7 @@ from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 
 DEFAULT_DOMAIN = "vault.strongroom.internal"
-LEASE = "strongroom-controller"
+_FORSAKEN = 60.0  # seconds without a renewal after which a shard's lease counts for nothing
 _log = logging.getLogger(__name__)
 
 
@@ -56,6 +57,7 @@ class ControllerSettings:
     domain: str = DEFAULT_DOMAIN  # of vault URLs
     concurrency: int = 32  # reconciles at a time
     total_octets: int = 2**30  # sealed octets of all vaults together
+    shard: str = ""  # serve the Vaults with this label; empty: those without
     sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
 
 
@@ -79,6 +81,7 @@ class Controller:
         self._metrics = metrics
         self._account = account
         self._heard = asyncio.Event()  # kopf has told of a custom resource
+        self._leads = False
         self._listed = float("-inf")  # when the custom resources were last listed
         self.watching = asyncio.Event()  # kopf has started, and has taken the process's signals for itself
         self._queue = WorkQueue(time.monotonic)
@@ -96,7 +99,9 @@ class Controller:
             index=self._index,
             metrics=metrics,
             clock=clock,
+            shard=settings.shard,
         )
+        self._loop.stand_by()
         self._target_index = TargetIndex(self._loop.target_changed)
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
@@ -162,11 +167,13 @@ class Controller:
             claimant_gone=loop.claimant_gone,
             notify=notify,
         )
-        loop.bind(vaults, secrets, tending)
+        self._vaults = vaults
+        loop.bind(vaults, secrets, tending, self._target_index)
 
     async def run(self) -> None:
         """Run until cancelled; raises ``LeaseLost`` when another replica leads."""
-        lease = LeaderLease(self._client, SYSTEM_NAMESPACE, LEASE, self._settings.identity, wall=_wall)
+        name = lease_name(self._settings.shard)
+        lease = LeaderLease(self._client, SYSTEM_NAMESPACE, name, self._settings.identity, wall=_wall)
         parts = {
             name: asyncio.create_task(part, name=name)
             for name, part in {
@@ -210,11 +217,13 @@ class Controller:
             await watch.synced.wait()
         self._index.complete = True
         await self._prime()
-        _log.info("warm: waiting for the lease %s/%s", SYSTEM_NAMESPACE, LEASE)
+        _log.info("warm: waiting for the lease %s/%s", SYSTEM_NAMESPACE, lease_name(self._settings.shard))
         await lease.acquire()
         self._metrics.leader.set(1)
+        self._leads = True
         await self._prime()  # the wait may have been long, and a deletion missed
-        await self._ensure_system_vault()
+        if not self._settings.shard:
+            await self._ensure_system_vault()
         self._loop.start()
         work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))
         due = asyncio.create_task(self._schedule.run())
@@ -274,8 +283,26 @@ class Controller:
                 swept = time.monotonic()
                 try:
                     await self._list_all()
+                    await self._look_at_shards()
                 except errors.ApiError as error:
                     _log.warning("sweep: %s", error)
+
+    async def _look_at_shards(self) -> None:
+        """The leader of the shard without a name tells of Vaults that nobody serves."""
+        if self._settings.shard or not self._leads:
+            return
+        for shard, keys in self._loop.shards.others().items():
+            if not await self._is_served(shard):
+                for key in keys:
+                    self._vaults.tell_of_shard(key, shard)
+
+    async def _is_served(self, shard: str) -> bool:
+        try:
+            spec = (await self._client.get(LEASES, SYSTEM_NAMESPACE, lease_name(shard)))["spec"]
+        except errors.NotFound:
+            return False
+        renewed = spec.get("renewTime") and datetime.fromisoformat(spec["renewTime"])
+        return bool(renewed and (_wall() - renewed).total_seconds() < _FORSAKEN)
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

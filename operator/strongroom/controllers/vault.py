@@ -99,6 +99,12 @@ class VaultReconciler:
             text = note.format(name=done.name, until=format_time(done.until))
             self._reporter.event(key, known.uid, kind, done.reason, text)
 
+    def tell_of_shard(self, key: Key, shard: str) -> None:
+        """Tell that no controller serves a Vault."""
+        if known := self._resources.get(key):
+            note = f"no controller serves the shard {shard}; start one with --shard {shard}, or change the label"
+            self._reporter.event(key, known.uid, EventType.WARNING, "ShardNotServed", note)
+
     async def _carry_out(self, known: Known) -> tuple[VaultOutcome, Verdict | None]:
         outcome = VaultOutcome()
         resource = known.parsed
@@ -108,7 +114,7 @@ class VaultReconciler:
             ref = VaultRef(resource.namespace, resource.name)
             await self._assert_existence(known, ref)
             await self._declared.purge_if_due(ref)
-            outcome = await self._declared.reconcile(await self._wish(resource, ref))
+            outcome = await self._declared.reconcile(await self._wish(resource, ref, known.shard))
         except errors.StrongroomError as error:
             return outcome, verdict(error)
         if outcome.refusal:
@@ -142,7 +148,7 @@ class VaultReconciler:
                 "Secrets in strongroom-system from a backup, or delete and re-create this Vault to start empty"
             )
 
-    async def _wish(self, resource: VaultResource, ref: VaultRef) -> VaultWish:
+    async def _wish(self, resource: VaultResource, ref: VaultRef, shard: str) -> VaultWish:
         namespace = await self._client.get(NAMESPACES, None, resource.namespace)
         labels = namespace["metadata"].get("labels") or {}
         return VaultWish(
@@ -157,6 +163,7 @@ class VaultReconciler:
             recover=resource.recover,
             recover_from=await self._approved(resource),
             policies=resource.policies,
+            shard=shard,
         )
 
     async def _approved(self, resource: VaultResource) -> str:

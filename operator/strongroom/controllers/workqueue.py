@@ -1,6 +1,8 @@
 """One priority queue for everything that wants attention, and one heap of due times.
 
-Within a priority the namespaces take turns, so that one with ten thousand keys does not hold up one with a single key.
+Within a priority the namespaces take turns, so that one with ten thousand keys does not hold up one with a single key,
+and none may hold all slots, so that one whose calls are slow does not hold up the rest. Not all slots are used at once
+after a start: each success adds one, so that an API server that was just restarted is not overrun.
 A key is queued once however often it is asked for, and never worked on twice at a time: news that arrives meanwhile
 makes it run again afterwards. What just changed goes before what is due, and that before routine.
 """
@@ -11,7 +13,7 @@ import asyncio
 import heapq
 import itertools
 import random
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
@@ -19,6 +21,7 @@ from typing import Any, NamedTuple
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 300.0
+_FIRST_SLOTS = 4
 _REMEMBERED = 86_400  # seconds that a handed-over due time is kept, in case that the clock goes back behind it
 _SPARE = 64  # outdated due times that are kept before they are swept out
 _LONGEST_NAP = 30.0  # seconds between looks at the wall clock, so that a clock that jumps is noticed
@@ -65,10 +68,12 @@ class _Turns:
     def push(self, key: Key) -> None:
         self._lines.setdefault(key.namespace, deque()).append(key)
 
-    def pop(self) -> Key | None:
-        if not self._lines:
+    def pop(self, may_run: Callable[[str], bool]) -> Key | None:
+        """The next key of the first namespace that may run. At most one may not: it has most of the slots."""
+        namespace = next(filter(may_run, self._lines), None)
+        if namespace is None:
             return None
-        namespace, line = self._lines.popitem(last=False)
+        line = self._lines.pop(namespace)
         key = line.popleft()
         if line:
             self._lines[namespace] = line  # behind the others
@@ -88,6 +93,9 @@ class WorkQueue:
         self._later: list[tuple[float, int, Key, int]] = []
         self._waiting: dict[Key, float] = {}
         self._active: set[Key] = set()
+        self._running: Counter[str] = Counter()  # active keys by namespace
+        self._share = 1  # slots that one namespace may have
+        self._unused = 0  # slots that are not in use yet
         self._again: dict[Key, int] = {}
         self._failures: dict[Key, int] = {}
         self._news = asyncio.Event()
@@ -125,7 +133,7 @@ class WorkQueue:
         """Ask for a key again after a failure: half a second, doubled each time, five minutes at most."""
         failures = self._failures[key] = self._failures.get(key, 0) + 1
         delay = min(_LONGEST_BACKOFF, _FIRST_BACKOFF * 2 ** min(failures - 1, 20))
-        self.add_later(key, delay * random.uniform(0.75, 1.25))  # noqa: S311 - spreads load, protects nothing
+        self.add_later(key, delay * random.uniform(0.75, 1.0))  # noqa: S311 - spreads load, protects nothing
 
     def succeeded(self, key: Key) -> None:
         """Forget a key's failures."""
@@ -133,12 +141,15 @@ class WorkQueue:
 
     async def run(self, work: Callable[[Key], Coroutine[Any, Any, None]], concurrency: int) -> None:
         """Work until cancelled. ``work`` must not raise; at most ``concurrency`` run at a time."""
-        slots = asyncio.Semaphore(concurrency)
+        slots = asyncio.Semaphore(min(_FIRST_SLOTS, concurrency))
+        self._unused = concurrency - min(_FIRST_SLOTS, concurrency)
+        self._share = max(1, concurrency - concurrency // 4)
         async with asyncio.TaskGroup() as group:
             while True:
                 await slots.acquire()
                 key = await self._next()
                 self._active.add(key)
+                self._running[key.namespace] += 1
                 task = group.create_task(work(key))
                 task.add_done_callback(partial(self._done, key, slots))
 
@@ -163,11 +174,14 @@ class WorkQueue:
         """The most urgent key whose turn it is; now and then one of a lower priority, so that none waits for ever."""
         turn = next(self._turn)
         for priority in _ORDERS[-1 if turn % 16 == 0 else 1 if turn % 8 == 0 else 0]:
-            while key := self._ready[priority].pop():
+            while key := self._ready[priority].pop(self._may_run):
                 if self._queued.get(key) == priority:  # else it was asked for more urgently meanwhile
                     del self._queued[key], self._since[key]
                     return key
         return None
+
+    def _may_run(self, namespace: str) -> bool:
+        return self._running.get(namespace, 0) < self._share
 
     def _wake_delayed(self) -> None:
         now = self._monotonic()
@@ -181,7 +195,14 @@ class WorkQueue:
         self._active.discard(key)
         if (priority := self._again.pop(key, None)) is not None:
             self.add(key, Priority(priority))
+        self._running[key.namespace] -= 1
+        if not self._running[key.namespace]:
+            del self._running[key.namespace]
+        self._news.set()  # for keys of a namespace that had its share
         slots.release()
+        if self._unused and key not in self._failures:
+            self._unused -= 1
+            slots.release()
 
 
 class Schedule:

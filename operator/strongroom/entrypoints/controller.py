@@ -25,6 +25,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from strongroom.controllers import shards
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
 from strongroom.domain.errors import InvalidInput
@@ -64,6 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
     add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
     add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add(
+        "--shard",
+        type=_shard,
+        default=_environment("shard", ""),
+        help="serve the Vaults with the label strongroom.dev/shard of this value; default: those without the label",
+    )
     add("--event-sink", default=_environment("event-sink"), help="https address that notices of expiry are sent to")
     add(
         "--event-sink-token-file",
@@ -93,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         help=_listed(logs.FORMATS),
     )
     return parser
+
+
+def _shard(text: str) -> str:
+    try:
+        return shards.checked(text)
+    except InvalidInput as complaint:
+        raise argparse.ArgumentTypeError(str(complaint)) from None
 
 
 def _one_of(words: Sequence[str]) -> Callable[[str], str]:
@@ -153,6 +167,7 @@ async def _run(options: argparse.Namespace) -> int:
                 domain=options.domain,
                 concurrency=options.concurrency,
                 total_octets=options.total_bytes,
+                shard=options.shard,
             ),
             metrics=metrics,
             account=None if options.kubeconfig else _service_account,

@@ -47,6 +47,9 @@ TENANT: Final = f"{GROUP}/tenant"
 Default: the namespace's name.
 """
 
+SHARD: Final = f"{GROUP}/shard"
+"""On a Vault: the shard of controllers that serves it and its secrets. Without it: the shard without a name."""
+
 MANAGED_BY: Final = f"{GROUP}/managed-by"
 """On a synchronised Secret: the UID of the VaultSecret that writes it.
 

@@ -30,6 +30,7 @@ class VaultWish:
     limits: Limits
     recover: bool = False
     policies: tuple[Policy, ...] = ()
+    shard: str = ""
     recover_from: str = ""  # UID of the earlier namespace, as a cluster administrator approved it
 
 
@@ -146,6 +147,7 @@ class DeclaredVaults:
             limits=wish.limits,
             claim_uid=wish.uid,
             policies=wish.policies,
+            shard=wish.shard,
         )
 
 
@@ -160,4 +162,5 @@ def _with_settings(head: VaultHead, wish: VaultWish) -> VaultHead:
         purge_protection=protected,
         limits=wish.limits,
         policies=wish.policies,
+        shard=wish.shard,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -60,8 +61,8 @@ class Office:
         return began
 
 
-async def spin() -> None:
-    for _ in range(20):
+async def spin(turns: int = 20) -> None:
+    for _ in range(turns):
         await asyncio.sleep(0)
 
 
@@ -182,7 +183,7 @@ async def test_backoff_doubles_up_to_five_minutes(no_jitter: list[tuple[float, f
             assert not await at.ran(A)
             await at.pass_time(0.02)
             assert await at.ran(A)
-    assert set(no_jitter) == {(0.75, 1.25)}
+    assert set(no_jitter) == {(0.75, 1.0)}
 
 
 async def test_backoff_is_forgotten_on_success_and_kept_per_key(no_jitter: list[tuple[float, float]]) -> None:
@@ -445,3 +446,87 @@ def test_the_schedule_agrees_with_a_plain_list(steps: list[tuple[str, Key, int]]
         due = {each for each, at in plain.items() if at <= now}
         assert sorted(queue.take()) == sorted(due)
         plain = {each: at for each, at in plain.items() if each not in due}
+
+
+# Slots
+
+
+class Crew:
+    """Work that lasts until it is let go, by namespace; remembers how much ran at a time."""
+
+    def __init__(self) -> None:
+        self.queue = WorkQueue(lambda: 0.0)
+        self.gates: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+        self.running: Counter[str] = Counter()
+        self.done: list[Key] = []
+        self.failing = False
+
+    async def work(self, key: Key) -> None:
+        self.running[key.namespace] += 1
+        await self.gates[key.namespace].wait()
+        self.running[key.namespace] -= 1
+        if self.failing:
+            self.queue.retry(key)
+        self.done.append(key)
+
+    @asynccontextmanager
+    async def at_work(self, concurrency: int, warm: int = 0) -> AsyncIterator[None]:
+        """Run the queue; ``warm`` keys succeed first, so that the slots are in use."""
+        task = asyncio.create_task(self.queue.run(self.work, concurrency))
+        self.gates["warm"].set()
+        for number in range(warm):
+            self.queue.add(Key(Kind.SECRET, "warm", str(number)))
+            await spin()
+        try:
+            yield
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+
+    async def ask(self, namespace: str, count: int) -> None:
+        for number in range(count):
+            self.queue.add(Key(Kind.SECRET, namespace, str(number)))
+        await spin()
+
+
+async def test_one_namespace_leaves_a_quarter_of_the_slots_to_others() -> None:
+    crew = Crew()
+    async with crew.at_work(16, warm=20):
+        await crew.ask("slow", 100)
+        assert crew.running["slow"] == 12
+        await crew.ask("quick", 3)
+        assert crew.running["quick"] == 3
+        crew.gates["slow"].set()
+        await spin(200)
+        assert len([key for key in crew.done if key.namespace == "slow"]) == 100
+
+
+async def test_a_start_is_slow_until_it_succeeds() -> None:
+    crew = Crew()
+    async with crew.at_work(32):
+        for namespace in "abcdefgh":
+            await crew.ask(namespace, 8)
+        assert crew.running.total() == 4
+        crew.failing = True
+        crew.gates["a"].set()
+        await spin(50)
+        assert crew.running.total() == 4, "a failure adds nothing"
+        crew.failing = False
+        crew.gates["b"].set()
+        await spin(50)
+        assert 4 < crew.running.total() <= 12
+        for gate in "cdefgh":
+            crew.gates[gate].set()
+        await spin(200)
+        assert len(crew.done) == 64
+
+
+async def test_as_many_run_as_there_are_slots_when_there_are_few() -> None:
+    crew = Crew()
+    async with crew.at_work(1):
+        await crew.ask("a", 2)
+        assert crew.running.total() == 1
+        crew.gates["a"].set()
+        await spin()
+        assert len(crew.done) == 2

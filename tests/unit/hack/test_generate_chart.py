@@ -16,5 +16,6 @@ def test_definitions_and_manifests_are_copied_and_the_namespace_is_not():
 
 
 def test_nothing_else_lies_there():
-    kept = {path.relative_to(REPOSITORY) for path in (REPOSITORY / FILES).rglob("*") if path.is_file()}
+    copies = [path for part in ("crds", "manifests") for path in (REPOSITORY / FILES / part).rglob("*")]
+    kept = {path.relative_to(REPOSITORY) for path in copies if path.is_file()}
     assert kept == set(generate_chart.generate(REPOSITORY))

@@ -53,6 +53,11 @@ class TargetIndex:
         """Return the targets of the VaultSecret of this name, and of earlier ones."""
         return [self._seen[place] for place in sorted(self._owned.get(f"{namespace}/{name}", ()))]
 
+    def owners(self) -> list[tuple[str, str]]:
+        """Return namespace and name of every VaultSecret that a target names as its owner."""
+        split = (owner.partition("/") for owner in self._owned)
+        return [(namespace, name) for namespace, _, name in split if name]
+
     def forget(self, place: tuple[str, str]) -> None:
         """Forget a target."""
         if known := self._seen.pop(place, None):
