@@ -161,7 +161,7 @@ def test_limits_are_said_and_healed_by_raising_them(system: System, namespace: s
 
 
 def test_the_api_server_refuses_what_no_secret_can_be(system: System, demo: str) -> None:
-    with pytest.raises(KubectlFailed, match="exactly one of password and randomBytes"):
+    with pytest.raises(KubectlFailed, match="exactly one of password"):
         system.apply(secret(demo, "db", generate={"password": {}, "randomBytes": {}}))
 
 

@@ -65,10 +65,11 @@ class Controller:
         """Whether the process is gone."""
         return self.process is None or self.process.poll() is not None
 
-    def twin(self, identity: str) -> Controller:
-        """Return another replica, not started yet."""
+    def twin(self, identity: str, shard: str = "") -> Controller:
+        """Return another replica, or one of another shard, not started yet."""
         port = free_ports().apiserver
         command = [*self.command, "--metrics-port", str(port), "--identity", identity]
+        command += ["--shard", shard] if shard else []
         log = self.log.with_name(f"{identity}.log")
         return Controller(command, log, self.environment, f"http://127.0.0.1:{port}/metrics")
 
