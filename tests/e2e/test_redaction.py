@@ -98,6 +98,7 @@ def test_a_value_is_found_in_its_synced_secrets_and_nowhere_else(system: System,
     for name, (_, reason, _) in CASES.items():
         wanted = ("True" if reason == "Available" else "False", reason)
         system.until(lambda name=name, wanted=wanted: system.condition(demo, name) == wanted, f"{name} {wanted}")  # type: ignore[misc]
+    system.until(lambda: not system.get("secret", demo, "synced-source"), "the source to be deleted")
     said = [_answers(system.controller)]
     _without_hsm(system, demo)
     said.append(_with_answers_lost(system, demo))
@@ -114,7 +115,8 @@ def _declare(
     _native(system, namespace, f"{name}-source", value, **({MARK: name} if marked else {}))
     target = spec.get("target", {})
     fields = {**spec, "target": {"name": name, **target} if target is not None else None}
-    system.apply(secret(namespace, name, generate=None, fromSecret={"name": f"{name}-source"}, **fields))
+    source = {"name": f"{name}-source", "deleteAfterImport": name == "synced"}
+    system.apply(secret(namespace, name, generate=None, fromSecret=source, **fields))
 
 
 def _native(system: System, namespace: str, name: str, value: bytes, **annotations: str) -> None:
@@ -147,7 +149,7 @@ def _with_answers_lost(system: System, namespace: str) -> bytes:
         with _relayed(system) as (proxy, twin):
             twin.start()
             try:
-                system.until(lambda: twin.metric("strongroom_leader") == 1, "the twin to lead")
+                system.until(lambda: twin.metric("strongroom_reconciles_total") > 0, "the twin to lead")
                 chunks = itertools.count(1)
                 proxy.answers = lambda: next(chunks) % 4 > 0
                 _declare(system, namespace, "cut-off", {}, CANARY)
