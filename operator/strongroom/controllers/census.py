@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from strongroom.controllers.resources import Known, Resources
+from strongroom.controllers.shards import Shards
 from strongroom.controllers.workqueue import Key, Kind, WorkQueue
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
-from strongroom.domain.vaults import DAY, State
+from strongroom.domain.vaults import DAY, State, VaultHead
 from strongroom.kinds.conditions import ConditionType, Reason, Status
 from strongroom.kinds.durations import parse_time
 from strongroom.kinds.vaultsecret import VaultSecretResource
@@ -41,7 +42,7 @@ class _Read(NamedTuple):
 
 
 class CensusTaker:
-    """Counts what a leader knows, for ever, and publishes each count as a whole."""
+    """Counts what is of a leader's shard, for ever, and publishes each count as a whole."""
 
     def __init__(
         self,
@@ -49,12 +50,14 @@ class CensusTaker:
         resources: Resources,
         index: Index,
         queue: WorkQueue,
+        shards: Shards,
         publish: Callable[[Census], None],
         clock: Callable[[], int],
     ) -> None:
         self._resources = resources
         self._index = index
         self._queue = queue
+        self._shards = shards
         self._publish = publish
         self._clock = clock
         self._read: dict[Key, _Read] = {}
@@ -72,17 +75,26 @@ class CensusTaker:
         """Count once. What changes meanwhile may be counted as it was or as it is, but never twice."""
         tally = _Tally(self._clock())
         for number, entry in enumerate(list(self._index.heads.values()), 1):
-            tally.add_head(entry)
+            if self._serves(entry):
+                tally.add_head(entry)
             await _breathe(number)
         read: dict[Key, _Read] = {}
         keys = [key for kind in (Kind.VAULT, Kind.SECRET) for key in self._resources.keys(kind)]
         for number, key in enumerate(keys, 1):
-            if known := self._resources.get(key):
+            known = self._resources.get(key)
+            serve = self._shards.serve_vault if key.kind is Kind.VAULT else self._shards.serve_secret
+            if known and serve(key):
                 read[key] = self._reading(key, known, tally.now)
                 tally.add_resource(key, read[key])
             await _breathe(number)
         self._read = read
         return tally.census(self._queue.oldest())
+
+    def _serves(self, entry: Entry) -> bool:
+        """A head whose vault is not known yet is counted by the shard without a name."""
+        vault = self._index.heads.get(self._index.vault_name(entry.vault) or "")
+        head = vault.opened if vault else None
+        return self._shards.serve(head.ref) if isinstance(head, VaultHead) else not self._shards.own
 
     def _reading(self, key: Key, known: Known, now: int) -> _Read:
         last = self._read.get(key)

@@ -79,6 +79,7 @@ class Controller:
         self._client = client
         self._settings = settings
         self._metrics = metrics
+        metrics.shard.labels(shard=settings.shard).set(1)
         self._account = account
         self._heard = asyncio.Event()  # kopf has told of a custom resource
         self._leads = False
@@ -118,6 +119,7 @@ class Controller:
             resources=self._loop.resources,
             index=self._index,
             queue=self._queue,
+            shards=self._loop.shards,
             publish=metrics.census.publish,
             clock=clock,
         )

@@ -33,6 +33,9 @@ class ControllerMetrics:
         )
         self.hsm_up = Gauge("strongroom_hsm_up", "1 while the HSM serves, else 0.", registry=registry)
         self.leader = Gauge("strongroom_leader", "1 while this replica leads, else 0.", registry=registry)
+        self.shard = Gauge(
+            "strongroom_shard_info", "1, with the shard that this replica stands for.", ["shard"], registry=registry
+        )
         self.events_dropped = Gauge(
             "strongroom_events_dropped", "Kubernetes events that could not be posted.", registry=registry
         )

@@ -13,6 +13,7 @@ from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY
+from strongroom.kinds import names
 from strongroom.kinds.durations import format_time
 from strongroom.telemetry.census import Census
 from tests.helpers.controllers import (
@@ -36,6 +37,7 @@ def taker(process: Process) -> CensusTaker:
         resources=process.loop.resources,
         index=process.index,
         queue=process.queue,
+        shards=process.loop.shards,
         publish=lambda census: None,
         clock=lambda: process.world.now,
     )
@@ -168,6 +170,23 @@ async def test_a_resource_that_nobody_looks_at_is_out_of_step_since_it_was_seen(
     assert (await count()).out_of_step_since == NOW + 100, "a successor of the same name begins anew"
 
 
+async def test_each_shard_counts_its_own() -> None:
+    world = World()
+    theirs = vault("theirs")
+    theirs["metadata"]["labels"] = {names.SHARD: "east"}
+    world.apply(vault(), theirs, secret("a"), secret("b", vaultRef={"name": "theirs"}))
+    unnamed, east = world.process(), world.process(shard="east")
+    for process in (unnamed, east, unnamed, east):
+        process.loop.start()
+        await process.settle()
+    for process in (unnamed, east):
+        census = await counted(process)
+        assert census.resources == {READY: 1, ("vault", "true", "Available"): 1}
+        live = {kind: count for (kind, state), count in census.stored.items() if state == "live"}
+        assert live == {"vault": 1, "object": 1}
+        assert census.expiring == {"never": 1}
+
+
 async def test_how_long_the_oldest_key_waits() -> None:
     _, process = await ready_world()
     while process.queue._pop():
@@ -211,6 +230,7 @@ async def test_a_count_that_fails_is_logged_and_the_next_one_is_made(
         resources=process.loop.resources,
         index=process.index,
         queue=process.queue,
+        shards=process.loop.shards,
         publish=lambda census: published.set(),
         clock=lambda: process.world.now,
     )
