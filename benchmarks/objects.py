@@ -46,13 +46,14 @@ class Seen:
         return sorted(self.synced[name] - self.made[name] for name in self.made)
 
 
-def rows(counts: list[int]) -> list[Row]:
-    """Return the rows for each number of objects, in a system of its own."""
+def rows(counts: list[int], then: Callable[[system.System, RunDir, int], list[Row]]) -> list[Row]:
+    """Return the rows for each number of objects, in a system of its own, and those of ``then`` beside them."""
     found: list[Row] = []
     for count in counts:
         with _system() as (running, run):
             found += asyncio.run(_measure(running, count))
             found += _restart(running, run, count)
+            found += then(running, run, count)
     return found
 
 
@@ -79,19 +80,19 @@ async def _measure(running: system.System, count: int) -> list[Row]:
         await asyncio.sleep(_QUIET)
         writes = _writes(audit, offset) / count if audit else float("nan")
         memory = (_resident(running) - before) / count
-        paced = (await _paced(client, "bench", 100, 10.0)).latencies()
+        delays = (await paced(client, "bench", "paced", 100, 10.0)).latencies()
     label = f"{count:,} VaultSecrets"
     return [
-        _row(f"{label}: apply to synced", rate, "objects/s"),
-        _row(f"{label}: bare writer, same writes", bare, "objects/s"),
-        _row(f"{label}: share of the bare writer", 100 * rate / bare, "%"),
-        _row(f"{label}: all at once, p50", _at(latencies, 0.5), "s"),
-        _row(f"{label}: all at once, p99", _at(latencies, 0.99), "s"),
-        _row(f"{label}: one more every 0.1 s, p50", 1000 * _at(paced, 0.5), "ms"),
-        _row(f"{label}: one more every 0.1 s, p99", 1000 * _at(paced, 0.99), "ms"),
-        _row(f"{label}: writes by the controller", writes, "per object"),
-        _row(f"{label}: controller memory", memory / 1024, "KiB per object"),
-        _row(f"{label}: controller memory in all", _resident(running) / 2**20, "MiB"),
+        row(f"{label}: apply to synced", rate, "objects/s"),
+        row(f"{label}: bare writer, same writes", bare, "objects/s"),
+        row(f"{label}: share of the bare writer", 100 * rate / bare, "%"),
+        row(f"{label}: all at once, p50", at(latencies, 0.5), "s"),
+        row(f"{label}: all at once, p99", at(latencies, 0.99), "s"),
+        row(f"{label}: one more every 0.1 s, p50", 1000 * at(delays, 0.5), "ms"),
+        row(f"{label}: one more every 0.1 s, p99", 1000 * at(delays, 0.99), "ms"),
+        row(f"{label}: writes by the controller", writes, "per object"),
+        row(f"{label}: controller memory", memory / 1024, "KiB per object"),
+        row(f"{label}: controller memory in all", _resident(running) / 2**20, "MiB"),
     ]
 
 
@@ -110,12 +111,12 @@ async def _load(client: KubeClient, namespace: str, count: int) -> tuple[float, 
         return count / (time.perf_counter() - began), seen
 
 
-async def _paced(client: KubeClient, namespace: str, count: int, rate: float) -> Seen:
+async def paced(client: KubeClient, namespace: str, prefix: str, count: int, rate: float) -> Seen:
     """Make objects at a steady rate, beside those that are there."""
     seen = Seen()
     async with _watching(client, namespace, seen, count) as done:
         for number in range(count):
-            await _make_secret(client, namespace, f"paced{number}", seen)
+            await _make_secret(client, namespace, f"{prefix}{number}", seen)
             await asyncio.sleep(1 / rate)
         await done.wait()
     return seen
@@ -182,19 +183,19 @@ def _restart(running: system.System, run: RunDir, count: int) -> list[Row]:
     time.sleep(1)  # it ends; the supervisor starts the next one
     began, idle = time.time(), 0
     while idle < 10:  # a second without work: what was asked for later would show
-        quiet = _metric(running, "strongroom_leader") == 1 and _metric(running, "strongroom_queue_depth") == 0
+        quiet = metric(running, "strongroom_leader") == 1 and metric(running, "strongroom_queue_depth") == 0
         idle = idle + 1 if quiet else 0
         time.sleep(0.1)
-    until_idle = time.time() - 1 - max(began, _metric(running, "process_start_time_seconds"))
+    until_idle = time.time() - 1 - max(began, metric(running, "process_start_time_seconds"))
     time.sleep(_QUIET)
-    cpu = _metric(running, "process_cpu_seconds_total")
+    cpu = metric(running, "process_cpu_seconds_total")
     time.sleep(2 * _QUIET)
-    cpu = _metric(running, "process_cpu_seconds_total") - cpu
+    cpu = metric(running, "process_cpu_seconds_total") - cpu
     writes = _writes(audit, offset) if audit else float("nan")
     return [
-        _row(f"{label}: restart to idle", until_idle, "s"),
-        _row(f"{label}: writes by a restart", writes, "in all"),
-        _row(f"{label}: idle CPU", 100 * cpu / (2 * _QUIET), "% of a core"),
+        row(f"{label}: restart to idle", until_idle, "s"),
+        row(f"{label}: writes by a restart", writes, "in all"),
+        row(f"{label}: idle CPU", 100 * cpu / (2 * _QUIET), "% of a core"),
     ]
 
 
@@ -269,10 +270,10 @@ def _writes(audit: Path, offset: int) -> int:
 
 
 def _resident(running: system.System) -> float:
-    return _metric(running, "process_resident_memory_bytes")
+    return metric(running, "process_resident_memory_bytes")
 
 
-def _metric(running: system.System, name: str) -> float:
+def metric(running: system.System, name: str) -> float:
     """Return a metric's value; -1 while nobody answers."""
     try:
         text = urllib.request.urlopen(running.metrics_url, timeout=5).read().decode()
@@ -281,11 +282,13 @@ def _metric(running: system.System, name: str) -> float:
     return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])
 
 
-def _at(ordered: list[float], share: float) -> float:
+def at(ordered: list[float], share: float) -> float:
+    """Return the value below which this share of the ordered values lies."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
 
 
-def _row(name: str, value: float, unit: str) -> Row:
+def row(name: str, value: float, unit: str) -> Row:
+    """Return one figure."""
     return {"name": name, "value": round(value, 2), "unit": unit}
 
 

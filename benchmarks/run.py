@@ -15,7 +15,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import hsm, objects  # noqa: E402 - the repository is no package
+from benchmarks import disturbed, hsm, objects  # noqa: E402 - the repository is no package
 
 
 def main() -> int:
@@ -28,7 +28,7 @@ def main() -> int:
     if "hsm" in parts:
         rows += hsm.rows()
     if "objects" in parts:
-        rows += objects.rows([int(count) for count in options.counts.split(",")])
+        rows += objects.rows([int(count) for count in options.counts.split(",")], disturbed.rows)
     _print(rows)
     path = ROOT / ".run" / "bench.json"
     path.parent.mkdir(mode=0o700, exist_ok=True)
