@@ -7,17 +7,14 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.shards import Shards
+from strongroom.controllers.standing import Standing, read_standing
 from strongroom.controllers.workqueue import Key, Kind, WorkQueue
-from strongroom.domain.errors import InvalidInput
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY, State, VaultHead
-from strongroom.kinds.conditions import ConditionType, Reason, Status
-from strongroom.kinds.durations import parse_time
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.store.index import Entry, Index
 from strongroom.telemetry.census import Census
@@ -26,19 +23,7 @@ from strongroom.telemetry.logs import where
 INTERVAL = 15.0  # seconds between counts
 _log = logging.getLogger(__name__)
 _BITE = 200  # things that are counted before others may run
-_REASONS = frozenset(map(str, Reason))
-_STATUSES = frozenset(map(str, Status))
 _HORIZONS = (("expired", 0), ("1d", DAY), ("7d", 7 * DAY), ("30d", 30 * DAY))
-
-
-class _Read(NamedTuple):
-    """What a resource's status says, read once for as long as the resource does not change."""
-
-    known: Known
-    ready: str
-    reason: str
-    failures: int
-    stale_since: int | None
 
 
 class CensusTaker:
@@ -60,7 +45,7 @@ class CensusTaker:
         self._shards = shards
         self._publish = publish
         self._clock = clock
-        self._read: dict[Key, _Read] = {}
+        self._read: dict[Key, Standing] = {}
 
     async def run(self) -> None:
         """Count until cancelled."""
@@ -73,17 +58,18 @@ class CensusTaker:
 
     async def count(self) -> Census:
         """Count once. What changes meanwhile may be counted as it was or as it is, but never twice."""
-        tally = _Tally(self._clock())
+        tally, served = _Tally(self._clock()), dict[object, bool]()  # whether each vault is ours, asked once a count
         for number, entry in enumerate(list(self._index.heads.values()), 1):
-            if self._serves(entry):
+            if entry.vault not in served:
+                served[entry.vault] = self._serves(entry)
+            if served[entry.vault]:
                 tally.add_head(entry)
             await _breathe(number)
-        read: dict[Key, _Read] = {}
+        read: dict[Key, Standing] = {}
         keys = [key for kind in (Kind.VAULT, Kind.SECRET) for key in self._resources.keys(kind)]
         for number, key in enumerate(keys, 1):
             known = self._resources.get(key)
-            serve = self._shards.serve_vault if key.kind is Kind.VAULT else self._shards.serve_secret
-            if known and serve(key):
+            if known and self._serves_resource(key, known, served):
                 read[key] = self._reading(key, known, tally.now)
                 tally.add_resource(key, read[key])
             await _breathe(number)
@@ -96,11 +82,19 @@ class CensusTaker:
         head = vault.opened if vault else None
         return self._shards.serve(head.ref) if isinstance(head, VaultHead) else not self._shards.own
 
-    def _reading(self, key: Key, known: Known, now: int) -> _Read:
+    def _serves_resource(self, key: Key, known: Known, served: dict[object, bool]) -> bool:
+        if key.kind is Kind.VAULT:
+            return self._shards.serve_vault(key)
+        place = (key.namespace, known.parsed.vault if isinstance(known.parsed, VaultSecretResource) else None)
+        if place not in served:
+            served[place] = self._shards.serve_secret(key)
+        return served[place]
+
+    def _reading(self, key: Key, known: Known, now: int) -> Standing:
         last = self._read.get(key)
         if last and last.known is known:
             return last
-        return _read(known, last.stale_since if last and last.known.uid == known.uid else None, now)
+        return read_standing(known, last.stale_since if last and last.known.uid == known.uid else None, now)
 
 
 async def _breathe(number: int) -> None:
@@ -144,7 +138,7 @@ class _Tally:
         if face.expires is not None and face.expires > self.now:
             self.next_expiry = _earlier(self.next_expiry, face.expires)
 
-    def add_resource(self, key: Key, read: _Read) -> None:
+    def add_resource(self, key: Key, read: Standing) -> None:
         """Count a custom resource."""
         self.resources[key.kind.name.lower(), read.ready, read.reason] += 1
         self.failing += read.failures > 0
@@ -178,43 +172,3 @@ def _horizon(expires: int | None, now: int) -> str:
     if expires is None:
         return "never"
     return next((name for name, reach in _HORIZONS if expires - now <= reach), "later")
-
-
-def _read(known: Known, stale_since: int | None, now: int) -> _Read:
-    status = known.status_dict()
-    conditions = {each.get("type"): each for each in status.get("conditions") or ()}
-    ready = conditions.get(ConditionType.READY) or {}
-    failures = status.get("consecutiveFailures")
-    return _Read(
-        known=known,
-        ready=_word(ready.get("status"), _STATUSES, str(Status.UNKNOWN)).lower(),
-        reason=_word(ready.get("reason"), _REASONS, "Other" if ready else str(Reason.PENDING)),
-        failures=failures if isinstance(failures, int) else 0,
-        stale_since=_stale_since(known, conditions.get(ConditionType.SYNCED) or {}, stale_since, now),
-    )
-
-
-def _word(said: object, words: frozenset[str], other: str) -> str:
-    """Whoever may write a status must not be able to make up labels."""
-    return str(said) if said in words else other
-
-
-def _stale_since(known: Known, synced: dict[str, Any], before: int | None, now: int) -> int | None:
-    """Since when a target is not in step; None while all are, and for a secret that is withdrawn or has none."""
-    resource = known.parsed
-    if not isinstance(resource, VaultSecretResource) or not resource.all_targets or resource.deleting:
-        return None
-    if synced.get("reason") == Reason.DISABLED:
-        return None
-    if synced.get("status") == Status.TRUE and synced.get("observedGeneration") == known.generation:
-        return None
-    if synced.get("status") == Status.FALSE:
-        return _since(synced.get("lastTransitionTime"), now)
-    return now if before is None else before
-
-
-def _since(text: object, now: int) -> int:
-    try:
-        return min(now, parse_time(str(text)))
-    except InvalidInput:
-        return now
