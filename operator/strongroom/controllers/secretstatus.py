@@ -9,6 +9,7 @@ from typing import Any
 from strongroom.controllers.resources import Known
 from strongroom.controllers.verdicts import Verdict
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
+from strongroom.domain.rollouts import Workload
 from strongroom.domain.targets import TargetAction, TargetSpec
 from strongroom.domain.vaults import State
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
@@ -29,6 +30,7 @@ class Report:
     unsynced: Verdict | None = None  # why a target is not
     unready: Verdict | None = None
     failures: int = 0  # in a row, this one included
+    restarted: list[Workload] = field(default_factory=list)
 
     @property
     def trouble(self) -> Verdict | None:
@@ -46,7 +48,7 @@ class Report:
 def status_of(known: Known, report: Report, versions: Sequence[VersionInfo], now: int) -> dict[str, Any]:
     """Return the whole status; None removes a field."""
     old = known.status_dict()
-    status = {**old, **_of_head(known, report.outcome.head, versions), **_of_targets(known, old, report)}
+    status = {**old, **_of_head(known, report.outcome.head, versions), **_of_targets(known, report)}
     status["conditions"] = _conditions(known, old, report, now)
     status["consecutiveFailures"] = 1 << report.failures.bit_length() - 1 if report.failures else None
     if report.wrote:
@@ -88,7 +90,7 @@ def _of_head(known: Known, head: ObjectHead | None, versions: Sequence[VersionIn
     }
 
 
-def _of_targets(known: Known, old: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def _of_targets(known: Known, report: Report) -> dict[str, Any]:
     resource = known.parsed
     if not isinstance(resource, VaultSecretResource):
         return {}
@@ -100,10 +102,9 @@ def _of_targets(known: Known, old: Mapping[str, Any], report: Report) -> dict[st
         shown["targetName"] = None
     elif resource.target in in_step:
         shown["targetName"] = resource.target.name
-    wanted = [_place(spec, resource.namespace) for spec in resource.targets]
-    held = [place for place in old.get("targets") or () if place in wanted]
-    new = [_place(spec, resource.namespace) for spec in resource.targets if spec in in_step]
-    shown["targets"] = [place for place in wanted if place in held or place in new] or None
+    if report.synced or report.unsynced or not resource.targets:
+        held = [_place(spec, resource.namespace) for spec in resource.targets if spec in in_step]
+        shown["targets"] = held or None
     return shown
 
 

@@ -203,14 +203,14 @@ class VaultSecretReconciler:
 
     async def _restart(self, known: Known, resource: VaultSecretResource, version: str, report: Report) -> None:
         try:
-            await self._rollouts.restart(resource.namespace, resource.name, resource.restarts, version)
+            report.restarted = await self._rollouts.restart(
+                resource.namespace, resource.name, resource.restarts, version
+            )
             await self._declared.restarted(report.outcome)
         except kube.Forbidden as error:
             report.unready = Verdict(Reason.RESTART_FAILED, str(error), look_again=SLOW_LOOK)
         except errors.StrongroomError as error:
             report.unready = verdict(error)
-        else:
-            report.outcome.events.append("Restarted")
 
     def _versions(self, report: Report) -> Sequence[VersionInfo]:
         vault, head = report.outcome.vault, report.outcome.head
@@ -224,6 +224,9 @@ class VaultSecretReconciler:
                 self._reporter.event(key, known.uid, EventType.NORMAL, reason, text)
             if reason in ("Created", "RotationDue", "RotationRequested"):
                 self._metrics.versions.labels(why=reason).inc()
+        if report.restarted:
+            note = f"Restarted for version {face.served if face else ''}: {', '.join(map(str, report.restarted))}"
+            self._reporter.event(key, known.uid, EventType.NORMAL, "WorkloadsRestarted", note)
         self._tell_of_targets(key, known, report)
         trouble = report.trouble
         if trouble and trouble.reason not in _UNREMARKABLE:

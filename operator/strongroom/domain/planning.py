@@ -181,6 +181,8 @@ def _step_of_deleted(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
             Reason.RECOVER_FORBIDDEN,
             "the vault belongs to an earlier namespace of this name; recover the Vault first, which needs a permission",
         )
+    if wish.recover and (refusal := _adoption_refused(wish, seen, head)):
+        return refusal
     if wish.recover:
         live = head.changed(state=State.LIVE, claim=wish.claim, deleted_at=0, purge_at=0)
         return Commit(wished(wish, live, seen), "Recovered")

@@ -45,6 +45,7 @@ HEAD = ObjectHead(VAULT.id, "Db", NOW, claim=MINE, faces={Kind.SECRET: Face("v1"
 EMPTY = ObjectHead(VAULT.id, "Db", NOW)
 KEY = replace(HEAD, faces={Kind.KEY: Face("k1", 1, NOW)})
 DELETED = objects.soft_delete(HEAD, NOW, 90)
+THEIR_DELETED = replace(DELETED, origin="")
 PLENTY = Room(objects=5, octets=500)
 
 
@@ -112,6 +113,15 @@ CASES = {
         Commit(scheduled(objects.recover(DELETED, MINE), 30 * DAY), "Recovered"),
         wish=replace(RECOVER, schedule=Schedule(30 * DAY)),
         head=DELETED,
+    ),
+    "a deleted object of somebody else is not recovered by a resource": Case(
+        Reason.REFERENCE_DENIED, wish=RECOVER, head=THEIR_DELETED, mentions=("spec.accessPolicies",)
+    ),
+    "a deleted object of somebody else is recovered by a grant": Case(
+        Commit(replace(objects.recover(THEIR_DELETED, MINE)), "Recovered"),
+        wish=RECOVER,
+        head=THEIR_DELETED,
+        vault=replace(VAULT, policies=GRANT),
     ),
     "an object past return is waited for": Case(
         Reason.OBJECT_DELETED, wish=RECOVER, head=objects.purge(DELETED, NOW + 90 * DAY), mentions=("being purged",)
