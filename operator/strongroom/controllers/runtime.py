@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -225,7 +226,7 @@ class Controller:
         self._leads = True
         await self._prime()  # the wait may have been long, and a deletion missed
         if not self._settings.shard:
-            await self._ensure_system_vault()
+            await _patiently("look for the system vault", self._ensure_system_vault)
         self._loop.start()
         work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))
         due = asyncio.create_task(self._schedule.run())
@@ -242,13 +243,7 @@ class Controller:
 
     async def _prime(self) -> None:
         """List the custom resources, so that what is absent is known to be absent."""
-        while True:
-            try:
-                await self._list_all()
-                return
-            except errors.Unavailable as error:
-                _log.warning("cannot list the custom resources: %s", error)
-                await asyncio.sleep(1)
+        await _patiently("list the custom resources", self._list_all)
 
     async def _list_all(self) -> None:
         for kind, resource in ((Kind.VAULT, VAULTS), (Kind.SECRET, VAULTSECRETS)):
@@ -272,7 +267,8 @@ class Controller:
         try:
             await self._client.get(VAULTS, SYSTEM_NAMESPACE, SYSTEM_VAULT)
         except errors.NotFound:
-            await self._client.create(VAULTS, SYSTEM_NAMESPACE, body)
+            with suppress(errors.AlreadyExists):
+                await self._client.create(VAULTS, SYSTEM_NAMESPACE, body)
 
     async def _tidy_up(self) -> None:
         """Drop expired keys from memory; now and then find the deletions that a watch missed."""
@@ -305,6 +301,17 @@ class Controller:
             return False
         renewed = spec.get("renewTime") and datetime.fromisoformat(spec["renewTime"])
         return bool(renewed and (_wall() - renewed).total_seconds() < _FORSAKEN)
+
+
+async def _patiently(what: str, step: Callable[[], Awaitable[None]]) -> None:
+    """Take a step of the start again until the API server answers."""
+    while True:
+        try:
+            await step()
+            return
+        except errors.Unavailable as error:
+            _log.warning("cannot %s: %s", what, error)
+            await asyncio.sleep(1)
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:
