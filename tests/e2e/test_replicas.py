@@ -68,7 +68,7 @@ def test_a_leader_that_was_paused_wakes_up_and_does_no_harm(system: System, demo
         system.until(lambda: _versions(system, demo) >= 2, "the successor's work")
     finally:
         leader.send_signal(signal.SIGCONT)
-    system.until(system.controller.died, "the old leader to leave", 20)
+    system.until(system.controller.died, "the old leader to leave", 10)
     time.sleep(1)
     versions = system.stored_versions(demo, "demo", "db")
     assert len(versions) in (2, 3), "one for each request that was seen, none twice"
@@ -102,7 +102,7 @@ def test_a_leader_that_stops_between_reading_and_writing_does_no_harm(
         system.until(lambda: _versions(system, demo) == 3, "the successor's work")
         system.until_ready(demo, "db")
         leader.send_signal(signal.SIGCONT)
-        system.until(system.controller.died, "the old leader to leave", 20)
+        system.until(system.controller.died, "the old leader to leave", 10)
         time.sleep(1)
         versions = system.stored_versions(demo, "demo", "db")
         assert len({value for _, value in versions}) == len(versions) == 3

@@ -45,7 +45,7 @@ async def _write(self: KubeClient, change: Write) -> dict[str, Any]:
     if doomed and not _AFTER:
         os.kill(os.getpid(), _SIGNAL)
     answer = await _real_write(self, change)
-    if doomed:
+    if doomed and _AFTER:
         os.kill(os.getpid(), _SIGNAL)
     return answer
 
