@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -66,11 +66,25 @@ def _register(
         resources.take(kind, event["type"], event["object"])
 
 
+class _NoDifferences(kopf.DiffBaseStorage):
+    """No handler asks what changed, so nothing is copied for comparison at each event, nor kept."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        return cast(kopf.BodyEssence, {})
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        return None
+
+    def store(self, **_: Any) -> None:
+        return
+
+
 def _settings() -> kopf.OperatorSettings:
     # kopf's own log shows bodies at the debug level; it is never let down to that.
     logging.getLogger("kopf").setLevel(logging.WARNING)
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
+    settings.persistence.diffbase_storage = _NoDifferences()
     settings.scanning.disabled = True
     settings.watching.server_timeout = 600
     settings.watching.client_timeout = 660

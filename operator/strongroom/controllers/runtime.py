@@ -46,6 +46,7 @@ from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 
 DEFAULT_DOMAIN = "vault.strongroom.internal"
+_RECENT = 5.0  # seconds for which a listing of everything need not be repeated
 _FORSAKEN = 60.0  # seconds without a renewal after which a shard's lease counts for nothing
 _log = logging.getLogger(__name__)
 
@@ -224,7 +225,8 @@ class Controller:
         await lease.acquire()
         self._metrics.leader.set(1)
         self._leads = True
-        await self._prime()  # the wait may have been long, and a deletion missed
+        if time.monotonic() - self._listed > _RECENT:
+            await self._prime()  # the wait was long, and a deletion may have been missed
         if not self._settings.shard:
             await _patiently("look for the system vault", self._ensure_system_vault)
         self._loop.start()

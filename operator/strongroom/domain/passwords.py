@@ -6,6 +6,7 @@ import re
 import string
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from strongroom.domain.errors import InvalidInput
 
@@ -87,7 +88,13 @@ class Password:
 
     def _left(self, kind: CharacterClass) -> str:
         chosen = self.symbols if kind is CharacterClass.SYMBOLS and self.symbols else kind.characters
-        return "".join(c for c in dict.fromkeys(chosen) if c not in self.exclude)
+        return _without(chosen, self.exclude)
+
+
+@lru_cache(maxsize=256)
+def _without(characters: str, excluded: str) -> str:
+    """Each character once; asked for at every parse and every draw."""
+    return "".join(c for c in dict.fromkeys(characters) if c not in excluded)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -17,6 +18,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
+import uvloop
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -38,6 +40,7 @@ from strongroom.telemetry.cloudevents import EventSink, SinkSettings
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")  # where the kubelet mounts it
+_GC = (50_000, 20, 50)  # ten thousand resources are live for good: the default looks through them all the time
 _log = logging.getLogger("strongroom.controller")
 
 
@@ -45,9 +48,11 @@ def main(arguments: list[str]) -> int:
     """Return 0 after a signal, 1 when the process must be started again, 2 for a wrong command line."""
     options = _parser().parse_args(arguments)
     logs.configure(options.log_level, options.log_format)
+    gc.set_threshold(*_GC)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold opened keys
     try:
-        return asyncio.run(_run(options))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(options))
     except LeaseLost as lost:
         _log.error("%s; leaving", lost)
     except (errors.ApiError, InvalidInput) as error:
