@@ -17,7 +17,7 @@ from strongroom.controllers.verdicts import Verdict, verdict
 from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
-from strongroom.domain.names import VAULT_NAME, VaultRef, object_head_name, vault_head_name
+from strongroom.domain.names import VAULT_NAME, VaultRef, object_head_name, object_id, vault_head_name
 from strongroom.domain.objects import Claim, ObjectHead
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.planning import Declaration
@@ -72,6 +72,7 @@ class Loop:
         self._gone: dict[Key, set[str]] = {}  # UIDs of resources that are gone and not put away yet
         self._changes: dict[Key, list[float]] = {}  # when the targets of a resource changed lately
         self._standing_by = False
+        self.acting_since = 0
         self.resources = Resources(self.resource_changed, self.resource_gone)
         self.shards = Shards(shard, self.resources, index)
 
@@ -213,6 +214,7 @@ class Loop:
             return None
         said = await self._secrets.reconcile(key)
         after = self.resources.get(key)
+        self._plan_again(key)
         if before and (after is None or after.uid != before.uid):
             self.resource_gone(key, before.uid)  # it went while we worked, perhaps before its claim was known
         return said
@@ -295,14 +297,33 @@ class Loop:
             self._wake_waiting(vault.ref, head.name)
             return
         declared = Key(Kind.SECRET, claim.namespace, claim.name)
-        self._schedule.set(declared, head.due)
         known = self.resources.get(declared)
+        self._schedule.set(declared, self._turn(head, known))
         if known is None or known.uid != claim.uid:
             self._queue.add(key, Priority.FRESH)
         elif not _shows(known, head):
             self._follow(declared, object_head_name(oid))
         elif len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):
             self._queue.add_later(key, _STRAYS_DELAY)
+
+    def _turn(self, head: ObjectHead, known: Known | None) -> int | None:
+        """When the next rotation may be made, as far as the schedule is known."""
+        if head.due is None or known is None or not isinstance(known.parsed, VaultSecretResource):
+            return head.due
+        return known.parsed.schedule.turn(head.due, self._clock(), self.acting_since, known.uid)
+
+    def _plan_again(self, key: Key) -> None:
+        """A rotation whose time had come may have to wait a little longer: nothing changed, so no news tells of it."""
+        known = self.resources.get(key)
+        if known is None or not isinstance(known.parsed, VaultSecretResource):
+            return
+        vault = self._index.heads.get(vault_head_name(VaultRef(key.namespace, known.parsed.vault)))
+        entry = vault and self._index.heads.get(object_head_name(object_id(vault.vault, known.parsed.object_name)))
+        head, now = entry.opened if entry else None, self._clock()
+        if isinstance(head, ObjectHead) and head.due is not None and head.due <= now:
+            turn = self._turn(head, known)
+            if turn is not None and turn > now:
+                self._schedule.set(key, turn)
 
     def _follow(self, declared: Key, name: str) -> None:
         """Somebody else set a version, or we did and are about to say so."""
@@ -344,6 +365,7 @@ class Loop:
     def start(self) -> None:
         """Ask for everything that is known, never-synced resources first; and for targets that nobody declares."""
         self._standing_by = False
+        self.acting_since = self._clock()
         for kind in (Kind.VAULT, Kind.SECRET):
             for key in self.resources.keys(kind):
                 known = self.resources.get(key)

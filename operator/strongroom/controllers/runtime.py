@@ -64,7 +64,7 @@ class ControllerSettings:
 
 
 class Controller:
-    """Wires the rooms together. ``run`` returns when the lease is lost or a part ends, and never otherwise."""
+    """Wires the rooms together."""
 
     def __init__(
         self,
@@ -175,7 +175,7 @@ class Controller:
         loop.bind(vaults, secrets, tending, self._target_index)
 
     async def run(self) -> None:
-        """Run until cancelled; raises ``LeaseLost`` when another replica leads."""
+        """Run until cancelled; raises ``LeaseLost`` when another replica leads, ``Ended`` when a part ends."""
         name = lease_name(self._settings.shard)
         lease = LeaderLease(self._client, SYSTEM_NAMESPACE, name, self._settings.identity, wall=_wall)
         parts = {
@@ -194,6 +194,7 @@ class Controller:
             done, _ = await asyncio.wait(parts.values(), return_when=asyncio.FIRST_COMPLETED)
             for part in done:
                 part.result()
+            raise Ended(f"a part ended by itself: {', '.join(part.get_name() for part in done)}")
         finally:
             # First the work stops, then a successor may start, then the rest is put away.
             await _end(parts.pop("lead"))
@@ -323,8 +324,12 @@ async def _end(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-class LeaseLost(Exception):
-    """This replica no longer leads. The process ends: it cannot know what of it still acts as a leader."""
+class Ended(Exception):
+    """The process ends, for a reason that is safe to show: a part of it cannot go on."""
+
+
+class LeaseLost(Ended):
+    """This replica no longer leads. It cannot know what of it still acts as a leader."""
 
 
 def _wall() -> datetime:

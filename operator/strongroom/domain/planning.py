@@ -132,6 +132,7 @@ class Seen:
     claimant_gone: bool = False  # the head is claimed by a resource that does not exist any more
     namespace_uid: str = ""  # of the wish's namespace; read only where a deleted object is to be recovered
     chain: Sequence[str] = ()  # committed versions, newest first, as far as they are known
+    since: int = 0  # when this process began to act
 
 
 def next_step(wish: Declaration, seen: Seen) -> Step:
@@ -221,7 +222,7 @@ def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
         return refusal
     if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0):
         return _no_such_version(wish.pin)
-    if why := _why_rotate(wish, face, seen.now):
+    if why := _why_rotate(wish, face, seen):
         return _refused_by_limits(seen) or Rotate(why)
     if wish.pin != face.pin:
         return _pinned(wish, seen, head, face)
@@ -252,13 +253,15 @@ def _pinned(wish: Declaration, seen: Seen, head: ObjectHead, face: Face) -> Comm
     return Commit(wished(wish, after, seen), "Pinned" if wish.pin else "Unpinned")
 
 
-def _why_rotate(wish: Declaration, face: Face, now: int) -> Why | None:
+def _why_rotate(wish: Declaration, face: Face, seen: Seen) -> Why | None:
     if wish.source is Source.API or wish.pin:
         return None
     if wish.trigger and wish.trigger != face.trigger:
         return Why.REQUESTED
     due = _due(wish, face)
-    return Why.DUE if due is not None and now >= due else None
+    if due is None or seen.now < due:
+        return None
+    return Why.DUE if wish.schedule.turn(due, seen.now, seen.since, wish.claim.uid) <= seen.now else None
 
 
 def _due(wish: Declaration, face: Face) -> int | None:

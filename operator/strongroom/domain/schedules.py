@@ -38,6 +38,7 @@ UTC_ZONE: Final = "Etc/UTC"
 _JITTER_CAP = 3600
 _JITTER_SHARE = 20
 _CRON_JITTER_CAP = 60
+_CATCH_UP = 60
 
 # Enough for a month of days; looking through them takes less than a tenth of a search.
 _GAPS = 64
@@ -75,6 +76,16 @@ class Schedule:
             return None
         due = due_time(after, self.every, seed) if self.every else self._by_calendar(after, seed)
         return self._inside_a_window(due, seed)
+
+    def turn(self, due: int, now: int, since: int, seed: str) -> int:
+        """Return when a rotation that is due may be made.
+
+        That is ``due``, but for two cases. What fell due before ``since``, when nothing ran, is made up for within a
+        minute, so that not everything is at once. What missed its window waits for the next one.
+        """
+        spread = min(_CATCH_UP, self.every // _JITTER_SHARE) if self.every else _CATCH_UP
+        moment = due if due >= since else since + _jitter(spread, seed)
+        return self._inside_a_window(max(moment, now), seed) if self.windows else moment
 
     def _by_calendar(self, after: int, seed: str) -> int:
         calendar = _calendar(self.cron, self.zone)

@@ -29,7 +29,7 @@ from prometheus_client import (
 
 from strongroom.controllers import shards
 from strongroom.controllers.kopfdoor import Account
-from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, LeaseLost
+from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, Ended
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.notices import Notice
 from strongroom.hsm.client import HsmClient
@@ -53,12 +53,12 @@ def main(arguments: list[str]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_run(options))
-    except LeaseLost as lost:
-        _log.error("%s; leaving", lost)
+    except Ended as ended:
+        _log.error("%s; leaving", ended)
     except (errors.ApiError, InvalidInput) as error:
         _log.error("cannot start: %s", error)
     except OSError as error:
-        _log.error("cannot serve metrics and probes on port %s: %s", options.metrics_port, error.strerror)
+        _log.error("cannot start: %s", error.strerror or type(error).__name__)
     return 1
 
 
@@ -179,10 +179,16 @@ async def _run(options: argparse.Namespace) -> int:
             notify=_listener(options),
             clock=_clock,
         )
-        probes.serve(
-            options.metrics_host, options.metrics_port, registry, controller.health.alive, controller.health.ready
-        )
+        _serve_probes(options, registry, controller)
         return await run_until_signalled(controller)
+
+
+def _serve_probes(options: argparse.Namespace, registry: CollectorRegistry, controller: Controller) -> None:
+    host, port, health = options.metrics_host, options.metrics_port, controller.health
+    try:
+        probes.serve(host, port, registry, health.alive, health.ready)
+    except OSError as error:
+        raise Ended(f"cannot serve metrics and probes on {host}, port {port}: {error.strerror}") from error
 
 
 async def run_until_signalled(controller: Controller) -> int:

@@ -60,7 +60,10 @@ class Outcome:
 
 
 class Questions(Protocol):
-    """What only the API server can answer."""
+    """What only the API server can answer, and since when this process acts (Unix seconds)."""
+
+    @property
+    def acting_since(self) -> int: ...
 
     async def claimant_gone(self, claim: Claim) -> bool:
         """Is the resource with this claim's UID gone?"""
@@ -153,7 +156,8 @@ class DeclaredSecrets:
         recovers = wish.recover and head is not None and head.state is State.DELETED
         namespace = await self._questions.namespace_uid(wish.claim.namespace) if recovers else ""
         chain = await self._chain(wish, outcome)
-        return Seen(outcome.vault, head, self._room(outcome.vault), self._clock(), gone, namespace, chain)
+        room, since = self._room(outcome.vault), self._questions.acting_since
+        return Seen(outcome.vault, head, room, self._clock(), gone, namespace, chain, since)
 
     async def _chain(self, wish: Declaration, outcome: Outcome) -> tuple[str, ...]:
         """The committed versions, where the wish depends on them."""

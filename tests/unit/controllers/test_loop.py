@@ -312,6 +312,42 @@ async def test_heads_drive_the_schedule() -> None:
     assert process.schedule._due[KEY] > head.due
 
 
+async def test_what_was_missed_while_nothing_ran_is_made_up_for_in_its_turn() -> None:
+    world, process = await ready_world(secret(rotation={"every": "30d"}))
+    await process.settle()
+    world.now += 300 * DAY
+    successor = world.process(standby=True)
+    successor.loop.start()
+    await successor.settle()
+    known = successor.loop.resources.get(KEY)
+    assert known is not None
+    turn = successor.schedule._due[KEY]
+    assert world.now < turn <= world.now + 60, "this UID's place in the minute is not its very beginning"
+    assert len(await world.versions()) == 1
+    world.now = turn
+    successor.schedule._hand_over(world.now)
+    await successor.settle()
+    assert len(await world.versions()) == 2
+    assert successor.schedule._due[KEY] > world.now + 29 * DAY
+
+
+async def test_what_missed_its_window_is_asked_for_when_the_next_opens() -> None:
+    """The store was away for the whole window."""
+    windows = [{"schedule": "0 2 * * *", "duration": "2h"}]
+    world, process = await ready_world(secret(rotation={"every": "1d", "windows": windows}))
+    await process.settle()
+    due = process.schedule._due[KEY]
+    world.now = due + 3 * 3600
+    process.schedule._hand_over(world.now)
+    await process.settle()
+    assert len(await world.versions()) == 1
+    assert world.now < process.schedule._due[KEY] < world.now + DAY
+    world.now = process.schedule._due[KEY]
+    process.schedule._hand_over(world.now)
+    await process.settle()
+    assert len(await world.versions()) == 2
+
+
 async def test_a_deleted_object_is_purged_by_the_schedule() -> None:
     world, process = await ready_world(secret())
     await process.settle()

@@ -75,6 +75,7 @@ class Case:
     claimant_gone: bool = False
     namespace_uid: str = "ns-uid"
     chain: tuple[str, ...] = ()
+    since: int = 0
     mentions: tuple[str, ...] = field(default=())
 
 
@@ -151,6 +152,12 @@ CASES = {
     "a secret is rotated when due": Case(Rotate(Why.DUE), wish=MONTHLY, head=MONTHLY_HEAD, now=DUE),
     "a rotation missed for a year is made once": Case(
         Rotate(Why.DUE), wish=MONTHLY, head=MONTHLY_HEAD, now=NOW + 365 * DAY
+    ),
+    "what was missed is made up for in its turn": Case(
+        Settled(), wish=MONTHLY, head=MONTHLY_HEAD, now=NOW + 365 * DAY, since=NOW + 365 * DAY
+    ),
+    "what was missed is made up for within a minute": Case(
+        Rotate(Why.DUE), wish=MONTHLY, head=MONTHLY_HEAD, now=NOW + 365 * DAY + 60, since=NOW + 365 * DAY
     ),
     "a new trigger rotates": Case(Rotate(Why.REQUESTED), wish=replace(WISH, trigger="2")),
     "a trigger that changed rotates": Case(
@@ -276,7 +283,9 @@ CASES = {
 def test_next_step(case: Case) -> None:
     step = next_step(
         case.wish,
-        Seen(case.vault, case.head, case.room, case.now, case.claimant_gone, case.namespace_uid, case.chain),
+        Seen(
+            case.vault, case.head, case.room, case.now, case.claimant_gone, case.namespace_uid, case.chain, case.since
+        ),
     )
     if isinstance(case.step, Reason):
         assert isinstance(step, Refuse)

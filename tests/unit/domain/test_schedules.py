@@ -252,3 +252,36 @@ def test_zones(name: str) -> None:
 def test_what_is_no_zone(name: str) -> None:
     with pytest.raises(InvalidInput, match="IANA"):
         require_zone(name)
+
+
+# Turns
+
+
+@given(by_period | by_calendar, moments, st.integers(0, 2**20), st.integers(-(2**20), 2**20), seeds)
+def test_a_rotation_is_made_in_its_turn(schedule: Schedule, due: int, late: int, began: int, seed: str) -> None:
+    """``began``: when the process began to act, before or after the moment that is due."""
+    now, since = due + late, due + began
+    turn = schedule.turn(due, now, since, seed)
+    if not schedule.windows:
+        assert turn == due if due >= since else since <= turn <= since + 60
+        return
+    assert any(is_open(window, schedule.zone, turn) for window in schedule.windows)
+    assert turn >= max(now, due)
+    assert schedule.turn(due, turn, since, seed) == turn, "when its turn has come it is made"
+
+
+def test_what_was_missed_is_spread_over_a_minute() -> None:
+    monthly = Schedule(30 * DAY)
+    turns = [monthly.turn(0, 5 * DAY, 5 * DAY, f"uid-{number}") - 5 * DAY for number in range(1000)]
+    assert (min(turns), max(turns)) == (0, 60)
+    assert max(turns.count(second) for second in range(61)) < 50
+    quick = Schedule(10)
+    assert quick.turn(0, 5 * DAY, 5 * DAY, "uid") == 5 * DAY, "no later than a twentieth of the period"
+
+
+def test_what_missed_its_window_waits_for_the_next() -> None:
+    nightly = Schedule(DAY, windows=(Window("0 2 * * *", 2 * HOUR),))
+    due = at("2026-06-01 02:30", "Etc/UTC")
+    noon = at("2026-06-01 12:00", "Etc/UTC")
+    turn = nightly.turn(due, noon, 0, "uid")
+    assert at("2026-06-02 02:00", "Etc/UTC") <= turn < at("2026-06-02 02:07", "Etc/UTC")

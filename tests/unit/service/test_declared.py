@@ -86,6 +86,7 @@ class Answers:
     """What the API server says."""
 
     world: World
+    acting_since: int = 0
 
     async def claimant_gone(self, claim: Claim) -> bool:
         return claim.uid in self.world.gone
