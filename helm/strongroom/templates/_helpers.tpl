@@ -102,8 +102,8 @@ capabilities:
 {{- fail "hsm.kind is pkcs11: set hsm.pinSecret to the name of a Secret that holds the user PIN under the key pin" }}
 {{- end }}
 {{- else }}
-{{- if and (gt (int .Values.controller.replicas) 1) (not $hsm.softhsm.local.node) }}
-{{- fail "a SoftHSM token is on one node only: with controller.replicas above 1 set hsm.softhsm.local.node, which binds all replicas to that node, or use a network HSM (hsm.kind pkcs11)" }}
+{{- if and (or (gt (int .Values.controller.replicas) 1) .Values.controller.shards) (not $hsm.softhsm.local.node) }}
+{{- fail "a SoftHSM token is on one node only: with controller.replicas above 1, or controller.shards, set hsm.softhsm.local.node, which binds all replicas to that node, or use a network HSM (hsm.kind pkcs11)" }}
 {{- end }}
 {{- if and $hsm.softhsm.local.node $hsm.softhsm.volume.existingClaim }}
 {{- fail "set either hsm.softhsm.local.node or hsm.softhsm.volume.existingClaim, not both" }}

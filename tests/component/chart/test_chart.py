@@ -145,6 +145,21 @@ def test_targets_in_named_namespaces_only() -> None:
     assert bindings == [("ClusterRole", None), ("RoleBinding", "default")]
 
 
+def test_each_shard_is_a_deployment_that_no_other_takes_for_its_own() -> None:
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml", "--set", "controller.shards={east,west}")
+    found = {body["metadata"]["name"]: body["spec"] for body in objects if body["kind"] == "Deployment"}
+    assert set(found) == {f"strongroom-controller{suffix}" for suffix in ("", "-east", "-west")}
+    told, selected = {}, set()
+    for name, spec in found.items():
+        selector, template = spec["selector"]["matchLabels"], spec["template"]
+        assert selector.items() <= template["metadata"]["labels"].items()
+        selected.add(tuple(sorted(selector.items())))
+        controller = next(each for each in template["spec"]["containers"] if each["name"] == "controller")
+        told[name] = {each["name"]: each.get("value") for each in controller["env"]}.get("STRONGROOM_SHARD")
+    assert len(selected) == 3
+    assert list(told.values()) == [None, "east", "west"]
+
+
 def test_workloads_are_left_alone_where_that_is_wanted() -> None:
     bound = {
         body["metadata"]["name"]
@@ -187,6 +202,7 @@ def test_alerts_and_dashboard_are_those_of_the_chart() -> None:
     ("options", "message"),
     [
         (["--set=controller.replicas=2"], "a SoftHSM token is on one node only"),
+        (["--set=controller.shards={east}"], "a SoftHSM token is on one node only"),
         (["--set=controller.replicas=2,hsm.softhsm.volume.existingClaim=shared"], "a SoftHSM token is on one node"),
         (["--set=hsm.kind=pkcs11,hsm.pinSecret=pin"], "set hsm.pkcs11.module"),
         (["--set=hsm.kind=pkcs11,hsm.pkcs11.module=/lib/a.so"], "set hsm.pinSecret"),
