@@ -368,9 +368,7 @@ class Loop:
         self.acting_since = self._clock()
         for kind in (Kind.VAULT, Kind.SECRET):
             for key in self.resources.keys(kind):
-                known = self.resources.get(key)
-                fresh = known is None or known.status == b"{}"
-                self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
+                self._look_again(key)
         for name in list(self._index.heads):
             self.head_changed(name)
         for namespace, owner in self._targets.owners():
@@ -378,10 +376,16 @@ class Loop:
             if self.resources.get(key) is None:
                 self._queue.add(key)
 
+    def _look_again(self, key: Key) -> None:
+        """Ask for a resource: at once if nothing was ever said of it, else as routine."""
+        known = self.resources.get(key)
+        fresh = known is None or known.status == b"{}"
+        self._queue.add(key, Priority.FRESH if fresh else Priority.ROUTINE)
+
     def _take_over(self, key: Key) -> None:
         """A Vault was moved to our shard: everything of it is looked at."""
         for secret, _ in self.resources.of_vault(key.namespace, key.name):
-            self._queue.add(secret, Priority.FRESH)
+            self._look_again(secret)
         name = vault_head_name(VaultRef(key.namespace, key.name)) if VAULT_NAME.fullmatch(key.name) else ""
         if vault := self._index.heads.get(name):
             for head, entry in list(self._index.heads.items()):
