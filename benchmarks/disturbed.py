@@ -36,7 +36,6 @@ async def _rows(running: system.System, run: RunDir, count: int) -> list[Row]:
         objects.row(f"{label} looked at again: one more every 0.1 s, p50", 1000 * objects.at(delays, 0.5), "ms"),
         objects.row(f"{label} looked at again: one more every 0.1 s, p99", 1000 * objects.at(delays, 0.99), "ms"),
         objects.row(f"{label}: {rotated:,} rotations due at once", seconds, "s"),
-        objects.row(f"{label}: {rotated:,} rotations due at once", rotated / seconds, "objects/s"),
     ]
 
 

@@ -11,6 +11,7 @@ import hashlib
 import re
 from base64 import b32encode
 from dataclasses import dataclass
+from functools import lru_cache
 
 from strongroom.domain.errors import InvalidInput
 
@@ -66,6 +67,7 @@ def record_name(object_id: str, version: str) -> str:
     return "record-" + _digest("record", object_id, version)
 
 
+@lru_cache(maxsize=4096)
 def _digest(*parts: str) -> str:
     """SHA-256 over length-prefixed parts, cut to 160 bits: nobody can make two names meet."""
     hashed = hashlib.sha256()

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 
@@ -89,8 +90,14 @@ class TargetSpec:
 
     def digest(self) -> str:
         """Return 32 hexadecimal digits that change with anything of the wish."""
-        text = json.dumps(asdict(self), sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return _digest(self)
+
+
+@lru_cache(maxsize=1024)
+def _digest(spec: TargetSpec) -> str:
+    """Asked for several times in each look at a target."""
+    text = json.dumps(asdict(spec), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 
 from strongroom.domain.errors import InvalidInput
@@ -60,6 +61,7 @@ def duration_rules(shortest: int, longest: int, message: str) -> tuple[tuple[str
     return (f"!self.matches('{_VAGUE}')", _NO_VAGUE), (between, message)
 
 
+@lru_cache(maxsize=1024)
 def format_time(seconds: int) -> str:
     """Return Unix seconds as Kubernetes writes a ``metav1.Time``: RFC 3339, UTC, whole seconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
