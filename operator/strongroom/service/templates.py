@@ -32,11 +32,6 @@ class Context:
     names: Mapping[str, str]  # name, namespace, version
 
 
-def check(source: str) -> None:
-    """``InvalidInput`` with the line when a template cannot be rendered whatever the version holds."""
-    parsed(source)
-
-
 def render(source: str, context: Context) -> bytes:
     """Return what a template gives, in UTF-8. ``InvalidInput`` with the line."""
     return "".join(_Rendering(context).texts(parsed(source).body)).encode()

@@ -70,7 +70,7 @@ GIVES: list[tuple[str, Context, str]] = [
 
 @pytest.mark.parametrize(("source", "context", "text"), GIVES, ids=[row[0] for row in GIVES])
 def test_gives(source: str, context: Context, text: str) -> None:
-    templates.check(source)
+    templatesyntax.parsed(source)
     assert templates.render(source, context).decode() == text
 
 
@@ -122,7 +122,7 @@ REFUSED: list[tuple[str, str]] = [
 @pytest.mark.parametrize(("source", "complaint"), REFUSED, ids=[row[0][:40] for row in REFUSED])
 def test_refused_when_it_is_read(source: str, complaint: str) -> None:
     with pytest.raises(InvalidInput, match=None) as refused:
-        templates.check(source)
+        templatesyntax.parsed(source)
     assert complaint in str(refused.value)
     assert len(str(refused.value)) < 400
 
@@ -157,7 +157,7 @@ FAILS: list[tuple[str, Context, str]] = [
 
 @pytest.mark.parametrize(("source", "context", "complaint"), FAILS, ids=[row[0][:40] for row in FAILS])
 def test_fails_by_what_it_is_applied_to(source: str, context: Context, complaint: str) -> None:
-    templates.check(source)
+    templatesyntax.parsed(source)
     with pytest.raises(InvalidInput) as refused:
         templates.render(source, context)
     assert complaint in str(refused.value)
@@ -238,7 +238,7 @@ WORST = [
     "value", [b"a" * 25600, b'"' * 25600, "\U0001f511".encode() * 6400], ids=["a", "quotes", "keys"]
 )
 def test_the_worst_stays_in_a_few_megabytes(source: str, value: bytes) -> None:
-    templates.check(source)
+    templatesyntax.parsed(source)
     tracemalloc.start()
     try:
         templates.render(source, one(value))
@@ -252,5 +252,5 @@ def test_the_worst_stays_in_a_few_megabytes(source: str, value: bytes) -> None:
 
 def test_no_more_than_a_few_templates_are_kept() -> None:
     for number in range(200):
-        templates.check(f"{number} {{{{ value }}}}")
+        templatesyntax.parsed(f"{number} {{{{ value }}}}")
     assert templatesyntax.parsed.cache_info().currsize <= 128
