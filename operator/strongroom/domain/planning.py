@@ -222,8 +222,10 @@ def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
         return refusal
     if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0):
         return _no_such_version(wish.pin)
-    if why := _why_rotate(wish, face, seen):
-        return _refused_by_limits(seen) or Rotate(why)
+    why = _why_rotate(wish, face, seen)
+    full = _refused_by_limits(seen) if why else None
+    if why and not full:
+        return Rotate(why)
     if wish.pin != face.pin:
         return _pinned(wish, seen, head, face)
     if wish.attributes.digest != face.declared:
@@ -231,7 +233,9 @@ def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     wanted = wished(wish, head.changed(claim=wish.claim), seen)
     if (wanted.claim, wanted.faces) != (head.claim, head.faces):
         return Commit(wanted)
-    return RemoveSource(face.source) if face.source else Settled()
+    if face.source:
+        return RemoveSource(face.source)
+    return full or Settled()  # what else was asked comes first: it may be what makes room
 
 
 def _adoption_refused(wish: Declaration, seen: Seen, head: ObjectHead) -> Refuse | None:

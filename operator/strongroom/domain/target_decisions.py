@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from strongroom.domain.targets import CreationPolicy, DeletionPolicy, Note, Owner, TargetAction, TargetSpec
@@ -25,7 +25,7 @@ class TargetSeen:
     stamp: Stamp
     note: str  # as it was found
     mac: str
-    digest: bytes
+    digest: bytes = field(repr=False)  # a plain hash: who reads it can try values
     referred: bool = False  # it has an ownerReference to the VaultSecret
 
     @property

@@ -110,6 +110,10 @@ def _stable_id(notice: Notice) -> str:
 
 def _require_safe(url: str) -> None:
     parts = urlsplit(url)
+    if parts.username or parts.password:
+        raise InvalidInput(
+            "the address of the receiver of notices holds credentials: put a token into its file instead"
+        )
     if parts.scheme == "https" and parts.hostname:
         return
     if parts.scheme != "http" or not _is_loopback(parts.hostname or ""):

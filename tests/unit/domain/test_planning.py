@@ -76,6 +76,7 @@ class Case:
     namespace_uid: str = "ns-uid"
     chain: tuple[str, ...] = ()
     since: int = 0
+    then: Reason | None = None  # why nothing more is done after the step
     mentions: tuple[str, ...] = field(default=())
 
 
@@ -263,6 +264,16 @@ CASES = {
         chain=CHAIN,
         mentions=("2 of them pruned",),
     ),
+    "a full history is pruned although no version can be made": Case(
+        Commit(with_face(THREE.changed(), pruned={"v2": NOW + 60 + 90 * DAY, "v1": NOW + 60 + 90 * DAY})),
+        wish=replace(WISH, keep=1, trigger="2"),
+        head=THREE,
+        chain=CHAIN,
+        then=Reason.LIMIT_EXCEEDED,
+    ),
+    "attributes are applied although no version can be made": Case(
+        Describe(), wish=replace(WISH, attributes=TAGGED, trigger="2"), room=Room(5, 0)
+    ),
     # attributes
     "attributes that changed are applied": Case(Describe(), wish=replace(WISH, attributes=TAGGED)),
     "attributes that are not declared any more are taken back": Case(Describe(), head=with_face(HEAD, declared="abc")),
@@ -302,7 +313,11 @@ def test_a_step_that_was_taken_leads_on(case: Case) -> None:
     """A commit whose result would ask for the same commit again would never settle."""
     assert isinstance(case.step, Commit)
     after = next_step(case.wish, Seen(case.vault, case.step.head, case.room, case.now, chain=case.chain))
-    assert after == (Describe() if case.step.event in ("Pinned", "Unpinned") else Settled())
+    if case.then:
+        assert isinstance(after, Refuse)
+        assert after.reason is case.then
+    else:
+        assert after == (Describe() if case.step.event in ("Pinned", "Unpinned") else Settled())
 
 
 # Heads that remember what was done

@@ -58,6 +58,12 @@ def test_a_notice_never_travels_in_the_clear(url: str) -> None:
         sink(url)
 
 
+def test_an_address_that_anybody_can_read_holds_no_credentials() -> None:
+    with pytest.raises(InvalidInput, match="token") as said:
+        sink("https://user:hunter2@events.example/in")
+    assert "hunter2" not in str(said.value)
+
+
 def test_only_this_machine_may_be_reached_without_tls() -> None:
     sink("http://127.0.0.1:8080/in")
     sink("http://[::1]:8080/in")
