@@ -96,8 +96,8 @@ class Target(Shape):
     name: Annotated[
         str,
         Field(
-            description="Name of the Secret. A Secret that exists already and is not this object's is never touched, "
-            "unless `creationPolicy` is `Merge`: then `Synced` is False with the reason `TargetConflict`.",
+            description="Name of the Secret. One that exists already and is not this object's is never touched: then "
+            "`Synced` is False with the reason `TargetConflict`. Only `creationPolicy: Merge` writes into such a one.",
             min_length=1,
             max_length=253,
             pattern=names.SUBDOMAIN,
