@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import InvalidInput
@@ -26,10 +27,11 @@ class Known:
     parsed: Parsed | InvalidInput
     status: bytes  # canonical JSON
     shard: str = ""  # of a Vault: its label
+    asked: int = 0  # hash of what else than the spec it was read from
 
     def status_dict(self) -> dict[str, Any]:
         """Return the status as a dictionary."""
-        status: dict[str, Any] = json.loads(self.status)
+        status: dict[str, Any] = orjson.loads(self.status)
         return status
 
 
@@ -51,9 +53,10 @@ class Resources:
                 self._forget(key)
                 self._on_gone(key, gone.uid)
             return
-        known, new = self._known.get(key), read(kind, body)
-        if known and int(known.token) >= int(new.token):
-            return  # a listing that is slower than the watch: perhaps an earlier resource of this name
+        known = self._known.get(key)
+        if known and int(known.token) >= int(body["metadata"]["resourceVersion"]):
+            return  # our own write, or a listing that is slower than the watch: perhaps of an earlier resource
+        new = read(kind, body, known)
         self._remember(key, new)
         if known and known.uid != new.uid:
             self._on_gone(key, known.uid)
@@ -62,9 +65,10 @@ class Resources:
 
     def keep(self, kind: Kind, body: Mapping[str, Any]) -> None:
         """Remember a resource as an own write returned it: no news for anybody."""
-        key = key_of(kind, body)
-        known, new = self._known.get(key), read(kind, body)
-        if known and known.uid == new.uid and int(known.token) < int(new.token):
+        key, metadata = key_of(kind, body), body["metadata"]
+        known = self._known.get(key)
+        if known and known.uid == metadata["uid"] and int(known.token) < int(metadata["resourceVersion"]):
+            new = read(kind, body, known)
             changed = _differs(known.parsed, new.parsed) or known.shard != new.shard
             self._remember(key, new)
             if changed:  # somebody wrote the spec between our read and our write
@@ -129,13 +133,16 @@ def key_of(kind: Kind, body: Mapping[str, Any]) -> Key:
     return Key(kind, body["metadata"]["namespace"], body["metadata"]["name"])
 
 
-def read(kind: Kind, body: Mapping[str, Any]) -> Known:
-    """Read a resource; a spec that breaks a rule is kept as the complaint."""
+def read(kind: Kind, body: Mapping[str, Any], known: Known | None = None) -> Known:
+    """Read a resource; a spec that breaks a rule is kept as the complaint.
+
+    Two of three events are about our own status: what ``known`` was read from is not read again.
+    """
     metadata = body["metadata"]
-    try:
-        parsed: Parsed | InvalidInput = parse_vault(body) if kind is Kind.VAULT else parse_vaultsecret(body)
-    except InvalidInput as complaint:
-        parsed = complaint
+    asked = hash((frozenset((metadata.get("annotations") or {}).items()), metadata.get("deletionTimestamp")))
+    before = known and (known.uid, known.generation, known.asked)
+    same = before == (metadata["uid"], metadata["generation"], asked)
+    parsed = known.parsed if known and same else _parse(kind, body)
     return Known(
         metadata["uid"],
         metadata["resourceVersion"],
@@ -143,12 +150,20 @@ def read(kind: Kind, body: Mapping[str, Any]) -> Known:
         parsed,
         canonical(body.get("status")),
         (metadata.get("labels") or {}).get(names.SHARD, "") if kind is Kind.VAULT else "",
+        asked,
     )
+
+
+def _parse(kind: Kind, body: Mapping[str, Any]) -> Parsed | InvalidInput:
+    try:
+        return parse_vault(body) if kind is Kind.VAULT else parse_vaultsecret(body)
+    except InvalidInput as complaint:
+        return complaint
 
 
 def canonical(status: Mapping[str, Any] | None) -> bytes:
     """Return the bytes that two equal statuses share."""
-    return json.dumps(status or {}, sort_keys=True, separators=(",", ":")).encode()
+    return orjson.dumps(status or {}, option=orjson.OPT_SORT_KEYS)
 
 
 def _state(known: Known) -> tuple[str, bytes, str]:

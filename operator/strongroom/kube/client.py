@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
+
+import orjson
 
 from strongroom.kube import answers, errors
 from strongroom.kube.api import PAGE_SIZE, KubeApi, Page, Verb, WatchEvent, Write
@@ -123,7 +124,7 @@ def _accept(kind: str, metadata_only: bool) -> dict[str, str]:
 def _parse(payload: bytes, *, write: bool) -> dict[str, Any]:
     """Read a success. Not JSON means that something else answered, and whether a write was done is open."""
     try:
-        body: dict[str, Any] = json.loads(payload)
+        body: dict[str, Any] = orjson.loads(payload)
     except ValueError:
         text = "the answer of the API server cannot be read"
         kind = errors.OutcomeUnknown if write else errors.Unavailable

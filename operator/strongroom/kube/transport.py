@@ -16,9 +16,11 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import aiohttp
+import orjson
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.client.rest import RESTClientObject
 from kubernetes.aio.config import ConfigException, load_incluster_config, load_kube_config
+from yarl import URL
 
 from strongroom.kube import answers, errors
 
@@ -128,22 +130,30 @@ class Transport:
             token = await self._configuration.get_api_key_with_prefix("BearerToken")
             if token:
                 sent["Authorization"] = token
-            self._never_resend()
+            session = self._session()
         with translated(write=method not in _READS):
-            answer = await self._rest.request(  # type: ignore[no-untyped-call]
-                method, url, headers=sent, body=body, _request_timeout=timeout
+            return await session.request(
+                method,
+                URL(url, encoded=True),
+                headers=sent,
+                data=None if body is None else orjson.dumps(body),
+                timeout=timeout,
+                server_hostname=self._configuration.tls_server_name,
+                proxy=self._configuration.proxy,
+                proxy_headers=self._configuration.proxy_headers,
             )
-            response: aiohttp.ClientResponse = answer.response
-            return response
 
-    def _never_resend(self) -> None:
-        """Keep aiohttp from repeating a PUT or DELETE by itself when a kept-alive connection breaks.
+    def _session(self) -> aiohttp.ClientSession:
+        """The library's session. Its own ``request`` would encode bodies more slowly, and that is all it adds.
 
-        The first one may have taken effect; the second would then report a conflict with ourselves.
+        Keep aiohttp from repeating a PUT or DELETE by itself when a kept-alive connection breaks: the first one may
+        have taken effect; the second would then report a conflict with ourselves.
         """
         if self._rest.pool_manager is None:
             self._rest.pool_manager = self._rest._create_pool_manager()
             self._rest.pool_manager._retry_connection = False
+        session: aiohttp.ClientSession = self._rest.pool_manager
+        return session
 
     async def _renew_credentials(self) -> bool:
         """Read the credentials again after a 401: a token file was replaced, an exec plugin's token ran

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import zlib
 from typing import Any
 
 import pytest
@@ -42,7 +44,8 @@ class Listener:
 
 def seen(version: int, uid: str = "u1", base: dict[str, Any] | None = None, **fields: Any) -> dict[str, Any]:
     body = copy.deepcopy(base or controllers.secret())
-    metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(version), "generation": 1}
+    generation = zlib.crc32(json.dumps(body["spec"]).encode())  # as the API server's: another one for another spec
+    metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(version), "generation": generation}
     return {**body, **fields, "metadata": metadata}
 
 
