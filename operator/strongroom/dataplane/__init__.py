@@ -1,0 +1,1 @@
+"""The HTTPS door: the REST API of Azure Key Vault, and the token service."""
