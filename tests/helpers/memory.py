@@ -81,9 +81,9 @@ class MemoryBackend:
 
         self._write("delete", blob, effect)
 
-    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "", data: bool = False) -> list[Blob]:
         return [
-            replace(blob, data={})
+            blob if data else replace(blob, data={})
             for blob in self.blobs.values()
             if blob.kind is kind and vault in ("", blob.vault) and object in ("", blob.object)
         ]

@@ -16,7 +16,15 @@
         ├── KeyRefused            a wrapped key failed its MAC, or a token will not use it
         ├── Tampered              a stored record failed authentication
         ├── UnsupportedFormat     written by a newer release
-        └── LimitExceeded
+        ├── LimitExceeded
+        ├── AlreadyExists         the name is taken
+        ├── ObjectDeleted         the name belongs to a deleted object that can be recovered
+        ├── BeingDeleted          the deleted object of this name is being purged
+        ├── Claimed               a custom resource declares it, and is where to change it
+        ├── Disabled              the version is switched off
+        ├── PurgeProtected        nothing of this vault is purged before its time
+        ├── BackupRefused         a backup that is malformed, or belongs to another geography or tenant
+        └── PreconditionFailed    the caller's condition on the present state does not hold
 
 ``str(error)`` is public: it may be shown in a condition or an event, so it never holds a value, key or PIN.
 Causes travel as ``__cause__`` and stay in the process.
@@ -81,3 +89,35 @@ class UnsupportedFormat(Refused):
 
 class LimitExceeded(Refused):
     """A vault, object or installation limit is reached."""
+
+
+class AlreadyExists(Refused):
+    """The name is taken."""
+
+
+class ObjectDeleted(Refused):
+    """The name belongs to a deleted object that can still be recovered."""
+
+
+class BeingDeleted(Refused):
+    """The deleted object of this name is being purged: a moment later the name is free."""
+
+
+class Claimed(Refused):
+    """A custom resource declares the object, or what was to be changed of it. The message names the resource."""
+
+
+class Disabled(Refused):
+    """The version is switched off."""
+
+
+class PurgeProtected(Refused):
+    """The vault is protected: nothing in it is purged before its retention has passed."""
+
+
+class PreconditionFailed(Refused):
+    """The caller named the state that he meant to change, and it is another one."""
+
+
+class BackupRefused(Refused):
+    """A backup that was altered or cut short, or was made in another geography or for another tenant."""

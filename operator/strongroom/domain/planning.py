@@ -12,11 +12,12 @@ from enum import StrEnum
 
 from strongroom.domain.access import Policy
 from strongroom.domain.attributes import STALE, UNDECLARED, DeclaredAttributes
+from strongroom.domain.limits import Room, no_room
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
-from strongroom.domain.pruning import FULL, pruned
+from strongroom.domain.pruning import pruned
 from strongroom.domain.references import may_adopt
 from strongroom.domain.schedules import NEVER, Schedule
-from strongroom.domain.vaults import Limits, State, VaultHead
+from strongroom.domain.vaults import State, VaultHead
 
 
 class Source(StrEnum):
@@ -111,14 +112,6 @@ class Settled:
 
 
 Step = Refuse | Rotate | Commit | Bury | Describe | RemoveSource | Settled
-
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """What is left in the vault and in the installation."""
-
-    objects: int
-    octets: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,27 +270,9 @@ def _due(wish: Declaration, face: Face) -> int | None:
 
 def _refused_by_limits(seen: Seen) -> Refuse | None:
     assert seen.vault is not None
-    limits: Limits = seen.vault.limits
     face = seen.head.faces.get(Kind.SECRET) if seen.head else None
-    if face is None and seen.head is None and seen.room.objects <= 0:
-        return _limit("objects", limits.objects)
-    if face and (face.versions >= limits.versions or len(face.pruned) >= FULL):
-        kept = f" ({len(face.pruned)} of them pruned, and kept until the retention ends)" if face.pruned else ""
-        return _limit("versionsPerObject", limits.versions, kept)
-    if seen.room.octets <= 0:
-        return Refuse(
-            Reason.LIMIT_EXCEEDED,
-            "the vault's spec.limits.bytes or the installation's byte limit is reached; delete what is not needed "
-            "or raise it",
-        )
-    return None
-
-
-def _limit(field: str, value: int, note: str = "") -> Refuse:
-    return Refuse(
-        Reason.LIMIT_EXCEEDED,
-        f"the vault's spec.limits.{field} of {value} is reached{note}; delete what is not needed or raise it",
-    )
+    complaint = no_room(seen.vault.limits, seen.room, seen.head, face)
+    return Refuse(Reason.LIMIT_EXCEEDED, complaint) if complaint else None
 
 
 def rotated(wish: Declaration, seen: Seen, version: str, attributes: Attributes, source: str = "") -> ObjectHead:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from strongroom.domain.backups import Backup
 from strongroom.domain.content import Layout
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import VaultRef
@@ -91,8 +92,28 @@ class Store(Protocol):
         """Create an object's head, or replace exactly the state ``before``."""
         ...
 
-    async def version(self, vault: VaultHead, head: ObjectHead, version: str) -> Version:
-        """Return a version, opened."""
+    async def version(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = True) -> Version:
+        """Return a version, opened. Not ``fresh``: as last seen, from memory where it is there."""
+        ...
+
+    async def attributes(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = True) -> Attributes:
+        """Return a version's attributes."""
+        ...
+
+    async def restore_record(self, vault: VaultHead, head: ObjectHead, version: Version) -> None:
+        """Store the record of a version that keeps its id. It exists once a head that names it is committed."""
+        ...
+
+    async def objects(self, vault: VaultHead) -> list[ObjectHead]:
+        """Return all heads of a vault that have content, as far as this process has seen."""
+        ...
+
+    def changes(self, vault: VaultHead) -> int:
+        """Return a number that grows whenever any head of a vault changes."""
+        ...
+
+    async def refresh(self, vault: VaultHead) -> None:
+        """Look at everything of a vault anew."""
         ...
 
     def versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
@@ -139,4 +160,16 @@ class Collector(Protocol):
 
     async def purge_vault(self, stored: Stored[VaultHead]) -> None:
         """Remove a vault whose head is past return, with everything in it."""
+        ...
+
+
+class BackupCodec(Protocol):
+    """Encrypts backups for a geography and a tenant."""
+
+    async def seal(self, tenant: str, backup: Backup) -> bytes:
+        """Return the octets of a backup. ``LimitExceeded``."""
+        ...
+
+    async def open(self, tenant: str, octets: bytes) -> Backup:
+        """Return a backup of this tenant and geography; ``BackupRefused``."""
         ...

@@ -12,6 +12,7 @@ from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict
 from strongroom.domain.generation import Generate, Password, RandomBytes
 from strongroom.domain.imports import ImportSpec
+from strongroom.domain.limits import Room
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Attributes, Claim, Kind, ObjectHead
 from strongroom.domain.planning import (
@@ -21,7 +22,6 @@ from strongroom.domain.planning import (
     Describe,
     Refuse,
     RemoveSource,
-    Room,
     Rotate,
     Seen,
     Settled,

@@ -63,6 +63,6 @@ class Backend(Protocol):
         """Delete the state that ``blob.token`` names. ``Conflict`` when changed; no error when it is gone already."""
         ...
 
-    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
-        """Return all matching blobs without data. Empty selectors match everything."""
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "", data: bool = False) -> list[Blob]:
+        """Return all matching blobs, without data unless asked for. Empty selectors match everything."""
         ...

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from strongroom.domain.errors import Tampered
+from strongroom.domain.names import object_head_name
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.ports import Usage
 from strongroom.domain.vaults import State, VaultHead
@@ -45,6 +46,8 @@ class Index:
         self._sizes: dict[str, int] = {}
         self._usage: dict[str, Usage] = defaultdict(Usage)
         self._vault_names: dict[str, str] = {}
+        self._objects: dict[str, set[str]] = defaultdict(set)  # vault id: ids of its objects
+        self._changes: dict[str, int] = defaultdict(int)  # vault id: how often any head of it changed
 
     def apply(self, blob: Blob) -> None:
         """Take in a blob as stored; older states than the known one are ignored."""
@@ -68,11 +71,18 @@ class Index:
             self._on_head(blob.name)
             return
         self.heads.pop(blob.name, None)
+        self._objects[blob.vault].discard(blob.object)
+        self._changes[blob.vault] += 1
 
     def gone(self, name: str, uid: str) -> None:
         """Take in that the blob with this name is gone; a watch that missed the moment knows no more than its uid."""
         if known := self._known.get(name):
             self.drop(replace(known, uid=uid))
+
+    def forget(self, name: str) -> None:
+        """Take in that a complete listing has no such blob: it may have been removed rightly while nobody looked."""
+        if known := self._known.get(name):
+            self.drop(known, ours=True)
 
     def _goes_back(self, entry: Entry, blob: Blob, generation: int) -> bool:
         """The successor of a head that was removed rightly begins at one again."""
@@ -104,6 +114,9 @@ class Index:
         self.heads[blob.name] = Entry(blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong)
         if blob.kind is BlobKind.VAULT:
             self._vault_names[blob.vault] = blob.name
+        else:
+            self._objects[blob.vault].add(blob.object)
+        self._changes[blob.vault] += 1
         self._count(blob, 1)
         self._on_head(blob.name)
 
@@ -141,6 +154,25 @@ class Index:
     def records(self, object_id: str) -> dict[str, VersionInfo]:
         """Return all records of an object, named by its head or not."""
         return self._records.get(object_id, {})
+
+    def objects(self, vault_id: str) -> set[str]:
+        """Return the ids of a vault's objects, deleted ones included."""
+        return self._objects[vault_id]
+
+    def names(self, kind: BlobKind, vault_id: str) -> set[str]:
+        """Return the stored names of what is known of a vault: its object heads, or its records."""
+        if kind is BlobKind.OBJECT:
+            return {object_head_name(oid) for oid in self._objects[vault_id]}
+        return {name for name, blob in self._known.items() if blob.kind is kind and blob.vault == vault_id}
+
+    def changes(self, vault_id: str) -> int:
+        """Return a number that grows whenever any head of a vault changes."""
+        return self._changes[vault_id]
+
+    def token(self, name: str) -> str:
+        """Return the token of the state in which a blob was last seen; empty when it is not known."""
+        known = self._known.get(name)
+        return known.token if known else ""
 
     def usage(self, vault_id: str) -> Usage:
         """Return what a vault holds."""

@@ -64,12 +64,12 @@ class KubernetesBackend:
         except NotFound:
             return
 
-    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "", data: bool = False) -> list[Blob]:
         """See ``Backend``."""
         wanted = {KIND_LABEL: kind.value, VAULT_LABEL: vault, OBJECT_LABEL: object}
         selector = ",".join(f"{label}={value}" for label, value in wanted.items() if value)
         found: list[Blob] = []
-        async for page in self._client.pages(SECRETS, self._namespace, label_selector=selector, metadata_only=True):
+        async for page in self._client.pages(SECRETS, self._namespace, label_selector=selector, metadata_only=not data):
             found.extend(to_blob(item) for item in page.items)
         return found
 

@@ -10,6 +10,7 @@ Nothing else is retried here; ``Conflict`` and ``StoreUnavailable`` go to the ca
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -28,6 +29,9 @@ from strongroom.store import sealing
 from strongroom.store.backend import Backend, Blob, BlobKind
 from strongroom.store.index import Entry, Index, version_info
 from strongroom.store.keyring import Keyring, Ring
+from strongroom.store.records import Cached, RecordCache
+
+_BATCH = 200  # heads opened at a stretch: some milliseconds
 
 HeadT = TypeVar("HeadT", VaultHead, ObjectHead)
 
@@ -38,8 +42,17 @@ class SealedStore:
     Every method may raise ``StoreUnavailable``, ``Tampered``, ``UnsupportedFormat`` and what ``KeyService`` raises.
     """
 
-    def __init__(self, *, backend: Backend, keys: KeyService, keyring: Keyring, index: Index) -> None:
+    def __init__(
+        self,
+        *,
+        backend: Backend,
+        keys: KeyService,
+        keyring: Keyring,
+        index: Index,
+        records: RecordCache | None = None,
+    ) -> None:
         self._backend = backend
+        self._records = records or RecordCache()
         self._keys = keys
         self._keyring = keyring
         self.index = index
@@ -137,12 +150,26 @@ class SealedStore:
                 return actual
             raise
 
-    async def version(self, vault: VaultHead, head: ObjectHead, version: str) -> Version:
-        """Return an opened version; ``Tampered`` when a head names it and it is gone."""
-        blob = await self._backend.get(record_name(object_id(vault.id, head.name), version))
-        if blob is None:
-            raise Tampered("a stored head names a version whose record is gone")
-        return sealing.open_record(blob, vault.id, head.name, version, await self._ring(vault))
+    async def version(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = True) -> Version:
+        """Return an opened version; ``Tampered`` when a head names it and it is gone.
+
+        Not ``fresh``: in the state that was last seen of it, from memory where it is there.
+        """
+        record = await self._record(vault, head, version, fresh=fresh)
+        return sealing.open_record(record.blob, vault.id, head.name, version, await self._ring(vault), record.facts)
+
+    async def attributes(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = True) -> Attributes:
+        """Return a version's attributes; the payload stays closed. Else as ``version``."""
+        record = await self._record(vault, head, version, fresh=fresh)
+        assert record.facts is not None
+        return record.facts.attributes
+
+    async def restore_record(self, vault: VaultHead, head: ObjectHead, version: Version) -> None:
+        """Store the record of a version that had its id elsewhere. It exists once a head that names it is committed."""
+        ring = await self._ring(vault)
+        first = replace(version, attributes=replace(version.attributes, generation=1))
+        blob = sealing.record_blob(vault.id, ring, head.name, head.generation, first)
+        self.index.apply(await self._backend.create(blob))
 
     def versions(self, vault: VaultHead, head: ObjectHead, kind: Kind) -> list[VersionInfo]:
         """Return the committed versions that the index knows, newest first."""
@@ -161,12 +188,9 @@ class SealedStore:
 
         ``Conflict`` and ``StoreUnavailable`` as of any write; ``Tampered`` when the record is gone.
         """
-        oid = object_id(vault.id, head.name)
-        blob = await self._backend.get(record_name(oid, version))
-        if blob is None:
-            raise Tampered("a stored head names a version whose record is gone")
-        ring = await self._ring(vault)
-        facts = sealing.open_facts(blob, vault.id, oid, version, ring)
+        record = await self._record(vault, head, version, fresh=True)
+        blob, facts, ring = record.blob, record.facts, await self._ring(vault)
+        assert facts is not None
         wanted = change(facts.attributes)
         if wanted == facts.attributes:
             return wanted
@@ -178,6 +202,34 @@ class SealedStore:
         """Return every record of an object from the backend, named or not."""
         blobs = await self._backend.list(BlobKind.RECORD, object=object_id)
         return {blob.version: version_info(blob) for blob in blobs}
+
+    async def objects(self, vault: VaultHead) -> list[ObjectHead]:
+        """Return all heads of a vault that have content, in no order, as the index knows them.
+
+        Opening thousands that nobody has asked for yet takes a while: others have their turn meanwhile.
+        """
+        heads: list[ObjectHead] = []
+        for number, oid in enumerate(tuple(self.index.objects(vault.id))):
+            if number % _BATCH == _BATCH - 1:
+                await asyncio.sleep(0)
+            stored = await self.object_by_id(vault, oid)
+            if stored is not None and stored.head.faces:
+                heads.append(stored.head)
+        return heads
+
+    def changes(self, vault: VaultHead) -> int:
+        """Return a number that grows whenever any head of the vault changes."""
+        return self.index.changes(vault.id)
+
+    async def refresh(self, vault: VaultHead) -> None:
+        """Bring the index to what the backend has of this vault now: reads that trust the index may follow."""
+        for kind in (BlobKind.OBJECT, BlobKind.RECORD):
+            before = self.index.names(kind, vault.id)
+            found = await self._backend.list(kind, vault=vault.id, data=kind is BlobKind.OBJECT)
+            for blob in found:
+                self.index.apply(blob)
+            for name in before.difference(blob.name for blob in found):
+                self.index.forget(name)
 
     # Removal
 
@@ -220,6 +272,21 @@ class SealedStore:
         return self.index.total_octets()
 
     # Inside
+
+    async def _record(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool) -> Cached:
+        """Return a record with its attribute part opened."""
+        oid = object_id(vault.id, head.name)
+        name = record_name(oid, version)
+        token = "" if fresh else self.index.token(name)
+        record = self._records.get(name, token) if token else None
+        if record is None:
+            blob = await self._backend.get(name)
+            if blob is None:
+                raise Tampered("a stored head names a version whose record is gone")
+            record = self._records.put(blob)
+        if record.facts is None:
+            record.facts = sealing.open_facts(record.blob, vault.id, oid, version, await self._ring(vault))
+        return record
 
     async def _vault_at(self, name: str, *, fresh: bool = False) -> Stored[VaultHead] | None:
         entry = await self._entry(name, fresh=fresh)

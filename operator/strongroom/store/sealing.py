@@ -138,12 +138,17 @@ def open_facts(blob: Blob, vault_id: str, owner: str, version: str, ring: Ring) 
     return facts
 
 
-def open_record(blob: Blob, vault_id: str, name: str, version: str, ring: Ring) -> Version:
-    """Open one version; ``Tampered`` when it is not that version of that object of that vault."""
+def open_record(
+    blob: Blob, vault_id: str, name: str, version: str, ring: Ring, facts: RecordFacts | None = None
+) -> Version:
+    """Open one version; ``Tampered`` when it is not that version of that object of that vault.
+
+    ``facts``: what ``open_facts`` made of this very blob, when that is known already.
+    """
     owner = object_id(vault_id, name)
     if blob.name != record_name(owner, version):
         raise Tampered("a stored record stands under another name")
-    facts = open_facts(blob, vault_id, owner, version, ring)
+    facts = facts or open_facts(blob, vault_id, owner, version, ring)
     payload = unseal(ring.find, Binding(vault_id, "payload", owner, version), _part(blob, "payload"))
     return Version(version, facts.kind, payload, facts.attributes, facts.previous, facts.layout)
 

@@ -9,6 +9,7 @@ import pytest
 from strongroom.domain import objects, vaults
 from strongroom.domain.access import Policy, Subject, SubjectKind
 from strongroom.domain.attributes import STALE, DeclaredAttributes
+from strongroom.domain.limits import Room
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.planning import (
@@ -19,7 +20,6 @@ from strongroom.domain.planning import (
     Reason,
     Refuse,
     RemoveSource,
-    Room,
     Rotate,
     Seen,
     Settled,

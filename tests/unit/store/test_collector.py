@@ -30,8 +30,8 @@ class Interrupted(MemoryBackend):
 
     after_list: Callable[[], Awaitable[object]] | None = None
 
-    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
-        found = await super().list(kind, vault=vault, object=object)
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "", data: bool = False) -> list[Blob]:
+        found = await super().list(kind, vault=vault, object=object, data=data)
         meanwhile, self.after_list = self.after_list, None
         if meanwhile:
             await meanwhile()
@@ -436,9 +436,9 @@ class Yielding(MemoryBackend):
         await super().delete(blob)
         await self._pause()
 
-    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "") -> list[Blob]:
+    async def list(self, kind: BlobKind, *, vault: str = "", object: str = "", data: bool = False) -> list[Blob]:
         await self._pause()
-        found = await super().list(kind, vault=vault, object=object)
+        found = await super().list(kind, vault=vault, object=object, data=data)
         await self._pause()
         return found
 

@@ -1,0 +1,208 @@
+"""What may be done with a secret through the API, and what becomes of its head. Pure.
+
+Beside the custom resources this is the second door to the same objects. A resource's claim forbids that anybody else
+deletes its object or changes what it declares; setting a value is a rotation, and stays allowed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from strongroom.domain import objects
+from strongroom.domain.attributes import STALE
+from strongroom.domain.errors import (
+    AlreadyExists,
+    BeingDeleted,
+    Claimed,
+    LimitExceeded,
+    NotFound,
+    ObjectDeleted,
+    PreconditionFailed,
+    PurgeProtected,
+)
+from strongroom.domain.limits import Room, no_room
+from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
+from strongroom.domain.vaults import State, VaultHead
+
+_NAMES: Final = {
+    "enabled": "attributes.enabled",
+    "not_before": "attributes.nbf",
+    "expires": "attributes.exp",
+    "content_type": "contentType",
+    "tags": "tags",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Attributes as a request gives them; None: not mentioned. Times in Unix seconds."""
+
+    enabled: bool | None = None
+    not_before: int | None = None
+    expires: int | None = None
+    content_type: str | None = None
+    tags: Mapping[str, str] | None = None
+
+    @property
+    def mentioned(self) -> dict[str, Any]:
+        """The attributes that are mentioned, by field of ``Attributes``."""
+        values = {name: getattr(self, name) for name in _NAMES}
+        return {name: value for name, value in values.items() if value is not None}
+
+    def fresh(self, now: int) -> Attributes:
+        """Return the attributes of a version that is made now."""
+        return replace(Attributes(now, now), **self.mentioned)
+
+    def applied(self, to: Attributes, now: int) -> Attributes:
+        """Return a version's attributes with what is mentioned; ``updated`` moves in any case, as in Azure."""
+        return replace(to, **self.mentioned, updated=now)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What a caller wants to be so (RFC 9110, section 13.1): the version that is current, or that there is none."""
+
+    current: str = ""
+    absent: bool = False
+
+    def check(self, head: ObjectHead | None) -> None:
+        """Raise ``PreconditionFailed`` when it does not hold."""
+        face = head.faces.get(Kind.SECRET) if head else None
+        if self.absent and face is not None:
+            raise PreconditionFailed("If-None-Match: the secret exists")
+        if self.current and (face is None or face.current != self.current):
+            raise PreconditionFailed("If-Match: the secret's newest version is another one; read it again")
+
+
+ANY: Final = Condition()
+"""No condition."""
+
+
+def live_face(head: ObjectHead | None, name: str) -> tuple[ObjectHead, Face]:
+    """Return a live secret's head and face; ``NotFound``, with Azure's words, when there is none."""
+    if head is None or head.state is not State.LIVE or Kind.SECRET not in head.faces:
+        raise not_found(name)
+    return head, head.faces[Kind.SECRET]
+
+
+def deleted_face(head: ObjectHead | None, name: str) -> tuple[ObjectHead, Face]:
+    """Return a deleted secret's head and face; ``NotFound`` when there is none."""
+    if head is None or head.state is not State.DELETED or Kind.SECRET not in head.faces:
+        raise NotFound(f"Deleted Secret not found: {name}")
+    return head, head.faces[Kind.SECRET]
+
+
+def not_found(what: str) -> NotFound:
+    """Return the error for a secret, or ``name/version``, that is not there."""
+    return NotFound(
+        f"A secret with (name/id) {what} was not found in this key vault. If you recently deleted this secret you may "
+        "be able to recover it using the correct recovery command."
+    )
+
+
+def check_settable(vault: VaultHead, head: ObjectHead | None, room: Room, condition: Condition) -> None:
+    """Raise unless a new version may be set."""
+    if head is not None:
+        check_not_deleted(head)
+        if head.faces and Kind.SECRET not in head.faces:
+            raise AlreadyExists(f"{head.name} is not a secret; choose another name")
+    condition.check(head)
+    face = head.faces.get(Kind.SECRET) if head else None
+    if complaint := no_room(vault.limits, room, head, face):
+        raise LimitExceeded(complaint)
+
+
+def check_not_deleted(head: ObjectHead) -> None:
+    """Raise unless the name may be used."""
+    if head.state is State.DELETED:
+        raise ObjectDeleted(
+            f"Secret {head.name} is currently in a deleted but recoverable state, and its name cannot be reused; in "
+            "this state, the secret can only be recovered or purged."
+        )
+    if head.state is State.PURGING:
+        raise BeingDeleted("Secret is currently being deleted.")
+
+
+def as_declared(wanted: Wanted, head: ObjectHead | None, served: Attributes | None) -> Wanted:
+    """Return the attributes of a new version: what a resource declares goes on, and may not be contradicted.
+
+    ``served``: of the version that is served now. What is declared relative to the making of a version is corrected by
+    the controller.
+    """
+    claim = head.claim if head else None
+    if claim is None or served is None:
+        return wanted
+    check_undeclared(claim, wanted, served)
+    return replace(wanted, **{name: getattr(served, name) for name in claim.fields if name in _NAMES})
+
+
+def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes) -> None:
+    """Raise ``Claimed`` when a change contradicts what a resource declares."""
+    if claim is None:
+        return
+    mentioned = wanted.mentioned
+    changed = [name for name in claim.fields if name in mentioned and mentioned[name] != getattr(present, name)]
+    if changed:
+        listed = ", ".join(_NAMES[name] for name in changed)
+        raise Claimed(f"{listed}: declared by {_resource(claim)}; change it there")
+
+
+def check_unclaimed(head: ObjectHead) -> None:
+    """Raise ``Claimed`` when a resource declares the object."""
+    if head.claim is not None:
+        raise Claimed(f"the secret is declared by {_resource(head.claim)}; delete that instead")
+
+
+def _resource(claim: Claim) -> str:
+    return f"the VaultSecret {claim.namespace}/{claim.name}"
+
+
+def with_version(vault: VaultHead, name: str, head: ObjectHead | None, version: str, made: Attributes) -> ObjectHead:
+    """Return the head that names a new version current, made now. A pinned version goes on being served."""
+    before = head.faces.get(Kind.SECRET) if head else None
+    face = Face(version, 1, made.created, begun=made.created, expires=made.expires)
+    if before is not None:
+        face = replace(before, current=version, versions=before.versions + 1, rotated=made.created)
+        if not before.pin:
+            restart = version if head and head.claim else ""  # the controller knows whether anybody wants one
+            declared = STALE if before.declared else ""
+            face = replace(face, begun=made.created, expires=made.expires, restart=restart, declared=declared)
+    if head is None:
+        return ObjectHead(vault.id, name, made.created, faces={Kind.SECRET: face})
+    return head.changed(faces={**head.faces, Kind.SECRET: face})
+
+
+def with_end(head: ObjectHead, version: str, expires: int | None) -> ObjectHead:
+    """Return the head that knows when the served version ends; the same when it knows already, or serves another."""
+    face = head.faces[Kind.SECRET]
+    if face.served != version or face.expires == expires:
+        return head
+    return head.changed(faces={**head.faces, Kind.SECRET: replace(face, expires=expires)})
+
+
+def sooner(left: int | None, right: int | None) -> bool:
+    """Does ``left`` end before ``right``? None: never."""
+    return left is not None and (right is None or left < right)
+
+
+def deleted(vault: VaultHead, head: ObjectHead, now: int) -> ObjectHead:
+    """Return the softly deleted head; ``Claimed``."""
+    check_unclaimed(head)
+    return objects.soft_delete(head, now, vault.retention_days)
+
+
+def recovered(head: ObjectHead) -> ObjectHead:
+    """Return the recovered head."""
+    return objects.recover(head, None)
+
+
+def purging(vault: VaultHead, head: ObjectHead, now: int) -> ObjectHead:
+    """Return the head past the point of no return; ``PurgeProtected``."""
+    if vault.purge_protection and now < head.purge_at:
+        raise PurgeProtected(
+            'Operation "purge" is not allowed because purge protection is enabled for this vault. Deleted secrets are '
+            "purged when their retention has passed."
+        )
+    return head.changed(state=State.PURGING)
