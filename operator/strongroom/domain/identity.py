@@ -31,10 +31,9 @@ class Caller:
 
 
 class Code(StrEnum):
-    """Azure Key Vault's codes of what is wrong with a token."""
+    """Azure Key Vault's codes of what is wrong with a token, as far as they are known."""
 
     MISSING = "AKV10000"
-    INVALID = "AKV10005"
     AUDIENCE = "AKV10022"
     ISSUER = "AKV10032"
     KEY = "AKV10046"
@@ -43,12 +42,13 @@ class Code(StrEnum):
 class Unauthenticated(Refused):
     """The token proves nothing: malformed, forged, expired, not for us, or of somebody who is gone or denied.
 
-    ``claims``: a token that was good once was revoked, so that asking for another one makes sense (a challenge of
-    continuous access evaluation).
+    ``code``: Azure's, which ``str`` puts before the message; None where none is known. ``claims``: a token that was
+    good once was revoked, so that asking for another one makes sense (continuous access evaluation).
     """
 
-    def __init__(self, message: str, code: Code = Code.INVALID, *, claims: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, code: Code | None = None, *, claims: bool = False) -> None:
+        super().__init__(f"{code}: {message}" if code else message)
+        self.message = message
         self.code = code
         self.claims = claims
 

@@ -62,6 +62,7 @@ def _segment(part: str) -> str:
 
 
 SECRETS: Final = Resource("", "v1", "secrets", "Secret")
+CONFIG_MAPS: Final = Resource("", "v1", "configmaps", "ConfigMap")
 NAMESPACES: Final = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
 DEPLOYMENTS: Final = Resource("apps", "v1", "deployments", "Deployment")
@@ -82,5 +83,6 @@ ADMISSION_BINDINGS: Final = Resource(
     "ValidatingAdmissionPolicyBinding",
     namespaced=False,
 )
+TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 VAULTS: Final = Resource("strongroom.dev", "v1alpha1", "vaults", "Vault")
 VAULTSECRETS: Final = Resource("strongroom.dev", "v1alpha1", "vaultsecrets", "VaultSecret")
