@@ -18,6 +18,8 @@ from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.shards import lease_name
+from strongroom.controllers.systemvault import SystemVaultKeeper
+from strongroom.controllers.trustbundle import TrustBundle
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
@@ -36,6 +38,7 @@ from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
 from strongroom.service.rollouts import Rollouts
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.store.collector import Collector
@@ -172,6 +175,14 @@ class Controller:
             notify=notify,
         )
         self._vaults = vaults
+        self._system_vault = SystemVaultKeeper(
+            objects=SystemObjects(store, clock),
+            bundle=TrustBundle(self._client),
+            domain=self._settings.domain,
+            namespaces=lambda: {key.namespace for key in resources.keys(Kind.VAULT)},
+            clock=clock,
+            monotonic=time.monotonic,
+        )
         loop.bind(vaults, secrets, tending, self._target_index)
 
     async def run(self) -> None:
@@ -228,21 +239,21 @@ class Controller:
         self._leads = True
         if time.monotonic() - self._listed > _RECENT:
             await self._prime()  # the wait was long, and a deletion may have been missed
+        works = [self._queue.run(self._loop.work, self._settings.concurrency), self._schedule.run(), self._census.run()]
         if not self._settings.shard:
             await _patiently("look for the system vault", self._ensure_system_vault)
+            works.append(self._system_vault.run())
         self._loop.start()
-        work = asyncio.create_task(self._queue.run(self._loop.work, self._settings.concurrency))
-        due = asyncio.create_task(self._schedule.run())
-        census = asyncio.create_task(self._census.run())
         lost = asyncio.create_task(lease.lost.wait())
+        tasks = {lost, *map(asyncio.create_task, works)}
         try:
-            done, _ = await asyncio.wait({work, due, census, lost}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if lost in done:
                 raise LeaseLost("another replica leads, or the API server was away for too long")
             for task in done:
                 task.result()
         finally:
-            await _end(work, due, census, lost)
+            await _end(*tasks)
 
     async def _prime(self) -> None:
         """List the custom resources, so that what is absent is known to be absent."""

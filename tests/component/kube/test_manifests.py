@@ -122,6 +122,17 @@ def test_other_secrets_are_nobodys_business(run: Run) -> None:
     run("delete", "secret", "plain")
 
 
+def test_the_data_plane_writes_sealed_secrets_and_no_others(run: Run, guarded: str) -> None:
+    data_plane = f"system:serviceaccount:{guarded}:strongroom-dataplane"
+    run("create", "secret", "generic", "pin", "--from-literal=pin=1234")
+    with pytest.raises(KubectlFailed, match="the data plane writes Secrets"):
+        run("create", "secret", "generic", "plain", as_user=data_plane)
+    with pytest.raises(KubectlFailed, match="the data plane writes Secrets"):
+        run("delete", "secret", "pin", as_user=data_plane)
+    run(*SEALED, "record", as_user=data_plane)
+    run("delete", "secret", "record", as_user=data_plane)
+
+
 def test_asking_for_a_former_namespaces_vault_needs_the_verb(run: Run, guarded: str) -> None:
     run("create", "rolebinding", "joe", f"--clusterrole={guarded}-strongroom-contributor", "--user=joe")
     vault = {"apiVersion": "strongroom.dev/v1alpha1", "kind": "Vault", "metadata": {"name": "demo"}}
@@ -177,7 +188,13 @@ def test_the_system_namespace_is_deleted_only_on_purpose(run: Run, guarded: str,
         ("update", "leases.coordination.k8s.io", "other", False),
         ("delete", "leases.coordination.k8s.io", "own", False),
         ("get", "pods", "own", False),
+        ("create", "configmaps", "other", True),
+        ("patch", "configmaps/strongroom-ca", "other", True),
         ("get", "configmaps", "own", False),
+        ("patch", "configmaps/other", "other", False),
+        ("list", "configmaps", "other", False),
+        ("delete", "configmaps/strongroom-ca", "other", False),
+        ("create", "tokenreviews.authentication.k8s.io", "other", False),
         ("create", "serviceaccounts/token", "own", False),
         ("patch", "namespaces", "other", False),
         ("list", "customresourcedefinitions.apiextensions.k8s.io", "other", False),
@@ -189,11 +206,52 @@ def test_the_system_namespace_is_deleted_only_on_purpose(run: Run, guarded: str,
 def test_the_controller_may_do_this_and_no_more(
     cluster: Cluster, rbac_only: str, verb: str, resource: str, where: str, allowed: bool
 ) -> None:
-    namespace = rbac_only if where == "own" else "default"
-    user = f"--as=system:serviceaccount:{rbac_only}:strongroom-controller"
+    assert _may(cluster, rbac_only, "strongroom-controller", verb, resource, where) == allowed
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "where", "allowed"),
+    [
+        ("watch", "secrets", "own", True),
+        ("create", "secrets", "own", True),
+        ("update", "secrets", "own", True),
+        ("delete", "secrets", "own", True),
+        ("get", "configmaps/strongroom-deny-list", "own", True),
+        ("watch", "vaults.strongroom.dev", "other", True),
+        ("watch", "namespaces", "other", True),
+        ("get", "pods", "other", True),
+        ("create", "tokenreviews.authentication.k8s.io", "other", True),
+        ("create", "subjectaccessreviews.authorization.k8s.io", "other", True),
+        ("get", "secrets", "other", False),
+        ("list", "secrets", "other", False),
+        ("patch", "secrets", "own", False),
+        ("get", "configmaps/other", "own", False),
+        ("create", "configmaps", "own", False),
+        ("update", "configmaps/strongroom-deny-list", "own", False),
+        ("list", "pods", "other", False),
+        ("create", "vaults.strongroom.dev", "own", False),
+        ("patch", "vaults.strongroom.dev", "other", False),
+        ("get", "vaultsecrets.strongroom.dev", "other", False),
+        ("recover", "vaults.strongroom.dev", "other", False),
+        ("create", "serviceaccounts/token", "own", False),
+        ("create", "events.events.k8s.io", "other", False),
+        ("get", "leases.coordination.k8s.io", "own", False),
+        ("create", "pods", "own", False),
+    ],
+)
+def test_the_data_plane_may_do_this_and_no_more(
+    cluster: Cluster, rbac_only: str, verb: str, resource: str, where: str, allowed: bool
+) -> None:
+    assert _may(cluster, rbac_only, "strongroom-dataplane", verb, resource, where) == allowed
+
+
+def _may(cluster: Cluster, own: str, account: str, verb: str, resource: str, where: str) -> bool:
+    namespace = own if where == "own" else "default"
+    user = f"--as=system:serviceaccount:{own}:{account}"
     command = [str(cluster.kubectl), f"--kubeconfig={cluster.kubeconfig}", "auth", "can-i", verb, resource]
     done = subprocess.run([*command, "-n", namespace, user], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == ("yes" if allowed else "no")
+    assert done.stdout.strip() in ("yes", "no")
+    return done.stdout.strip() == "yes"
 
 
 @pytest.fixture(scope="module")
@@ -209,6 +267,9 @@ def rbac_only(cluster: Cluster) -> Iterator[str]:
         cluster.kubectl_run("apply", "-f", "-", input=manifest)
         for right in ("create vaults.strongroom.dev", "watch namespaces", "update secrets"):
             _until_allowed(cluster, "auth", "can-i", *right.split(), "-n", name, user)
+        data_plane = f"--as=system:serviceaccount:{name}:strongroom-dataplane"
+        for right in ("create secrets", "watch namespaces"):
+            _until_allowed(cluster, "auth", "can-i", *right.split(), "-n", name, data_plane)
         yield name
     finally:
         cluster.kubectl_run("delete", "--ignore-not-found", "--wait=false", "-f", "-", input=manifest)

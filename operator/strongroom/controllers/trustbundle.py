@@ -1,0 +1,80 @@
+"""The trust bundle: a ConfigMap ``strongroom-ca`` with the certificates that clients of the data plane are to trust.
+
+It is where pods need it, as ``kube-root-ca.crt`` is: in strongroom-system, in each namespace that has a Vault, and in
+each with the label ``strongroom.dev/trust-bundle: "true"``. It stays where it once was: pods may mount it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from typing import Any, Final
+
+from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.kinds import names
+from strongroom.kube import errors
+from strongroom.kube.api import KubeApi, PatchKind
+from strongroom.kube.resources import CONFIG_MAPS, NAMESPACES
+
+NAME: Final = "strongroom-ca"
+KEY: Final = "ca.crt"
+WANTED: Final = f"{names.GROUP}/trust-bundle"
+"""Label of a namespace whose pods use vaults of other namespaces."""
+
+OURS: Final = {"app.kubernetes.io/managed-by": "strongroom"}
+_MANAGER = "strongroom-trust-bundle"
+_log = logging.getLogger(__name__)
+
+
+class TrustBundle:
+    """Publishes and repairs. Each call looks at what is there; the API server is written to only where it differs."""
+
+    def __init__(self, client: KubeApi) -> None:
+        self._client = client
+        self._foreign: set[str] = set()
+
+    async def publish(self, bundle: str, with_vaults: Collection[str]) -> None:
+        """Bring the bundle to every namespace that is to have it. Raises ``ApiError`` when one could not be asked."""
+        labelled = await self._client.list(NAMESPACES, None, label_selector=f"{WANTED}=true", metadata_only=True)
+        wanted = {SYSTEM_NAMESPACE, *with_vaults, *(item["metadata"]["name"] for item in labelled.items)}
+        for namespace in sorted(wanted):
+            await self.publish_in(bundle, namespace)
+
+    async def publish_in(self, bundle: str, namespace: str) -> None:
+        """Bring the bundle to one namespace, if it is there and stays."""
+        try:
+            await self._publish_in(bundle, namespace)
+        except (errors.NamespaceTerminating, errors.NotFound, errors.AlreadyExists):
+            return  # the namespace goes, or somebody made one meanwhile: the next round looks at it
+        except errors.Conflict:
+            return  # changed meanwhile: the same
+
+    async def _publish_in(self, bundle: str, namespace: str) -> None:
+        body = _body(bundle, namespace)
+        try:
+            live = await self._client.get(CONFIG_MAPS, namespace, NAME)
+        except errors.NotFound:
+            await self._client.create(CONFIG_MAPS, namespace, body, field_manager=_MANAGER)
+            return
+        if not self._is_ours(live, namespace) or (live.get("data") or {}).get(KEY) == bundle:
+            return
+        # The precondition: what was looked at, and no successor of that name, is what is written over.
+        body["metadata"] |= {"resourceVersion": live["metadata"]["resourceVersion"]}
+        await self._client.patch(
+            CONFIG_MAPS, namespace, NAME, body, kind=PatchKind.APPLY, field_manager=_MANAGER, force=True
+        )
+
+    def _is_ours(self, live: dict[str, Any], namespace: str) -> bool:
+        labels = live["metadata"].get("labels") or {}
+        if OURS.items() <= labels.items():
+            self._foreign.discard(namespace)
+            return True
+        if namespace not in self._foreign:
+            self._foreign.add(namespace)
+            _log.warning("%s: the ConfigMap %s is somebody else's and is left alone; rename it", namespace, NAME)
+        return False
+
+
+def _body(bundle: str, namespace: str) -> dict[str, Any]:
+    metadata = {"name": NAME, "namespace": namespace, "labels": dict(OURS)}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: bundle}}
