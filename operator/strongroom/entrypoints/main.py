@@ -11,6 +11,7 @@ from importlib import import_module
 # Subcommand -> (module with ``main(arguments) -> exit code``, one line of help).
 COMMANDS: dict[str, tuple[str, str]] = {
     "controller": ("strongroom.entrypoints.controller", "reconcile Vaults and VaultSecrets"),
+    "dataplane": ("strongroom.entrypoints.dataplane", "serve the vaults' API over HTTPS"),
     "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
 }
 

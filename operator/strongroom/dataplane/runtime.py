@@ -1,0 +1,215 @@
+"""One data plane process: watches warm, the sealed store opened by its own HSM sidecar, and the server until it drains.
+
+Nothing is written at the start, and nothing is kept beside the audit journal: any number of these may come and go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from strongroom.dataplane.readiness import Hsm, Readiness
+from strongroom.dataplane.server import DataPlaneServer, Handler, ServerSettings
+from strongroom.dataplane.sts import TokenService
+from strongroom.dataplane.tls import ServingTls
+from strongroom.domain.errors import StrongroomError
+from strongroom.domain.keys import KeyService
+from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.kube.api import KubeApi
+from strongroom.kube.informer import Informer
+from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS
+from strongroom.service.identity.assembly import Identity, IdentitySettings
+from strongroom.service.servingcerts import read_authorities
+from strongroom.service.systemobjects import SystemObjects
+from strongroom.store.index import Index
+from strongroom.store.keyring import Keyring
+from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, KubernetesBackend, feed
+from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.dataplane import DataPlaneMetrics
+
+_UPKEEP = 5.0  # seconds between looks at keys in memory and at certificates
+_FIRST = 0.5  # the same, before the first certificate
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DataPlaneSettings:
+    """What a data plane process is told."""
+
+    identity: IdentitySettings
+    server: ServerSettings
+    drain_seconds: float = 5.0  # from the signal to the end of serving: load balancers hear of it meanwhile
+    stop_seconds: float = 20.0  # for requests under way to end after that
+
+
+class DataPlane:
+    """Wires the rooms together. ``clock`` returns Unix seconds."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeApi,
+        keys: KeyService,
+        hsm: Hsm,
+        settings: DataPlaneSettings,
+        metrics: DataPlaneMetrics,
+        clock: Callable[[], int],
+    ) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._index = Index()
+        self._keyring = Keyring(keys, time.monotonic, on_lookup=metrics.key_looked_up)
+        backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
+        self._store = SealedStore(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
+        self._objects = SystemObjects(self._store, clock)
+        self._served = ServedNamespaces()
+        self._watches = self._make_watches(client)
+        domain = settings.identity.domain
+        self._tls = ServingTls(domain=domain, has_vault=self._served.__contains__, clock=clock)
+        self._certified = asyncio.Event()
+        self._identity = Identity(settings.identity, client, self._objects, clock, time.monotonic)
+        sts = TokenService(self._identity.exchange, settings.identity.token_issuer, settings.identity.resource)
+        self.server = DataPlaneServer(
+            door=self._counted("vault", self._door),
+            sts=self._counted("token", sts.handle),
+            sts_host=f"sts.{domain}",
+            tls=self._tls.context,
+            settings=settings.server,
+        )
+        self.readiness = Readiness(
+            hsm=hsm,
+            watches=self._watches,
+            more={"certificates": self._tls.complaint},
+            metrics=metrics,
+            monotonic=time.monotonic,
+        )
+        metrics.cached_keys.set_function(lambda: len(self._keyring))
+        metrics.connections.set_function(lambda: self.server.connections)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Serve until ``stopping`` is set, then drain. Raises ``OSError`` when the port is taken."""
+        parts = [asyncio.create_task(watch.run()) for watch in self._watches.values()]
+        parts += [asyncio.create_task(self._upkeep()), asyncio.create_task(self.readiness.run())]
+        serving = asyncio.create_task(self._serve(stopping))
+        try:
+            done, _ = await asyncio.wait({serving, *parts}, return_when=asyncio.FIRST_COMPLETED)
+            for part in done:
+                part.result()
+        finally:
+            await self._end(serving, *parts)
+
+    async def _serve(self, stopping: asyncio.Event) -> None:
+        await self._warm_up(stopping)
+        if stopping.is_set():
+            return
+        await self.server.start()
+        self.readiness.serving = True
+        _log.info("serving %s on port %d", self._settings.identity.resource, self.server.port)
+        await stopping.wait()
+        self.readiness.draining = True
+        self.server.drain()
+        _log.info("draining: serving for %.0f s more", self._settings.drain_seconds)
+        await asyncio.sleep(self._settings.drain_seconds)
+        await self.server.stop(self._settings.stop_seconds)
+
+    async def _warm_up(self, stopping: asyncio.Event) -> None:
+        """Wait for everything that an answer needs: what is stored, and a certificate to serve it with."""
+        warm = asyncio.create_task(self._warm())
+        stop = asyncio.create_task(stopping.wait())
+        await asyncio.wait({warm, stop}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (warm, stop):
+            task.cancel()
+
+    async def _warm(self) -> None:
+        for watch in self._watches.values():
+            await watch.synced.wait()
+        self._index.complete = True
+        _log.info("warm: waiting for the controller's certificate authority")
+        await self._certified.wait()
+
+    async def _upkeep(self) -> None:
+        """Drop expired keys from memory; follow the certificate authority and succeed certificates."""
+        said = ""
+        while True:
+            self._keyring.forget_expired()
+            try:
+                await self._certify()
+                said = ""
+            except StrongroomError as error:
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("certificates: %s; going on with those there are", said)
+            await asyncio.sleep(_UPKEEP if self._certified.is_set() else _FIRST)
+
+    async def _certify(self) -> None:
+        if not self._index.complete:
+            return
+        found = await read_authorities(self._objects, self._settings.identity.domain, self._clock())
+        self._tls.use(found.signing)
+        self._tls.renew()
+        if found.signing is not None:
+            self._metrics.authority_ends.set(found.signing.ends)
+            self._certified.set()
+
+    def _make_watches(self, client: KubeApi) -> dict[str, Informer]:
+        take = feed(self._index)
+        return {
+            "heads": Informer(client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
+            "records": Informer(
+                client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=RECORDS_SELECTOR, metadata_only=True
+            ),
+            "vaults": Informer(client, VAULTS, ALL_NAMESPACES, self._served.take, metadata_only=True),
+        }
+
+    def _counted(self, door: str, handler: Handler) -> Handler:
+        async def counted(request: web.BaseRequest) -> web.StreamResponse:
+            began, status = time.perf_counter(), 500
+            try:
+                response = await handler(request)
+                status = response.status
+            finally:
+                self._metrics.answered(door, status, time.perf_counter() - began)
+            return response
+
+        return counted
+
+    async def _door(self, _: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(status=503)
+
+    async def _end(self, *tasks: asyncio.Task[Any]) -> None:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.server.stop(0)
+        await self._identity.close()
+
+
+class ServedNamespaces:
+    """The namespaces that have a Vault. The system namespace's is never served."""
+
+    def __init__(self) -> None:
+        self._vaults: dict[tuple[str, str], str] = {}
+        self._counts: Counter[str] = Counter()
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> None:
+        """Take in an event of the watch of Vaults."""
+        metadata = body["metadata"]
+        key, uid = (metadata["namespace"], metadata["name"]), metadata["uid"]
+        if kind == "DELETED":
+            if self._vaults.get(key) == uid:
+                del self._vaults[key]
+                self._counts[key[0]] -= 1
+        elif key[0] != SYSTEM_NAMESPACE:
+            self._counts[key[0]] += key not in self._vaults
+            self._vaults[key] = uid
+
+    def __contains__(self, namespace: object) -> bool:
+        return isinstance(namespace, str) and self._counts.get(namespace, 0) > 0

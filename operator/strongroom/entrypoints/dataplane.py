@@ -1,0 +1,160 @@
+"""``strongroom dataplane``: the HTTPS API of the vaults, from arguments, environment and files.
+
+Every option may come from the environment as ``STRONGROOM_<NAME>``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import logging
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import uvloop
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from strongroom.dataplane.runtime import DataPlane, DataPlaneSettings
+from strongroom.dataplane.server import ServerSettings
+from strongroom.domain.errors import InvalidInput
+from strongroom.entrypoints.issuers import read_issuers
+from strongroom.hsm.client import HsmClient
+from strongroom.kube import errors, transport
+from strongroom.kube.client import KubeClient
+from strongroom.service.identity.assembly import IdentitySettings
+from strongroom.telemetry import logs, probes
+from strongroom.telemetry.dataplane import DataPlaneMetrics
+
+DEFAULT_DOMAIN = "vault.strongroom.internal"
+_GC = (50_000, 20, 50)  # what is watched is live for good: the default looks through it all the time
+_log = logging.getLogger("strongroom.dataplane")
+
+
+def main(arguments: list[str]) -> int:
+    """Return 0 after a signal, 1 when the process must be started again, 2 for a wrong command line."""
+    options = _parser().parse_args(arguments)
+    logs.configure(options.log_level, options.log_format)
+    gc.set_threshold(*_GC)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core would hold opened keys
+    _allow_many_connections()
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_run(options))
+    except (errors.ApiError, InvalidInput) as error:
+        _log.error("cannot start: %s", error)
+    except OSError as error:
+        _log.error("cannot start: %s", error.strerror or type(error).__name__)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("strongroom dataplane", description="Serve the vaults' API over HTTPS.")
+    add = parser.add_argument
+    add("--kubeconfig", type=Path, default=_environment("kubeconfig"), help="default: the Pod's ServiceAccount")
+    add("--hsm-socket", type=Path, default=_environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--host", default=_environment("host", "0.0.0.0"), help="address to listen on")  # noqa: S104
+    add("--port", type=int, default=_environment("port", "8443"))
+    add(
+        "--external-port",
+        type=int,
+        default=_environment("external-port", "443"),
+        help="the port in URLs, as clients reach the service; default: 443",
+    )
+    add("--reuse-port", action="store_true", help="share the port with other processes: one per core")
+    add("--connections", type=int, default=_environment("connections", "8192"), help="that are open at a time")
+    add(
+        "--drain-seconds",
+        type=float,
+        default=_environment("drain-seconds", "5"),
+        help="for which requests are still taken after SIGTERM",
+    )
+    add(
+        "--oidc-issuers",
+        type=Path,
+        default=_environment("oidc-issuers"),
+        help="JSON file with the identity providers of people",
+    )
+    add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
+    add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
+    add("--log-level", default=_environment("log-level", "info"), type=_one_of(logs.LEVELS))
+    add("--log-format", default=_environment("log-format", "text"), type=_one_of(logs.FORMATS))
+    return parser
+
+
+def _one_of(words: Sequence[str]) -> Callable[[str], str]:
+    """``choices`` of argparse would believe the environment unseen."""
+
+    def parse(text: str) -> str:
+        if text not in words:
+            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}")
+        return text
+
+    return parse
+
+
+def _environment(option: str, default: str | None = None) -> str | None:
+    return os.environ.get("STRONGROOM_" + option.upper().replace("-", "_"), default)
+
+
+def _allow_many_connections() -> None:
+    """Each connection is a file; the usual limit of 1,024 is there for programs that use ``select``."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def _clock() -> int:
+    return int(time.time())
+
+
+def _settings(options: argparse.Namespace) -> DataPlaneSettings:
+    return DataPlaneSettings(
+        identity=IdentitySettings(
+            domain=options.domain.lower(),
+            port=options.external_port,
+            issuers=read_issuers(options.oidc_issuers) if options.oidc_issuers else (),
+        ),
+        server=ServerSettings(
+            host=options.host,
+            port=options.port,
+            reuse_port=options.reuse_port,
+            connections=options.connections,
+        ),
+        drain_seconds=options.drain_seconds,
+    )
+
+
+async def _run(options: argparse.Namespace) -> int:
+    disable_created_metrics()  # type: ignore[no-untyped-call]
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    metrics, settings = DataPlaneMetrics(registry), _settings(options)
+    connection = await (transport.from_kubeconfig(options.kubeconfig) if options.kubeconfig else transport.in_cluster())
+    async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
+        data_plane = DataPlane(client=client, keys=hsm, hsm=hsm, settings=settings, metrics=metrics, clock=_clock)
+        readiness = data_plane.readiness
+        probes.serve(options.metrics_host, options.metrics_port, registry, readiness.alive, readiness.ready)
+        await data_plane.run(_signalled())
+    return 0
+
+
+def _signalled() -> asyncio.Event:
+    """Return what SIGINT and SIGTERM set."""
+    stopping = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
