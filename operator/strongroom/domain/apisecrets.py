@@ -66,12 +66,15 @@ class Condition:
 
     current: str = ""
     absent: bool = False
+    present: bool = False
 
     def check(self, head: ObjectHead | None) -> None:
         """Raise ``PreconditionFailed`` when it does not hold."""
         face = head.faces.get(Kind.SECRET) if head else None
         if self.absent and face is not None:
             raise PreconditionFailed("If-None-Match: the secret exists")
+        if self.present and face is None:
+            raise PreconditionFailed("If-Match: the secret does not exist")
         if self.current and (face is None or face.current != self.current):
             raise PreconditionFailed("If-Match: the secret's newest version is another one; read it again")
 

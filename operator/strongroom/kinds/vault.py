@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
 from pydantic.functional_validators import AfterValidator
 
+from strongroom.domain import network
 from strongroom.domain import vaults as domain
 from strongroom.domain.access import Policy
 from strongroom.domain.errors import InvalidInput
@@ -23,6 +24,18 @@ LARGEST_BYTES: Final = "8Gi"
 """etcd's own suggested maximum size (etcd.io, "System limits"); a vault that large leaves no room for
 anything else.
 """
+
+
+_RANGE: Final = rules(
+    (
+        "isIP(self) || (isCIDR(self) && cidr(self) == cidr(self).masked())",
+        "must be an IPv4 or IPv6 address or a CIDR range whose host bits are zero",
+    )
+)
+
+
+def _is_range(text: str) -> None:
+    network.parse_range(text)
 
 
 def _bounded(text: str) -> None:
@@ -85,7 +98,7 @@ class Limits(Shape):
             description="How many versions one object may have. A rotation beyond it is refused with the reason "
             "`LimitExceeded` until the limit is raised.",
             ge=2,
-            le=500,
+            le=1000,
         ),
     ] = 100
     bytes: Annotated[
@@ -105,6 +118,62 @@ class Limits(Shape):
         ),
         AfterValidator(checked(_bounded)),
     ] = "256Mi"
+
+
+class NamespaceSelector(Shape):
+    """Namespaces by their labels."""
+
+    match_labels: Annotated[
+        dict[str, Annotated[str, Field(max_length=63, pattern="^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$")]],
+        Field(
+            description="Labels that the namespace must have, all of them. `kubernetes.io/metadata.name` is its name.",
+            min_length=1,
+            max_length=8,
+        ),
+    ]
+
+
+class NetworkRules(Shape):
+    """From where the vault's API may be used. Rules narrow what is granted; they never grant anything."""
+
+    default_action: Annotated[
+        Literal["Allow", "Deny"], Field(description="What happens to callers that no rule lets in.")
+    ] = "Allow"
+    ip_rules: Annotated[
+        tuple[
+            Annotated[
+                str, Field(min_length=2, max_length=43, json_schema_extra=_RANGE), AfterValidator(checked(_is_range))
+            ],
+            ...,
+        ],
+        Field(
+            description="IPv4 and IPv6 addresses and CIDR ranges that are let in.",
+            max_length=128,
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        ),
+    ] = ()
+    namespaces: Annotated[
+        tuple[NamespaceSelector, ...],
+        Field(
+            description="Namespaces whose pods are let in: the caller's token must be bound to a pod there, and the "
+            "request must come from that pod's address.",
+            max_length=32,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    bypass: Annotated[
+        Literal["TrustedServices", "None"],
+        Field(
+            description="Who needs no rule: the ServiceAccounts that the installation trusts, or nobody. Trusted "
+            "services still need a policy."
+        ),
+    ] = "TrustedServices"
+
+    def to_domain(self) -> network.NetworkRules:
+        """Return the same in domain words."""
+        selectors = tuple(tuple(sorted(each.match_labels.items())) for each in self.namespaces)
+        default = network.DefaultAction(self.default_action)
+        return network.NetworkRules(default, self.ip_rules, selectors, self.bypass == "TrustedServices")
 
 
 class VaultSpec(Shape):
@@ -135,6 +204,18 @@ class VaultSpec(Shape):
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = ()
+
+    authorization: Annotated[
+        Literal["AccessPolicies", "RBAC"],
+        Field(
+            description="Who decides on requests to the vault's API: `accessPolicies` above, or Kubernetes RBAC on the "
+            "subresources `vaults/secrets`, `vaults/keys` and `vaults/certificates` with Azure's permission names as "
+            "verbs. Custom resources always act by `accessPolicies`."
+        ),
+    ] = "AccessPolicies"
+    network_rules: Annotated[
+        NetworkRules, Field(description="From where the vault's API may be used. By default from everywhere.")
+    ] = NetworkRules()
 
 
 class HsmStatus(Shape):
@@ -203,6 +284,8 @@ class VaultResource:
     recover: bool = False  # the annotation strongroom.dev/recover
     recover_from: str = ""  # strongroom.dev/recover-from-namespace: a namespace UID
     policies: tuple[Policy, ...] = ()
+    rbac: bool = False  # requests to the API are decided by Kubernetes RBAC, not by policies
+    network: network.NetworkRules = field(default_factory=network.NetworkRules)
 
 
 def parse_vault(body: Mapping[str, Any]) -> VaultResource:
@@ -233,4 +316,6 @@ def parse_vault(body: Mapping[str, Any]) -> VaultResource:
         recover=annotations.get(names.RECOVER) == "true",
         recover_from=annotations.get(names.RECOVER_FROM_NAMESPACE, ""),
         policies=tuple(policy.to_domain() for policy in spec.access_policies),
+        rbac=spec.authorization == "RBAC",
+        network=spec.network_rules.to_domain(),
     )

@@ -28,6 +28,9 @@ NOTE_PREFIX = "strongroom.dev/"
 
 HEADS_SELECTOR = f"{KIND_LABEL} in ({BlobKind.VAULT}, {BlobKind.OBJECT})"
 RECORDS_SELECTOR = f"{KIND_LABEL}={BlobKind.RECORD}"
+PROVEN_HEADS_SELECTOR = f"{KIND_LABEL} in ({BlobKind.VAULT}, {BlobKind.OBJECT}, heartbeat)"
+PROVEN_RECORDS_SELECTOR = f"{KIND_LABEL} in ({BlobKind.RECORD}, heartbeat)"
+"""The same with the heartbeats that prove that a watch shows the present (``store.heartbeats``)."""
 
 
 class KubernetesBackend:

@@ -23,6 +23,8 @@ def test_a_vault_gets_its_defaults(objects: Objects) -> None:
             "tier": "Standard",
             "softDelete": {"retentionDays": 90, "purgeProtection": False},
             "limits": {"objects": 10_000, "versionsPerObject": 100, "bytes": "256Mi"},
+            "authorization": "AccessPolicies",
+            "networkRules": {"defaultAction": "Allow", "ipRules": [], "namespaces": [], "bypass": "TrustedServices"},
         }
     assert parse_vault(stored).retention_days == 90
 

@@ -1,0 +1,82 @@
+"""Errors as Azure Key Vault answers them: status, code and inner code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from strongroom.dataplane.limits import BodyIncomplete, BodyTooLarge, TooManyRequests
+from strongroom.dataplane.paths import MethodNotAllowed, NotServed
+from strongroom.domain import errors as domain
+from strongroom.service.vaultviews import VaultNotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An error's answer."""
+
+    status: int
+    code: str
+    message: str
+    inner: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The JSON object."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.inner:
+            error["innererror"] = {"code": self.inner}
+        return {"error": error}
+
+    @property
+    def reason(self) -> str:
+        """The most telling of the two codes."""
+        return self.inner or self.code
+
+
+class Forbidden(domain.Refused):
+    """The caller may not. ``inner`` says who forbids it."""
+
+    def __init__(self, inner: str, message: str) -> None:
+        super().__init__(message)
+        self.inner = inner
+
+
+# The most specific classes first.
+_TABLE: Final[tuple[tuple[type[domain.StrongroomError], int, str, str], ...]] = (
+    (MethodNotAllowed, 405, "MethodNotAllowed", ""),
+    (NotServed, 404, "NotFound", ""),
+    (BodyTooLarge, 413, "RequestEntityTooLarge", ""),
+    (BodyIncomplete, 408, "RequestTimeout", ""),
+    (domain.InvalidInput, 400, "BadParameter", ""),
+    (domain.BackupRefused, 400, "Malformed backup blob", ""),
+    (domain.ObjectDeleted, 409, "Conflict", "ObjectIsDeletedButRecoverable"),
+    (domain.BeingDeleted, 409, "Conflict", "ObjectIsBeingDeleted"),
+    (domain.Claimed, 409, "Conflict", "ObjectIsDeclared"),
+    (domain.AlreadyExists, 409, "Conflict", "ObjectAlreadyExists"),
+    (domain.Conflict, 409, "Conflict", ""),
+    (domain.PreconditionFailed, 412, "PreconditionFailed", ""),
+    (domain.Disabled, 403, "Forbidden", "SecretDisabled"),
+    (domain.PurgeProtected, 403, "Forbidden", "PurgeProtected"),
+    (domain.LimitExceeded, 403, "Forbidden", "LimitExceeded"),
+    (VaultNotFound, 404, "VaultNotFound", ""),
+    (domain.NotFound, 404, "SecretNotFound", ""),
+    (domain.LoginRefused, 503, "ServiceUnavailable", "HsmLoginRefused"),
+    (domain.HsmUnavailable, 503, "ServiceUnavailable", "HsmUnavailable"),
+    (domain.Retryable, 503, "ServiceUnavailable", ""),
+    (domain.Tampered, 500, "InternalServerError", "StoredDataTampered"),
+)
+
+
+def fault(error: domain.StrongroomError) -> Fault:
+    """Return the answer to an error."""
+    if isinstance(error, Forbidden):
+        return Fault(403, "Forbidden", str(error), error.inner)
+    if isinstance(error, TooManyRequests):
+        return Fault(429, "Throttled", str(error), headers={"Retry-After": str(error.retry_after)})
+    for kind, status, code, inner in _TABLE:
+        if isinstance(error, kind):
+            headers = {"Retry-After": "1"} if status == 503 else {}
+            return Fault(status, code, str(error), inner, headers)
+    return Fault(500, "InternalServerError", str(error))

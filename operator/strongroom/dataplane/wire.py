@@ -1,0 +1,197 @@
+"""Bodies as Azure Key Vault's REST API has them: what is read of requests, and what answers look like."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from strongroom.domain.apisecrets import Condition, Wanted
+from strongroom.domain.errors import BackupRefused, InvalidInput
+from strongroom.domain.names import HEX_ID
+from strongroom.domain.objects import Attributes, ObjectHead
+from strongroom.domain.vaults import VaultHead
+
+VALUE_OCTETS: Final = 25 * 1024
+CONTENT_TYPE_LENGTH: Final = 255
+TAGS: Final = 15
+TAG_LENGTH: Final = 512
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999: what a client can show as a date."""
+
+
+class Fields:
+    """A JSON object of a request, read member by member. ``null`` counts as absent, what is unknown is ignored."""
+
+    def __init__(self, plain: Mapping[str, Any], where: str = "") -> None:
+        self._plain = plain
+        self._where = where
+
+    @classmethod
+    def of(cls, body: bytes) -> Fields:
+        """Parse a body. ``InvalidInput`` when it is no JSON object."""
+        try:
+            plain = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            raise InvalidInput("The request body is not valid JSON") from None
+        if not isinstance(plain, dict):
+            raise InvalidInput("The request body must be a JSON object")
+        return cls(plain)
+
+    def text(self, name: str, length: int) -> str | None:
+        """Return a text of at most ``length`` characters."""
+        value: str | None = self._of(name, str, "a string")
+        if value is not None and len(value) > length:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {length} characters")
+        return value
+
+    def required_text(self, name: str, length: int) -> str:
+        """Return a text that must be there."""
+        value = self.text(name, length)
+        if value is None:
+            raise InvalidInput(f"Property {self._where}{name} is required")
+        return value
+
+    def flag(self, name: str) -> bool | None:
+        """Return a boolean."""
+        value: bool | None = self._of(name, bool, "true or false")
+        return value
+
+    def moment(self, name: str) -> int | None:
+        """Return Unix seconds."""
+        value: int | None = self._of(name, int, "whole Unix seconds")
+        if value is not None and not 0 <= value <= LATEST:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: it must be between 0 and {LATEST}")
+        return value
+
+    def texts(self, name: str, count: int, length: int) -> dict[str, str] | None:
+        """Return an object of texts."""
+        value: dict[str, str] | None = self._of(name, dict, "an object of strings")
+        if value is None:
+            return None
+        if len(value) > count:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {count} members")
+        if not all(isinstance(text, str) and len(key) <= length and len(text) <= length for key, text in value.items()):
+            raise InvalidInput(
+                f"Property {self._where}{name} has invalid value: strings of at most {length} characters"
+            )
+        return value
+
+    def inner(self, name: str) -> Fields:
+        """Return an object; an empty one when it is absent."""
+        return Fields(self._of(name, dict, "an object") or {}, f"{self._where}{name}.")
+
+    def _of(self, name: str, kind: type, expected: str) -> Any:
+        value = self._plain.get(name)
+        if value is not None and type(value) is not kind:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: it must be {expected}")
+        return value
+
+
+def read_value(fields: Fields) -> bytes:
+    """Return the value to set; ``InvalidInput`` above 25 KiB. The empty text is a value."""
+    octets = fields.required_text("value", VALUE_OCTETS).encode()
+    if len(octets) > VALUE_OCTETS:
+        raise InvalidInput(f"Property value has invalid value: at most {VALUE_OCTETS} octets")
+    return octets
+
+
+def read_wanted(fields: Fields) -> Wanted:
+    """Return the attributes that a request mentions."""
+    attributes = fields.inner("attributes")
+    return Wanted(
+        enabled=attributes.flag("enabled"),
+        not_before=attributes.moment("nbf"),
+        expires=attributes.moment("exp"),
+        content_type=fields.text("contentType", CONTENT_TYPE_LENGTH),
+        tags=fields.texts("tags", TAGS, TAG_LENGTH),
+    )
+
+
+def read_backup(fields: Fields, octets: int) -> bytes:
+    """Return the octets of a backup; ``BackupRefused`` when they are not base64url."""
+    text = fields.required_text("value", octets)
+    try:
+        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise BackupRefused("Backup blob is corrupt.") from None
+
+
+def read_condition(if_match: str | None, if_none_match: str | None) -> Condition:
+    """Return the condition of a write (RFC 9110, section 13.1); ``InvalidInput`` for what is not one of ours."""
+    if if_none_match is not None and if_none_match.strip() != "*":
+        raise InvalidInput("If-None-Match: only * is understood")
+    current = if_match.strip().strip('"') if if_match is not None and if_match.strip() != "*" else ""
+    if current and not HEX_ID.fullmatch(current):
+        raise InvalidInput("If-Match: it must be a version in double quotes, as the header ETag gives it, or *")
+    if if_match is not None and if_none_match is not None:
+        raise InvalidInput("If-Match and If-None-Match exclude each other")
+    return Condition(current, absent=if_none_match is not None, present=if_match is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a vault's objects are: ``https://<host>[:port]``, without a slash at the end."""
+
+    base: str
+
+    def of(self, collection: str, name: str, version: str = "") -> str:
+        """Return the identifier of an object or of one of its versions."""
+        return f"{self.base}/{collection}/{name}/{version}" if version else f"{self.base}/{collection}/{name}"
+
+
+def recovery_level(vault: VaultHead) -> str:
+    """Return Azure's word for what becomes of deleted objects."""
+    level = "Recoverable" if vault.retention_days >= 90 else "CustomizedRecoverable"
+    return level if vault.purge_protection else f"{level}+Purgeable"
+
+
+def attributes(vault: VaultHead, of: Attributes) -> dict[str, Any]:
+    """Return the member ``attributes``; what is not set is left out."""
+    found: dict[str, Any] = {"enabled": of.enabled}
+    if of.not_before is not None:
+        found["nbf"] = of.not_before
+    if of.expires is not None:
+        found["exp"] = of.expires
+    return found | {
+        "created": of.created,
+        "updated": of.updated,
+        "recoveryLevel": recovery_level(vault),
+        "recoverableDays": vault.retention_days,
+    }
+
+
+def item(vault: VaultHead, place: Place, head: ObjectHead, of: Attributes, version: str = "") -> dict[str, Any]:
+    """Return a SecretItem, or the part of a SecretBundle that is not the value."""
+    found: dict[str, Any] = {"id": place.of("secrets", head.name, version), "attributes": attributes(vault, of)}
+    if of.content_type:
+        found["contentType"] = of.content_type
+    if of.tags:
+        found["tags"] = of.tags
+    return found
+
+
+def deletion(place: Place, head: ObjectHead) -> dict[str, Any]:
+    """Return what a deleted object has beside its bundle."""
+    return {
+        "recoveryId": place.of("deletedsecrets", head.name),
+        "deletedDate": head.deleted_at,
+        "scheduledPurgeDate": head.purge_at,
+    }
+
+
+def value(payload: bytes) -> dict[str, str]:
+    """Return the member ``value``. Octets that are no text, which only an import can have made, are in base64."""
+    try:
+        return {"value": payload.decode()}
+    except UnicodeDecodeError:
+        return {"value": base64.b64encode(payload).decode(), "valueEncoding": "base64"}
+
+
+def base64url(octets: bytes) -> str:
+    """Return base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
