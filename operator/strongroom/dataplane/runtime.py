@@ -14,7 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CollectorRegistry
 
+from strongroom.dataplane.assembly import WATCHES, ApiSettings, VaultsApi
+from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.readiness import Hsm, Readiness
 from strongroom.dataplane.server import DataPlaneServer, Handler, ServerSettings
 from strongroom.dataplane.sts import TokenService
@@ -30,7 +33,13 @@ from strongroom.service.servingcerts import read_authorities
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
-from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, KubernetesBackend, feed
+from strongroom.store.kubernetes import (
+    PROVEN_HEADS_SELECTOR,
+    PROVEN_RECORDS_SELECTOR,
+    KubernetesBackend,
+    feed,
+)
+from strongroom.store.records import RecordCache
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.dataplane import DataPlaneMetrics
 
@@ -45,12 +54,14 @@ class DataPlaneSettings:
 
     identity: IdentitySettings
     server: ServerSettings
+    api: ApiSettings
+    record_cache: int = 64 * 2**20  # octets of sealed records in memory
     drain_seconds: float = 5.0  # from the signal to the end of serving: load balancers hear of it meanwhile
     stop_seconds: float = 20.0  # for requests under way to end after that
 
 
 class DataPlane:
-    """Wires the rooms together. ``clock`` returns Unix seconds."""
+    """Wires the rooms together. ``clock`` returns Unix seconds, with fractions."""
 
     def __init__(
         self,
@@ -60,25 +71,44 @@ class DataPlane:
         hsm: Hsm,
         settings: DataPlaneSettings,
         metrics: DataPlaneMetrics,
-        clock: Callable[[], int],
+        registry: CollectorRegistry,
+        clock: Callable[[], float],
     ) -> None:
         self._settings = settings
         self._metrics = metrics
-        self._clock = clock
+        self._clock = _in_seconds(clock)
         self._index = Index()
         self._keyring = Keyring(keys, time.monotonic, on_lookup=metrics.key_looked_up)
         backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
-        self._store = SealedStore(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
-        self._objects = SystemObjects(self._store, clock)
+        self._store = SealedStore(
+            backend=backend,
+            keys=keys,
+            keyring=self._keyring,
+            index=self._index,
+            records=RecordCache(settings.record_cache),
+        )
+        self._objects = SystemObjects(self._store, self._clock)
         self._served = ServedNamespaces()
-        self._watches = self._make_watches(client)
         domain = settings.identity.domain
-        self._tls = ServingTls(domain=domain, has_vault=self._served.__contains__, clock=clock)
+        self._tls = ServingTls(domain=domain, has_vault=self._served.__contains__, clock=self._clock)
         self._certified = asyncio.Event()
-        self._identity = Identity(settings.identity, client, self._objects, clock, time.monotonic)
+        self._identity = Identity(settings.identity, client, self._objects, self._clock, time.monotonic)
+        self._api = VaultsApi(
+            client=client,
+            keys=keys,
+            store=self._store,
+            objects=self._objects,
+            authenticator=self._identity.authenticator,
+            challenge=Challenge(settings.identity.token_issuer, settings.identity.resource),
+            domain=domain,
+            settings=settings.api,
+            registry=registry,
+            clock=clock,
+        )
+        self._watches = self._make_watches(client)
         sts = TokenService(self._identity.exchange, settings.identity.token_issuer, settings.identity.resource)
         self.server = DataPlaneServer(
-            door=self._counted("vault", self._door),
+            door=self._counted("vault", self._api.door.handle),
             sts=self._counted("token", sts.handle),
             sts_host=f"sts.{domain}",
             tls=self._tls.context,
@@ -87,7 +117,11 @@ class DataPlane:
         self.readiness = Readiness(
             hsm=hsm,
             watches=self._watches,
-            more={"certificates": self._tls.complaint},
+            more={
+                "certificates": self._tls.complaint,
+                "freshness": self._api.freshness.complaint,
+                "audit": self._api.journal.problem,
+            },
             metrics=metrics,
             monotonic=time.monotonic,
         )
@@ -98,6 +132,7 @@ class DataPlane:
         """Serve until ``stopping`` is set, then drain. Raises ``OSError`` when the port is taken."""
         parts = [asyncio.create_task(watch.run()) for watch in self._watches.values()]
         parts += [asyncio.create_task(self._upkeep()), asyncio.create_task(self.readiness.run())]
+        parts += [asyncio.create_task(self._prove())]
         serving = asyncio.create_task(self._serve(stopping))
         try:
             done, _ = await asyncio.wait({serving, *parts}, return_when=asyncio.FIRST_COMPLETED)
@@ -134,6 +169,25 @@ class DataPlane:
         self._index.complete = True
         _log.info("warm: waiting for the controller's certificate authority")
         await self._certified.wait()
+        await self._open_journal()
+
+    async def _open_journal(self) -> None:
+        said = ""
+        while True:
+            try:
+                await self._api.start()
+                return
+            except StrongroomError as error:
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("the audit journal cannot be opened: %s; trying again", said)
+                await asyncio.sleep(_FIRST)
+
+    async def _prove(self) -> None:
+        """Prove that the watches show the present, once they do."""
+        for name in WATCHES:
+            await self._watches[name].synced.wait()
+        await self._api.run()
 
     async def _upkeep(self) -> None:
         """Drop expired keys from memory; follow the certificate authority and succeed certificates."""
@@ -160,14 +214,18 @@ class DataPlane:
             self._certified.set()
 
     def _make_watches(self, client: KubeApi) -> dict[str, Informer]:
-        take = feed(self._index)
         return {
-            "heads": Informer(client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
-            "records": Informer(
-                client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=RECORDS_SELECTOR, metadata_only=True
-            ),
+            "heads": self._proven(client, "heads", PROVEN_HEADS_SELECTOR),
+            "records": self._proven(client, "records", PROVEN_RECORDS_SELECTOR, metadata_only=True),
             "vaults": Informer(client, VAULTS, ALL_NAMESPACES, self._served.take, metadata_only=True),
         }
+
+    def _proven(self, client: KubeApi, name: str, selector: str, *, metadata_only: bool = False) -> Informer:
+        def heard(number: int) -> None:
+            self._api.freshness.seen(name, number)
+
+        take = self._api.heartbeats.noticing(feed(self._index), heard)
+        return Informer(client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=selector, metadata_only=metadata_only)
 
     def _counted(self, door: str, handler: Handler) -> Handler:
         async def counted(request: web.BaseRequest) -> web.StreamResponse:
@@ -181,15 +239,17 @@ class DataPlane:
 
         return counted
 
-    async def _door(self, _: web.BaseRequest) -> web.StreamResponse:
-        return web.Response(status=503)
-
     async def _end(self, *tasks: asyncio.Task[Any]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.server.stop(0)
         await self._identity.close()
+        await self._api.close()
+
+
+def _in_seconds(clock: Callable[[], float]) -> Callable[[], int]:
+    return lambda: int(clock())
 
 
 class ServedNamespaces:

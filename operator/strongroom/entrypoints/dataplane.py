@@ -12,9 +12,12 @@ import logging
 import os
 import resource
 import signal
+import socket
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import uvloop
@@ -26,15 +29,19 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
+from strongroom.dataplane.assembly import ApiSettings
 from strongroom.dataplane.runtime import DataPlane, DataPlaneSettings
 from strongroom.dataplane.server import ServerSettings
+from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.network import parse_range
 from strongroom.entrypoints.issuers import read_issuers
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.service.identity.assembly import IdentitySettings
 from strongroom.telemetry import logs, probes
+from strongroom.telemetry.audit.writer import JournalSettings
 from strongroom.telemetry.dataplane import DataPlaneMetrics
 
 DEFAULT_DOMAIN = "vault.strongroom.internal"
@@ -87,6 +94,24 @@ def _parser() -> argparse.ArgumentParser:
         default=_environment("oidc-issuers"),
         help="JSON file with the identity providers of people",
     )
+    add(
+        "--audit-directory",
+        type=Path,
+        default=_environment("audit-directory", "/var/lib/strongroom/audit"),
+        help="volume of the audit journal, for this process alone",
+    )
+    add(
+        "--audit-bytes",
+        type=int,
+        default=_environment("audit-bytes", str(4 * 2**30)),
+        help="that the journal may take on it",
+    )
+    add("--replica", default=_environment("replica"), help="name of this process; default: unique to it")
+    add("--trusted-services", default=_environment("trusted-services", ""), help="<namespace>/<ServiceAccount>, …")
+    add("--trusted-proxies", default=_environment("trusted-proxies", ""), help="CIDR ranges, separated by commas")
+    add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
+    add("--record-cache", type=int, default=_environment("record-cache", str(64 * 2**20)), help="octets in memory")
+    add("--requests-per-caller", type=int, default=_environment("requests-per-caller", "128"), help="at a time")
     add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
     add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
     add("--log-level", default=_environment("log-level", "info"), type=_one_of(logs.LEVELS))
@@ -116,8 +141,8 @@ def _allow_many_connections() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _clock() -> int:
-    return int(time.time())
+def _clock() -> float:
+    return time.time()
 
 
 def _settings(options: argparse.Namespace) -> DataPlaneSettings:
@@ -133,8 +158,34 @@ def _settings(options: argparse.Namespace) -> DataPlaneSettings:
             reuse_port=options.reuse_port,
             connections=options.connections,
         ),
+        api=_api_settings(options),
+        record_cache=options.record_cache,
         drain_seconds=options.drain_seconds,
     )
+
+
+def _api_settings(options: argparse.Namespace) -> ApiSettings:
+    replica = options.replica or f"{socket.gethostname().lower()}-{uuid.uuid4().hex[:8]}"
+    return ApiSettings(
+        journal=JournalSettings(directory=options.audit_directory, replica=replica, total=options.audit_bytes),
+        replica=replica,
+        trusted_services=frozenset(_service_account(text) for text in _words(options.trusted_services)),
+        proxies=tuple(parse_range(text) for text in _words(options.trusted_proxies)),
+        total_octets=options.total_bytes,
+        per_caller=options.requests_per_caller,
+        service_version=version("strongroom"),
+    )
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _service_account(text: str) -> Subject:
+    namespace, _, name = text.partition("/")
+    if not namespace or not name:
+        raise InvalidInput("a trusted service is named <namespace>/<name of its ServiceAccount>")
+    return Subject(SubjectKind.SERVICE_ACCOUNT, name, namespace)
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -145,7 +196,9 @@ async def _run(options: argparse.Namespace) -> int:
     metrics, settings = DataPlaneMetrics(registry), _settings(options)
     connection = await (transport.from_kubeconfig(options.kubeconfig) if options.kubeconfig else transport.in_cluster())
     async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
-        data_plane = DataPlane(client=client, keys=hsm, hsm=hsm, settings=settings, metrics=metrics, clock=_clock)
+        data_plane = DataPlane(
+            client=client, keys=hsm, hsm=hsm, settings=settings, metrics=metrics, registry=registry, clock=_clock
+        )
         readiness = data_plane.readiness
         probes.serve(options.metrics_host, options.metrics_port, registry, readiness.alive, readiness.ready)
         await data_plane.run(_signalled())

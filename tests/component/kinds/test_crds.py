@@ -46,7 +46,7 @@ def test_partial_vaults_are_completed(objects: Objects) -> None:
         ("demo", {"softDelete": {"retentionDays": 6}}, "spec.softDelete.retentionDays"),
         ("demo", {"softDelete": {"retentionDays": 91}}, "spec.softDelete.retentionDays"),
         ("demo", {"limits": {"objects": 100_001}}, "spec.limits.objects"),
-        ("demo", {"limits": {"versionsPerObject": 501}}, "spec.limits.versionsPerObject"),
+        ("demo", {"limits": {"versionsPerObject": 1001}}, "spec.limits.versionsPerObject"),
         ("demo", {"limits": {"bytes": "1Ki"}}, "must be between 1Mi and 8Gi"),
         ("demo", {"limits": {"bytes": "9Gi"}}, "must be between 1Mi and 8Gi"),
         ("demo", {"limits": {"bytes": "1.5Gi"}}, "spec.limits.bytes"),

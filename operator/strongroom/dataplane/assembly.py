@@ -1,0 +1,139 @@
+"""Puts the vaults' API together: what the door asks, and what its operations are carried out by."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from strongroom.crypto import auditsigning
+from strongroom.dataplane.challenge import Challenge
+from strongroom.dataplane.door import Authenticates, Door, DoorSettings
+from strongroom.dataplane.limits import InFlight
+from strongroom.dataplane.secretroutes import SecretRoutes
+from strongroom.domain.access import Subject
+from strongroom.domain.errors import StoreUnavailable, StrongroomError
+from strongroom.domain.keypairs import PRIVATE_KEY
+from strongroom.domain.keys import KeyService
+from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.domain.network import Network
+from strongroom.kube.api import KubeApi
+from strongroom.service.apibackups import ApiBackups
+from strongroom.service.apilists import ApiLists
+from strongroom.service.apisecrets import ApiSecrets
+from strongroom.service.authorization import Authorizer, Gatekeeper
+from strongroom.service.freshness import Freshness
+from strongroom.service.systemobjects import AUDIT_SIGNING, SystemObjects
+from strongroom.service.vaultviews import VaultViews
+from strongroom.store.backups import Backups
+from strongroom.store.collector import Collector
+from strongroom.store.heartbeats import Heartbeats
+from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.audit.journal import Journal
+from strongroom.telemetry.audit.metrics import AuditMetrics
+from strongroom.telemetry.audit.registry import KubernetesRegistry
+from strongroom.telemetry.audit.shipping import Sink
+from strongroom.telemetry.audit.writer import JournalSettings
+from strongroom.telemetry.requests import RequestMetrics
+
+WATCHES: Final = ("heads", "records")
+"""Those that must show a heartbeat before what they have shown is believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiSettings:
+    """What the vaults' API is told. ``replica`` names this process among those that run now."""
+
+    journal: JournalSettings
+    replica: str
+    sinks: dict[str, Sink] = field(default_factory=dict)
+    trusted_services: frozenset[Subject] = frozenset()
+    proxies: tuple[Network, ...] = ()
+    total_octets: int = 2**30  # sealed octets of all vaults together
+    per_caller: int = 128  # requests at a time
+    service_version: str = "0"
+
+
+class VaultsApi:
+    """``door`` answers requests; ``start`` before it, ``close`` after it. ``clock`` returns Unix seconds."""
+
+    def __init__(
+        self,
+        *,
+        client: KubeApi,
+        keys: KeyService,
+        store: SealedStore,
+        objects: SystemObjects,
+        authenticator: Authenticates,
+        challenge: Challenge,
+        domain: str,
+        settings: ApiSettings,
+        registry: CollectorRegistry,
+        clock: Callable[[], float],
+    ) -> None:
+        def seconds() -> int:
+            return int(clock())
+
+        self._objects = objects
+        self._clock = clock
+        self.heartbeats = Heartbeats(client, SYSTEM_NAMESPACE, settings.replica)
+        self.freshness = Freshness(self.heartbeats.beat, WATCHES, time.monotonic, first=int(clock() * 1000))
+        self.journal = Journal(
+            settings.journal,
+            KubernetesRegistry(client, SYSTEM_NAMESPACE),
+            self._sign,
+            AuditMetrics(registry),
+            clock,
+            settings.sinks,
+        )
+        self._vaults = VaultViews(client, store, time.monotonic)
+        self._gatekeeper = Gatekeeper(client, time.monotonic, settings.trusted_services)
+        self._authorizer = Authorizer(client, time.monotonic)
+        collector = Collector(store)
+        secrets = ApiSecrets(store=store, collector=collector, clock=seconds, total_octets=settings.total_octets)
+        backups = ApiBackups(store=store, collector=collector, secrets=secrets, codec=Backups(keys), clock=seconds)
+        routes = SecretRoutes(secrets, ApiLists(store=store, secrets=secrets), backups)
+        self.door = Door(
+            settings=DoorSettings(domain, challenge, settings.service_version, settings.proxies),
+            authenticator=authenticator,
+            vaults=self._vaults,
+            freshness=self.freshness,
+            gatekeeper=self._gatekeeper,
+            authorizer=self._authorizer,
+            handlers=routes.handlers,
+            journal=self.journal,
+            in_flight=InFlight(settings.per_caller),
+            metrics=RequestMetrics(registry),
+            monotonic=time.monotonic,
+            wall=clock,
+        )
+
+    async def start(self) -> None:
+        """Open the journal. Raises what it raises: without it nothing may be answered."""
+        await self.journal.start()
+
+    async def run(self) -> None:
+        """Keep the proof of freshness young, until cancelled."""
+        await self.heartbeats.remove_forsaken(int(self._clock()))
+        await self.freshness.run()
+
+    async def close(self) -> None:
+        """End what is under way, close the journal in good order, take the heartbeat away."""
+        await asyncio.gather(
+            self._vaults.close(), self._gatekeeper.close(), self._authorizer.close(), self.freshness.close()
+        )
+        await self.journal.close()
+        try:
+            await self.heartbeats.remove()
+        except StrongroomError:
+            return  # another replica removes it later
+
+    async def _sign(self, statement: bytes) -> tuple[str, bytes]:
+        versions = await self._objects.read(AUDIT_SIGNING)
+        if not versions:
+            raise StoreUnavailable("there is no audit signing key yet: the controller makes it")
+        return auditsigning.sign(versions[0].fields[PRIVATE_KEY], statement)
