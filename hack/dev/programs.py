@@ -11,6 +11,8 @@ from .rundir import RunDir
 STRONGROOM = str(Path(sys.executable).with_name("strongroom"))
 HSM_LABEL = "strongroom-demo"
 GEOGRAPHY = "demo"
+DOMAIN = "vault.strongroom.internal"
+HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -20,20 +22,42 @@ class Program:
     environment: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Ports:
+    """Free ones of the loopback address."""
+
+    metrics: int  # of the controller
+    vaults: int
+    vaults_metrics: int
+
+
 def hsm_init(run: RunDir, module: Path) -> Program:
     """Makes the token with random PINs in the files named and, in it, the world key of a new geography."""
     command = [STRONGROOM, "hsm", "init", *_token(run, module), "--so-pin-file", str(run.so_pin)]
     return Program("hsm-init", [*command, "--geography", GEOGRAPHY, "--create-token"], _softhsm(run))
 
 
-def programs(run: RunDir, module: Path, metrics_port: int) -> list[Program]:
-    """What runs in the background, in the order in which it is started."""
-    socket, kubeconfig = str(run.socket), str(run.controller_kubeconfig)
+def programs(run: RunDir, module: Path, ports: Ports) -> list[Program]:
+    """What runs in the background, in the order in which it is started. One sidecar serves both of its clients here."""
+    socket = str(run.socket)
     hsm = [STRONGROOM, "hsm", *_token(run, module), "--socket", socket]
-    controller = [STRONGROOM, "controller", "--kubeconfig", kubeconfig, "--hsm-socket", socket]
+    urls = ["--hsm-socket", socket, "--domain", DOMAIN, "--external-port", str(ports.vaults)]
+    controller = ["--kubeconfig", str(run.controller_kubeconfig), "--metrics-port", str(ports.metrics)]
+    vaults = ["--kubeconfig", str(run.dataplane_kubeconfig), "--metrics-port", str(ports.vaults_metrics)]
+    vaults += [
+        "--host",
+        HOST,
+        "--port",
+        str(ports.vaults),
+        "--drain-seconds",
+        "0",
+        "--audit-directory",
+        str(run.root / "audit"),
+    ]
     return [
         Program("hsm", hsm, _softhsm(run)),
-        Program("controller", [*controller, "--metrics-port", str(metrics_port)]),
+        Program("controller", [STRONGROOM, "controller", *urls, *controller]),
+        Program("dataplane", [STRONGROOM, "dataplane", *urls, *vaults]),
     ]
 
 

@@ -1,10 +1,13 @@
 """Waiting until a process is not only started but serves."""
 
+import socket as sockets
+import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -47,4 +50,29 @@ def controller_leads(metrics: str) -> bool:
         with urllib.request.urlopen(metrics, timeout=2) as answer:
             return b"\nstrongroom_leader 1.0\n" in answer.read()
     except (urllib.error.URLError, OSError):
+        return False
+
+
+def dataplane_serves(metrics: str) -> bool:
+    """By its own probe, which knows of the HSM, the watches and the certificates."""
+    try:
+        with urllib.request.urlopen(metrics.replace("/metrics", "/readyz"), timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def vault_answers(url: str, address: str, ca: Path) -> bool:
+    """Whether the vault asks who we are, over verified TLS, at this address: its name may not resolve."""
+    parts = urlsplit(url)
+    request = f"GET /secrets?api-version=7.4 HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+    context = ssl.create_default_context(cafile=str(ca))
+    try:
+        with (
+            sockets.create_connection((address, parts.port or 443), timeout=2) as raw,
+            context.wrap_socket(raw, server_hostname=parts.hostname) as connection,
+        ):
+            connection.sendall(request.encode())
+            return connection.recv(64).startswith(b"HTTP/1.1 401 ")
+    except OSError:
         return False

@@ -41,6 +41,20 @@ class RunDir:
         return self.root / "controller.kubeconfig"
 
     @property
+    def dataplane_kubeconfig(self) -> Path:
+        return self.root / "dataplane.kubeconfig"
+
+    @property
+    def ca(self) -> Path:
+        """What clients of the data plane trust, PEM."""
+        return self.root / "ca.crt"
+
+    @property
+    def audit(self) -> Path:
+        """The data plane's journal."""
+        return self.root / "audit"
+
+    @property
     def hsm(self) -> Path:
         """Tokens, PINs and SoftHSM's configuration."""
         return self.root / "hsm"
@@ -64,6 +78,10 @@ class RunDir:
     @property
     def programs(self) -> Path:
         return self.root / "programs.json"
+
+    @property
+    def ports(self) -> Path:
+        return self.root / "ports.json"
 
     def create(self) -> None:
         if len(str(self.socket)) > SOCKET_PATH_LIMIT:

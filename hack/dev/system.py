@@ -1,4 +1,4 @@
-"""Starting and stopping everything: cluster, token, HSM sidecar, controller."""
+"""Starting and stopping everything: cluster, token, HSM sidecar, controller, data plane."""
 
 import json
 import os
@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,12 +22,13 @@ from hack.localcluster.processes import Process
 from hack.localcluster.record import Record
 from hack.progress import say
 
-from . import hosts, ready, softhsm
+from . import demovault, hosts, ready, softhsm
 from .errors import DevError
-from .programs import STRONGROOM, programs
+from .programs import DOMAIN, HOST, STRONGROOM, Ports, programs
 from .rundir import KEPT, RunDir
 
-NAMESPACE, CONTROLLER = "strongroom-system", "strongroom-controller"
+NAMESPACE = "strongroom-system"
+CONTROLLER, DATAPLANE = "strongroom-controller", "strongroom-dataplane"
 CREDENTIALS_LIFETIME = "24h"
 SUPERVISOR_GRACE = 30.0
 
@@ -36,6 +37,7 @@ SUPERVISOR_GRACE = 30.0
 class System:
     cluster: Cluster
     metrics_url: str
+    vault_url: str  # of the demo vault
 
 
 def up(run: RunDir, owner: Process | None = None, *, throwaway: bool = False) -> System:
@@ -72,17 +74,23 @@ def _running(run: RunDir) -> System | None:
     vaults away.
     """
     known, seen = record.load(run.root), lifecycle.status(run.cluster)
-    if known is None or seen is None or not run.env.exists():
+    if known is None or seen is None or not run.env.exists() or not run.ports.exists():
         return None
     if not (seen.healthy and processes.is_alive(known.processes["supervisor"])):
         return None
-    _await_serving(run, known.url)
-    return System(open_cluster(run.cluster), known.url)
+    ports = Ports(**json.loads(run.ports.read_text()))
+    _await_serving(run, ports)
+    return System(open_cluster(run.cluster), metrics_url(ports.metrics), demovault.url(DOMAIN, ports.vaults))
 
 
-def _await_serving(run: RunDir, metrics: str) -> None:
+def metrics_url(port: int) -> str:
+    return f"http://{HOST}:{port}/metrics"
+
+
+def _await_serving(run: RunDir, ports: Ports) -> None:
     ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
-    ready.until("the controller leads", lambda: ready.controller_leads(metrics))
+    ready.until("the controller leads", lambda: ready.controller_leads(metrics_url(ports.metrics)))
+    ready.until("the data plane serves", lambda: ready.dataplane_serves(metrics_url(ports.vaults_metrics)))
 
 
 def _start(run: RunDir, owner: Process | None, options: Options) -> System:
@@ -93,21 +101,51 @@ def _start(run: RunDir, owner: Process | None, options: Options) -> System:
         _apply(cluster, "crds")
         cluster.kubectl_run("wait", "--for=condition=Established", "-f", str(REPOSITORY / "crds"), "--timeout=60s")
         _apply(cluster, "hack/manifests")
-        _controller_kubeconfig(run, cluster)
+        _kubeconfig(cluster, CONTROLLER, run.controller_kubeconfig)
+        _kubeconfig(cluster, DATAPLANE, run.dataplane_kubeconfig)
     with step("HSM token and world key"):
         softhsm.prepare(run, library)
-    metrics = f"http://127.0.0.1:{free_port()}/metrics"
-    with step("HSM sidecar and controller"):
-        _supervise(run, library, metrics, owner)
-        _await_serving(run, metrics)
-    write_private(run.env, env(cluster, metrics))
-    return System(cluster, metrics)
+    ports = _free_ports()
+    with step("HSM sidecar, controller and data plane"):
+        _supervise(run, library, ports, owner)
+        _await_serving(run, ports)
+    url = demovault.url(DOMAIN, ports.vaults)
+    if not options.unsafe_no_fsync:  # the demo declares its vault itself, and is looked at from inside only
+        with step("The vault demo"):
+            _open_demo_vault(run, cluster, url)
+    write_private(run.ports, json.dumps(asdict(ports)))
+    write_private(run.env, env(run, cluster, metrics_url(ports.metrics), url))
+    return System(cluster, metrics_url(ports.metrics), url)
 
 
-def env(cluster: Cluster, metrics: str) -> str:
+def _free_ports() -> Ports:
+    found: set[int] = set()
+    while len(found) < len(fields(Ports)):
+        found.add(free_port())
+    return Ports(*found)
+
+
+def _open_demo_vault(run: RunDir, cluster: Cluster, url: str) -> None:
+    demovault.declare(cluster)
+    run.ca.write_text(demovault.trust_bundle(cluster))
+    ready.until("the vault demo answers", lambda: ready.vault_answers(url, HOST, run.ca))
+    names = [str(urlsplit(url).hostname), f"sts.{DOMAIN}"]
+    try:
+        hosts.add(run.root, HOST, names)
+    except DevError as error:
+        say(f"      {error}")
+
+
+def env(run: RunDir, cluster: Cluster, metrics: str, url: str) -> str:
     """To be sourced by a shell."""
     path = ":".join([str(Path(STRONGROOM).parent), str(cluster.kubectl.parent)])
-    values = {"KUBECONFIG": str(cluster.kubeconfig), "STRONGROOM_METRICS_URL": metrics}
+    values = {
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "STRONGROOM_METRICS_URL": metrics,
+        "STRONGROOM_VAULT_URL": url,
+        "STRONGROOM_CA": str(run.ca),
+        "STRONGROOM_TOKEN_COMMAND": demovault.token_command(cluster, url, DOMAIN),
+    }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
     return "\n".join([*lines, f'export PATH={shlex.quote(path)}:"$PATH"', ""])
 
@@ -132,20 +170,20 @@ def _apply(cluster: Cluster, directory: str) -> None:
         raise DevError(f"{directory}/ could not be applied; is it generated (`make generate`)?\n{error}") from error
 
 
-def _controller_kubeconfig(run: RunDir, cluster: Cluster) -> None:
-    """The controller acts as its own ServiceAccount here too: a missing permission must show."""
+def _kubeconfig(cluster: Cluster, account: str, path: Path) -> None:
+    """A process acts as its own ServiceAccount here too: a missing permission must show."""
     duration = f"--duration={CREDENTIALS_LIFETIME}"
-    token = cluster.kubectl_run("create", "token", CONTROLLER, "-n", NAMESPACE, duration).strip()
-    cluster.kubeconfig_for_token(run.controller_kubeconfig, token)
+    token = cluster.kubectl_run("create", "token", account, "-n", NAMESPACE, duration).strip()
+    cluster.kubeconfig_for_token(path, token)
 
 
-def _supervise(run: RunDir, library: Path, metrics: str, owner: Process | None) -> None:
-    port = urlsplit(metrics).port or 0
-    write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, port)]))
+def _supervise(run: RunDir, library: Path, ports: Ports, owner: Process | None) -> None:
+    write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, ports)]))
     command = [sys.executable, "-m", "hack.dev.supervisor", str(run.root), *([str(owner.pid)] if owner else [])]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = processes.launch(command, run.logs / "supervisor.log", environment)
-    Record("supervisor", "dev", metrics, processes={"supervisor": process}).save(run.root)
+    url = metrics_url(ports.metrics)
+    Record("supervisor", "dev", url, processes={"supervisor": process}).save(run.root)
 
 
 def _stop(run: RunDir) -> bool:

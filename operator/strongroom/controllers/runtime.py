@@ -60,10 +60,16 @@ class ControllerSettings:
 
     identity: str  # unique to the process
     domain: str = DEFAULT_DOMAIN  # of vault URLs
+    external_port: int = 443  # in vault URLs
     concurrency: int = 32  # reconciles at a time
     total_octets: int = 2**30  # sealed octets of all vaults together
     shard: str = ""  # serve the Vaults with this label; empty: those without
     sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
+
+    @property
+    def authority(self) -> str:
+        """What follows a vault and its namespace in a URL."""
+        return self.domain if self.external_port == 443 else f"{self.domain}:{self.external_port}"
 
 
 class Controller:
@@ -147,7 +153,7 @@ class Controller:
             reporter=reporter,
             hsm=self._hsm,
             clock=clock,
-            domain=self._settings.domain,
+            domain=self._settings.authority,
             on_usable=loop.vault_usable,
         )
         secrets = VaultSecretReconciler(

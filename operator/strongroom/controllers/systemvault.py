@@ -20,6 +20,7 @@ TOKEN_SIGNING_SECONDS: Final = 30 * DAY
 AUDIT_SIGNING_SECONDS: Final = 90 * DAY
 
 _BEAT = 2.0  # seconds; what is looked at is in memory
+_AGAIN = 0.25  # the same after a failure, doubled up to ``_BEAT``: at the very start the vault is there in a moment
 _ROUND = 60.0  # seconds between two looks at every published bundle
 _log = logging.getLogger(__name__)
 
@@ -50,13 +51,15 @@ class SystemVaultKeeper:
 
     async def run(self) -> None:
         """Keep everything as it should be until cancelled. What fails is tried again at the next beat."""
+        pause = _AGAIN
         while True:
             try:
                 await self.keep()
-                self._said = ""
+                self._said, wait, pause = "", _BEAT, _AGAIN
             except StrongroomError as error:
                 self._tell(str(error))
-            await asyncio.sleep(_BEAT)
+                wait, pause = pause, min(pause * 2, _BEAT)
+            await asyncio.sleep(wait)
 
     async def keep(self) -> None:
         """Make what is missing or due, and publish. Raises what the store and the API server raise."""

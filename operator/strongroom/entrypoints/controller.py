@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
     add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
     add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--external-port", type=int, default=_environment("external-port", "443"), help="port in vault URLs")
     add(
         "--shard",
         type=_shard,
@@ -141,16 +142,27 @@ def _clock() -> int:
     return int(time.time())
 
 
-def _listener(options: argparse.Namespace) -> Callable[[Notice], Awaitable[None]]:
+def _listener(options: argparse.Namespace, authority: str) -> Callable[[Notice], Awaitable[None]]:
     if not options.event_sink:
         return _nobody
     settings = SinkSettings(options.event_sink, options.event_sink_token_file, options.event_sink_ca_file)
 
     def url_of(notice: Notice) -> str:
-        host = f"{notice.vault.name}.{notice.vault.namespace}.{options.domain}"
+        host = f"{notice.vault.name}.{notice.vault.namespace}.{authority}"
         return f"https://{host}/secrets/{notice.name}/{notice.version}"
 
     return EventSink(settings, url_of, _clock).notify
+
+
+def _settings(options: argparse.Namespace) -> ControllerSettings:
+    return ControllerSettings(
+        identity=options.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
+        domain=options.domain,
+        external_port=options.external_port,
+        concurrency=options.concurrency,
+        total_octets=options.total_bytes,
+        shard=options.shard,
+    )
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -162,21 +174,16 @@ async def _run(options: argparse.Namespace) -> int:
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
+    settings = _settings(options)
     async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
         controller = Controller(
             client=client,
             keys=hsm,
             hsm=hsm,
-            settings=ControllerSettings(
-                identity=options.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
-                domain=options.domain,
-                concurrency=options.concurrency,
-                total_octets=options.total_bytes,
-                shard=options.shard,
-            ),
+            settings=settings,
             metrics=metrics,
             account=None if options.kubeconfig else _service_account,
-            notify=_listener(options),
+            notify=_listener(options, settings.authority),
             clock=_clock,
         )
         _serve_probes(options, registry, controller)

@@ -104,7 +104,7 @@ async def test_the_bundle_is_published_at_once_where_it_is_new_and_everywhere_ea
 async def test_what_fails_is_told_once_and_tried_again(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("strongroom.controllers.systemvault._BEAT", 0)
+    monkeypatch.setattr("strongroom.controllers.systemvault._AGAIN", 0)
     world.bundle.away = 3
     async with asyncio.timeout(30):
         running = asyncio.create_task(world.keeper().run())

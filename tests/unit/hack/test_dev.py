@@ -6,19 +6,20 @@ from pathlib import Path
 
 import pytest
 
-from hack.dev import hosts, programs, ready, story
+from hack.dev import demovault, hosts, programs, ready, story
 from hack.dev.errors import DevError
-from hack.dev.programs import Program
+from hack.dev.programs import Ports, Program
 from hack.dev.rundir import RunDir
 from hack.dev.supervisor import Supervised, supervise
 from hack.localcluster import processes, record
 from hack.localcluster.files import write_private
 
 RUN = RunDir(Path("/run"))
+PORTS = Ports(9, 10, 11)
 
 
 def test_no_process_is_told_the_administrators_kubeconfig():
-    for program in programs.programs(RUN, Path("/module.so"), 9):
+    for program in programs.programs(RUN, Path("/module.so"), PORTS):
         environment = programs.environment(program, {"KUBECONFIG": "/admin", "PATH": "/bin"})
         assert "KUBECONFIG" not in environment
         assert environment["PATH"] == "/bin"
@@ -27,7 +28,7 @@ def test_no_process_is_told_the_administrators_kubeconfig():
 def test_only_the_sidecar_is_told_of_the_token():
     told = [
         program.name
-        for program in programs.programs(RUN, Path("/module.so"), 9)
+        for program in programs.programs(RUN, Path("/module.so"), PORTS)
         if "--pin-file" in program.command or "SOFTHSM2_CONF" in program.environment
     ]
     assert told == ["hsm"]
@@ -59,6 +60,40 @@ def test_only_lines_of_this_run_directory_leave_the_hosts_file(tmp_path):
     assert file.read_text() == kept
     hosts.clean(Path("/clone"), file)
     assert file.read_text() == kept
+
+
+def test_names_are_added_to_the_hosts_file_once_and_by_themselves(tmp_path):
+    file = tmp_path / "hosts"
+    for before in ("127.0.0.1 localhost\n", "127.0.0.1 localhost", ""):
+        file.write_text(before)
+        for names in (["old"], ["demo.default.v", "sts.v"]):
+            hosts.add(Path("/clone"), "127.0.0.1", names, file)
+        lines = file.read_text().splitlines()
+        assert lines == [*before.splitlines(), "127.0.0.1 demo.default.v sts.v # strongroom /clone"]
+        hosts.clean(Path("/clone"), file)
+        assert file.read_text().splitlines() == before.splitlines()
+
+
+def test_who_may_not_write_the_hosts_file_is_told_the_line(tmp_path, monkeypatch):
+    file = tmp_path / "hosts"
+    file.write_text("")
+
+    def refuse(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    with pytest.raises(DevError, match=r"127\.0\.0\.1 demo # strongroom /clone"):
+        hosts.add(Path("/clone"), "127.0.0.1", ["demo"], file)
+
+
+def test_both_processes_give_out_the_same_urls():
+    said = {
+        program.name: [program.command[program.command.index(option) + 1] for option in ("--domain", "--external-port")]
+        for program in programs.programs(RUN, Path("/module.so"), PORTS)
+        if program.name != "hsm"
+    }
+    assert said == {name: [programs.DOMAIN, "10"] for name in ("controller", "dataplane")}
+    assert demovault.url(programs.DOMAIN, 10) == f"https://demo.default.{programs.DOMAIN}:10"
 
 
 def test_a_shown_value_is_hidden():
