@@ -11,6 +11,16 @@ app.kubernetes.io/name: strongroom
 app.kubernetes.io/component: controller
 {{- end }}
 
+{{- define "strongroom.dataplaneSelector" -}}
+app.kubernetes.io/name: strongroom
+app.kubernetes.io/component: dataplane
+{{- end }}
+
+{{- define "strongroom.dataplaneLabels" -}}
+{{ include "strongroom.labels" . }}
+app.kubernetes.io/component: dataplane
+{{- end }}
+
 {{- define "strongroom.controllerLabels" -}}
 {{ include "strongroom.labels" . }}
 app.kubernetes.io/component: controller
@@ -85,6 +95,161 @@ capabilities:
 {{- end }}
 {{- end }}
 
+{{/* What every pod has in common. */}}
+{{- define "strongroom.podSettings" -}}
+enableServiceLinks: false
+{{- with .Values.imagePullSecrets }}
+imagePullSecrets:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "strongroom.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{/* The one container that talks to the API server mounts this. */}}
+{{- define "strongroom.apiTokenVolume" -}}
+- name: api-token
+  projected:
+    defaultMode: 0440
+    sources:
+    - serviceAccountToken: {path: token, expirationSeconds: 3607}
+    - configMap:
+        name: kube-root-ca.crt
+        items:
+        - {key: ca.crt, path: ca.crt}
+    - downwardAPI:
+        items:
+        - path: namespace
+          fieldRef: {fieldPath: metadata.namespace}
+{{- end }}
+
+{{/* Both sides must give out the same URLs. */}}
+{{- define "strongroom.urlEnv" -}}
+- name: STRONGROOM_EXTERNAL_PORT
+  value: {{ .Values.dataplane.externalPort | quote }}
+{{- with .Values.controller.domain }}
+- name: STRONGROOM_DOMAIN
+  value: {{ . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The sidecar: the same beside the controller and beside the data plane. */}}
+{{- define "strongroom.hsmContainer" -}}
+- name: hsm
+  image: {{ include "strongroom.hsmImage" . | quote }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args: [hsm]
+  env:
+  {{- include "strongroom.hsmEnv" . | nindent 2 }}
+  - name: STRONGROOM_HSM_SOCKET
+    value: /run/strongroom/hsm/hsm.sock
+  - name: STRONGROOM_HSM_METRICS_PORT
+    value: "9091"
+  - name: STRONGROOM_HSM_LOG_FORMAT
+    value: {{ .Values.logFormat }}
+  - name: STRONGROOM_HSM_WORKERS
+    value: {{ .Values.hsm.workers | quote }}
+  ports:
+  - name: hsm-metrics
+    containerPort: 9091
+  # No liveness probe: a restart is a new try of the PIN, and some tokens lock after three.
+  readinessProbe:
+    exec: {command: [strongroom, hsm, status]}
+    periodSeconds: 15
+    timeoutSeconds: 10
+  volumeMounts:
+  # The sidecar makes the socket in a directory of mode 0700 below this, and both containers are one user.
+  - name: run
+    mountPath: /run/strongroom
+  {{- with include "strongroom.hsmMounts" . | trim }}
+  {{- . | nindent 2 }}
+  {{- end }}
+  {{- if .Values.hsm.pinSecret }}
+  - name: pin
+    mountPath: /etc/strongroom/hsm
+    readOnly: true
+  {{- end }}
+  resources:
+    {{- toYaml .Values.hsm.resources | nindent 4 }}
+  securityContext:
+    {{- include "strongroom.containerSecurity" . | nindent 4 }}
+{{- end }}
+
+{{- define "strongroom.hsmVolumes" }}
+{{- if include "strongroom.softhsm" . }}
+- name: token
+  persistentVolumeClaim:
+    claimName: {{ include "strongroom.tokenClaim" . }}
+- name: softhsm
+  configMap: {name: strongroom-softhsm}
+{{- end }}
+{{- with .Values.hsm.pinSecret }}
+- name: pin
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+    items:
+    - {key: pin, path: pin}
+{{- end }}
+{{- with .Values.hsm.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* Rules of both network policies. */}}
+{{- define "strongroom.scrapes" -}}
+- from:
+  {{- if .Values.networkPolicy.metricsFrom }}
+  {{- toYaml .Values.networkPolicy.metricsFrom | nindent 2 }}
+  {{- else }}
+  - namespaceSelector: {}
+  {{- end }}
+  ports:
+  - {protocol: TCP, port: metrics}
+  - {protocol: TCP, port: hsm-metrics}
+{{- end }}
+
+{{- define "strongroom.egress" -}}
+# The API server.
+- ports:
+  {{- range .Values.networkPolicy.apiServer.ports }}
+  - {protocol: TCP, port: {{ . }}}
+  {{- end }}
+  {{- with .Values.networkPolicy.apiServer.cidrs }}
+  to:
+  {{- range . }}
+  - ipBlock: {cidr: {{ . | quote }}}
+  {{- end }}
+  {{- end }}
+# Cluster DNS.
+- ports:
+  - {protocol: UDP, port: 53}
+  - {protocol: TCP, port: 53}
+  to:
+  - {{ toYaml .Values.networkPolicy.dns | nindent 4 | trim }}
+{{- with .Values.networkPolicy.extraEgress }}
+{{- toYaml . | nindent 0 }}
+{{- end }}
+{{- end }}
+
 {{/* What the schema cannot say. Each message tells what to do. */}}
 {{- define "strongroom.validate" -}}
 {{- if ne .Release.Namespace "strongroom-system" }}
@@ -104,6 +269,9 @@ capabilities:
 {{- else }}
 {{- if and (or (gt (int .Values.controller.replicas) 1) .Values.controller.shards) (not $hsm.softhsm.local.node) }}
 {{- fail "a SoftHSM token is on one node only: with controller.replicas above 1, or controller.shards, set hsm.softhsm.local.node, which binds all replicas to that node, or use a network HSM (hsm.kind pkcs11)" }}
+{{- end }}
+{{- if and .Values.dataplane.enabled (gt (int .Values.dataplane.replicas) 1) (not $hsm.softhsm.local.node) }}
+{{- fail "a SoftHSM token is on one node only: with dataplane.replicas above 1, set hsm.softhsm.local.node, which binds all replicas to that node, or use a network HSM (hsm.kind pkcs11)" }}
 {{- end }}
 {{- if and $hsm.softhsm.local.node $hsm.softhsm.volume.existingClaim }}
 {{- fail "set either hsm.softhsm.local.node or hsm.softhsm.volume.existingClaim, not both" }}

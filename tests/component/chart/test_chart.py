@@ -16,12 +16,15 @@ from hack import helm
 from hack.helm import CHART, HelmFailed
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
 from hack.localcluster.paths import REPOSITORY
+from strongroom.entrypoints import dataplane
+from strongroom.entrypoints.issuers import read_issuers
 from tests.helpers.eventually import eventually
 
 VALUES = sorted((CHART / "ci").glob("*.yaml"))
 NAMESPACE = ("--namespace", "strongroom-system")
 CONTROLLER = "--as=system:serviceaccount:strongroom-system:strongroom-controller"
 SEALED = ("create", "secret", "generic", "--type=strongroom.dev/sealed", "-n", "strongroom-system")
+DATA_PLANE = "--as=system:serviceaccount:strongroom-system:strongroom-dataplane"
 MONITORING = ("ServiceMonitor", "PrometheusRule")  # the Prometheus operator's
 GUARDS = ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding")
 
@@ -38,18 +41,18 @@ def rendered(*options: str | Path) -> Objects:
     return [body for body in yaml.safe_load_all(text) if body]
 
 
-def only(objects: Objects, kind: str) -> dict[str, Any]:
-    (found,) = [body for body in objects if body["kind"] == kind]
+def only(objects: Objects, kind: str, name: str = "") -> dict[str, Any]:
+    (found,) = [body for body in objects if body["kind"] == kind and name in ("", body["metadata"]["name"])]
     return found
 
 
-def pod(objects: Objects) -> dict[str, Any]:
-    spec: dict[str, Any] = only(objects, "Deployment")["spec"]["template"]["spec"]
+def pod(objects: Objects, kind: str = "Deployment") -> dict[str, Any]:
+    spec: dict[str, Any] = only(objects, kind)["spec"]["template"]["spec"]
     return spec
 
 
-def container(objects: Objects, name: str) -> dict[str, Any]:
-    spec = pod(objects)
+def container(objects: Objects, name: str, kind: str = "Deployment") -> dict[str, Any]:
+    spec = pod(objects, kind)
     (found,) = [each for each in spec.get("initContainers", []) + spec["containers"] if each["name"] == name]
     return dict(found)
 
@@ -127,7 +130,7 @@ def test_a_network_hsm_comes_with_the_vendors_module_image_and_configuration() -
     assert sidecar["image"] == "registry.example/strongroom-vendor:1"
     assert "@sha256:" in container(objects, "controller")["image"]
     assert "initContainers" not in pod(objects)
-    assert only(objects, "PodDisruptionBudget")["spec"]["maxUnavailable"] == 1
+    assert only(objects, "PodDisruptionBudget", "strongroom-controller")["spec"]["maxUnavailable"] == 1
     assert "strategy" not in only(objects, "Deployment")["spec"]
 
 
@@ -166,7 +169,7 @@ def test_workloads_are_left_alone_where_that_is_wanted() -> None:
         for body in rendered("--set", "rolloutRestart.enabled=false")
         if body["kind"] == "ClusterRoleBinding"
     }
-    assert bound == {"strongroom-controller", "strongroom-controller-targets"}
+    assert bound == {"strongroom-controller", "strongroom-controller-targets", "strongroom-dataplane"}
 
 
 def test_notices_go_where_the_installation_says() -> None:
@@ -195,6 +198,100 @@ def test_alerts_and_dashboard_are_those_of_the_chart() -> None:
     assert not [body for body in rendered() if body["kind"] in MONITORING or "dashboard" in body["metadata"]["name"]]
 
 
+# The data plane
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_of_the_data_planes_containers_one_sees_the_token_and_the_other_the_api(values: Path) -> None:
+    spec = pod(rendered("--values", values), "StatefulSet")
+    mounts = {each["name"]: {mount["name"] for mount in each["volumeMounts"]} for each in spec["containers"]}
+    assert set(mounts) == {"dataplane", "hsm"}
+    assert mounts["dataplane"] - {"oidc", "oidc-ca"} == {"run", "api-token", "audit"}
+    assert mounts["hsm"].isdisjoint({"api-token", "audit", "so-pin"})
+    assert (spec["automountServiceAccountToken"], spec["serviceAccountName"]) == (False, "strongroom-dataplane")
+    assert "initContainers" not in spec
+    claimed = {
+        claim["metadata"]["name"]
+        for claim in only(rendered("--values", values), "StatefulSet")["spec"].get("volumeClaimTemplates", [])
+    }
+    assert {name for names in mounts.values() for name in names} <= claimed | {each["name"] for each in spec["volumes"]}
+
+
+def test_controller_and_data_plane_give_out_the_same_urls() -> None:
+    objects = rendered("--values", CHART / "ci/local.yaml")
+    told = [
+        {each["name"]: each.get("value") for each in container(objects, name, kind)["env"]}
+        for name, kind in (("controller", "Deployment"), ("dataplane", "StatefulSet"))
+    ]
+    for option in ("STRONGROOM_DOMAIN", "STRONGROOM_EXTERNAL_PORT", "STRONGROOM_TOTAL_BYTES"):
+        assert told[0][option] == told[1][option]
+    assert told[0]["STRONGROOM_EXTERNAL_PORT"] == "8443"
+    (port,) = only(objects, "Service")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (8443, "https")
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_the_data_plane_understands_every_option_it_is_given(values: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = container(rendered("--values", values), "dataplane", "StatefulSet")["env"]
+    known = {f"STRONGROOM_{action.dest.upper()}" for action in dataplane._parser()._actions if action.option_strings}
+    assert {each["name"] for each in environment} <= known
+    for each in environment:
+        monkeypatch.setenv(each["name"], each.get("value", "strongroom-dataplane-0"))
+    monkeypatch.delenv("STRONGROOM_OIDC_ISSUERS", raising=False)
+    settings = dataplane._settings(dataplane._parser().parse_args([]))
+    assert settings.api.replica == "strongroom-dataplane-0"
+
+
+def test_issuers_reach_the_data_plane_as_they_are_written(tmp_path: Path) -> None:
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml")
+    (tmp_path / "issuers.json").write_text(
+        only(objects, "ConfigMap", "strongroom-oidc-issuers")["data"]["issuers.json"]
+    )
+    (issuer,) = read_issuers(tmp_path / "issuers.json")
+    assert (issuer.url, issuer.prefix) == ("https://login.example/realm", "corp:")
+    mount = next(
+        each for each in container(objects, "dataplane", "StatefulSet")["volumeMounts"] if each["name"] == "oidc-ca"
+    )
+    assert issuer.ca_file.startswith(f"{mount['mountPath']}/")
+
+
+def test_journals_outlive_their_pods_unless_that_is_not_wanted() -> None:
+    spec = only(rendered(), "StatefulSet")["spec"]
+    assert spec["persistentVolumeClaimRetentionPolicy"] == {"whenDeleted": "Retain", "whenScaled": "Retain"}
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["metadata"]["name"] == "audit"
+    spec = only(rendered("--values", CHART / "ci/local.yaml"), "StatefulSet")["spec"]
+    assert "volumeClaimTemplates" not in spec
+    assert any(each["name"] == "audit" and "emptyDir" in each for each in spec["template"]["spec"]["volumes"])
+
+
+def test_a_softhsm_data_plane_runs_where_the_token_is() -> None:
+    (term,) = pod(rendered(), "StatefulSet")["affinity"]["podAffinity"][
+        "requiredDuringSchedulingIgnoredDuringExecution"
+    ]
+    assert (
+        term["labelSelector"]["matchLabels"].items()
+        <= only(rendered(), "Deployment")["spec"]["template"]["metadata"]["labels"].items()
+    )
+    assert "affinity" not in pod(rendered("--values", CHART / "ci/network-hsm.yaml"), "StatefulSet")
+
+
+def test_clients_are_let_in_and_nobody_else_where_that_is_wanted() -> None:
+    (https, _) = only(rendered(), "NetworkPolicy", "strongroom-dataplane")["spec"]["ingress"]
+    assert https == {"ports": [{"protocol": "TCP", "port": "https"}]}
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml")
+    (https, _) = only(objects, "NetworkPolicy", "strongroom-dataplane")["spec"]["ingress"]
+    assert https["from"] == [{"namespaceSelector": {"matchLabels": {"example.com/uses-vaults": "true"}}}]
+    service = only(objects, "Service")["spec"]
+    assert (service["type"], service["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
+    assert service["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
+
+
+def test_without_the_data_plane_nothing_of_it_is_there() -> None:
+    found = rendered("--set=dataplane.enabled=false", "--values", CHART / "ci/monitored.yaml")
+    assert not [body for body in found if "dataplane" in body["metadata"]["name"]]
+
+
 # What it refuses
 
 
@@ -202,6 +299,9 @@ def test_alerts_and_dashboard_are_those_of_the_chart() -> None:
     ("options", "message"),
     [
         (["--set=controller.replicas=2"], "a SoftHSM token is on one node only"),
+        (["--set=dataplane.replicas=2"], "a SoftHSM token is on one node only"),
+        (["--set=dataplane.service.type=NodePort"], "type"),
+        (["--set=dataplane.trustedServices={backup}"], "trustedServices"),
         (["--set=controller.shards={east}"], "a SoftHSM token is on one node only"),
         (["--set=controller.replicas=2,hsm.softhsm.volume.existingClaim=shared"], "a SoftHSM token is on one node"),
         (["--set=hsm.kind=pkcs11,hsm.pinSecret=pin"], "set hsm.pkcs11.module"),
@@ -258,15 +358,20 @@ def _guarded(cluster: Cluster, *arguments: str) -> bool:
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_the_api_server_accepts_everything(installed: Cluster, values: Path) -> None:
     objects = [body for body in rendered("--values", values) if body["kind"] not in MONITORING]
+    for kind in ("StatefulSet", "Service"):  # of one that is there, claims and a port's number cannot be changed so
+        only(objects, kind, "strongroom-dataplane")["metadata"]["name"] = "another"
     apply = ("apply", "--server-side", "--force-conflicts", "--dry-run=server", "-f", "-")
     installed.kubectl_run(*apply, input="\n---\n".join(map(json.dumps, objects)))
 
 
 @own_cluster_only
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet"])
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
-def test_the_pods_pass_as_restricted(installed: Cluster, values: Path) -> None:
-    template = only(rendered("--values", values), "Deployment")["spec"]["template"]
+def test_the_pods_pass_as_restricted(installed: Cluster, values: Path, kind: str) -> None:
+    template = only(rendered("--values", values), kind)["spec"]["template"]
     template["spec"].pop("priorityClassName", None)
+    if kind == "StatefulSet" and "audit" not in {each["name"] for each in template["spec"]["volumes"]}:
+        template["spec"]["volumes"].append({"name": "audit", "emptyDir": {}})  # in the place of its claim
     create = ("create", "--dry-run=server", *NAMESPACE, "-f", "-")
     body = {"apiVersion": "v1", "kind": "Pod", **template}
     body["metadata"] = {**body["metadata"], "name": "probe"}
@@ -281,6 +386,10 @@ def test_the_pods_pass_as_restricted(installed: Cluster, values: Path) -> None:
 def test_the_guards_hold(installed: Cluster) -> None:
     installed.kubectl_run("create", "rolebinding", "joe", "--clusterrole=admin", "--user=joe", *NAMESPACE)
     installed.kubectl_run(*SEALED, "record", CONTROLLER)
+    installed.kubectl_run("delete", "secret", "record", *NAMESPACE, DATA_PLANE)
+    installed.kubectl_run(*SEALED, "record", DATA_PLANE)
+    with pytest.raises(KubectlFailed, match="the data plane writes Secrets"):
+        installed.kubectl_run("create", "secret", "generic", "plain", *NAMESPACE, DATA_PLANE)
     for who in (["--as=joe"], ["--as=root", "--as-group=system:masters"]):
         assert _guarded(installed, *SEALED, "other", *who)
         assert _guarded(installed, "delete", "secret", "record", *NAMESPACE, *who)
@@ -305,7 +414,10 @@ def test_upgrading_and_uninstalling_lose_nothing() -> None:
         assert _survivors(cluster) == before
 
         helm.run("uninstall", "strongroom", *NAMESPACE, kubeconfig=cluster.kubeconfig)
-        everything = "deployments,roles,rolebindings,clusterroles,clusterrolebindings,networkpolicies,serviceaccounts"
+        everything = (
+            "deployments,statefulsets,services,poddisruptionbudgets,networkpolicies,serviceaccounts,"
+            "roles,rolebindings,clusterroles,clusterrolebindings"
+        )
         assert "strongroom" not in cluster.kubectl_run("get", everything, "-o", "name", "-A")
         assert _survivors(cluster) == before
         assert _guarded(cluster, "delete", "secret", "record", *NAMESPACE)
