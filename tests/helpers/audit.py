@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -37,10 +38,18 @@ class MemoryRegistry:
         self.latest_of: dict[str, Checkpoint] = {}
         self.seen: list[Checkpoint] = []
         self.fail: Exception | None = None
+        self._registered = asyncio.Condition()
+
+    async def until(self, count: int) -> None:
+        """Wait for that many checkpoints."""
+        async with self._registered:
+            await self._registered.wait_for(lambda: len(self.seen) >= count)
 
     async def register(self, checkpoint: Checkpoint) -> None:
         if self.fail:
             raise self.fail
+        async with self._registered:
+            self._registered.notify_all()
         self.latest_of[checkpoint.position.chain] = checkpoint
         self.seen.append(checkpoint)
 
@@ -89,4 +98,9 @@ async def running(
 
 def texts(directory: Path) -> list[bytes]:
     """All lines of a journal, oldest first."""
-    return [text for file in sorted(directory.glob("*.jsonl")) for text in file.read_bytes().splitlines(keepends=True)]
+    return [text for file in files(directory) for text in file.read_bytes().splitlines(keepends=True)]
+
+
+def files(directory: Path) -> list[Path]:
+    """The segments of a journal, oldest first."""
+    return sorted(directory.glob("*.jsonl"))

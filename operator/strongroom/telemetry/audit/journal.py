@@ -69,7 +69,8 @@ class Journal:
         self._shippers: list[Shipper] = []
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
-        self._uncovered = 0
+        self._covered = 0  # sequence of the last line that a registered checkpoint covers
+        self._own = 0  # records of checkpoints behind it
         self._covered_at = 0.0
         self._many = asyncio.Event()
 
@@ -89,7 +90,7 @@ class Journal:
             self._writer = None
             await asyncio.to_thread(writer.stop)
             raise
-        self._metrics.uncovered.set_function(lambda: self._uncovered)
+        self._metrics.uncovered.set_function(self._uncovered)
         self._metrics.journal_bytes.set_function(lambda: writer.octets)
         for shipper in self._shippers:
             shipper.start()
@@ -98,23 +99,19 @@ class Journal:
     async def record(self, event: AuditEvent) -> None:
         """Make the record of an event durable. Raises AuditUnavailable."""
         began = self._clocks.monotonic()
-        self._uncovered += 1  # whether or not its caller waits for it
         try:
             await self._append(to_record(event))
         except AuditUnavailable:
-            self._uncovered -= 1
             self._failed.inc()
             raise
         self._durable.inc()
         self._metrics.wait_seconds.observe(self._clocks.monotonic() - began)
-        if self._uncovered >= MANY:
-            self._many.set()
 
     def problem(self) -> str:
         """Return what is wrong, for a probe; empty when nothing is. From any thread."""
         if self._writer is None:
             return "the audit journal is not open"
-        overdue = self._uncovered and self._clocks.monotonic() - self._covered_at > _OVERDUE + self._every
+        overdue = self._uncovered() and self._clocks.monotonic() - self._covered_at > _OVERDUE + self._every
         return self._writer.broken or ("no checkpoint of the audit journal could be registered" if overdue else "")
 
     async def close(self) -> None:
@@ -185,14 +182,15 @@ class Journal:
             shipper.wake()
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
             assert self._loop is not None
-            self._loop.call_soon_threadsafe(_release, waiters, failure)
+            self._loop.call_soon_threadsafe(self._release, waiters, failure)
 
     async def _keep_covering(self) -> None:
         while True:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._many.wait(), self._every)
+            with suppress(TimeoutError):  # not by wait_for: until Python 3.12 it could swallow a cancellation
+                async with asyncio.timeout(self._every):
+                    await self._many.wait()
             self._many.clear()
-            if not self._uncovered:
+            if not self._uncovered():
                 self._covered_at = self._clocks.monotonic()
                 continue
             try:
@@ -204,23 +202,28 @@ class Journal:
 
     async def _checkpoint(self, mark: Mark) -> None:
         """Sign and register the end of the chain; then say so in the chain, so that its files can be judged alone."""
-        writer, covering = self._writer, self._uncovered
+        writer = self._writer
         assert writer is not None
         checkpoint = Checkpoint(mark, writer.end, int(self._clocks.clock()), self._settings.replica)
         checkpoint = checkpoint.signed(*await self._sign(checkpoint.statement()))
         await self._registry.register(checkpoint)
-        self._uncovered -= covering
+        self._covered, self._own = checkpoint.position.sequence, 0
         self._covered_at = self._clocks.monotonic()
         self._metrics.checkpoints.labels(result="registered").inc()
         if mark is not Mark.END:
             await self._append(writer.chain_record(checkpoints.OPERATION, {"checkpoint": checkpoint.to_text()}))
+            self._own = 1
 
+    def _uncovered(self) -> int:
+        return self._writer.end.sequence - self._covered - self._own if self._writer else 0
 
-def _release(waiters: list[Waiter], failure: str) -> None:
-    for waiter in waiters:
-        if waiter.done():  # its caller went away
-            continue
-        if failure:
-            waiter.set_exception(AuditUnavailable(failure))
-        else:
-            waiter.set_result(None)
+    def _release(self, waiters: list[Waiter], failure: str) -> None:
+        for waiter in waiters:
+            if waiter.done():  # its caller went away
+                continue
+            if failure:
+                waiter.set_exception(AuditUnavailable(failure))
+            else:
+                waiter.set_result(None)
+        if self._uncovered() >= MANY:
+            self._many.set()

@@ -126,7 +126,7 @@ class Shipper:
         try:
             texts, place = segments.read(self._directory, self._place, durable, _BATCH)
             if texts:
-                self._oldest = _time(texts[0])
+                self._oldest = time_of(texts[0])
                 self._sink.send(texts)
         except Exception as error:
             # Whatever a library of a sink raises, the thread must live: only the next try can end the lag.
@@ -178,6 +178,6 @@ def _sequence(text: bytes) -> int:
     return int(text[text.rindex(b',"sequence":') + 12 : text.rindex(b',"previous":')])
 
 
-def _time(text: bytes) -> float:
-    """Records begin with their time."""
+def time_of(text: bytes) -> float:
+    """Return the Unix seconds of a line: records begin with their time."""
     return datetime.fromisoformat(text[9:36].decode()).timestamp()

@@ -17,7 +17,7 @@ from strongroom.telemetry.audit import lines
 from strongroom.telemetry.audit.checkpoints import Mark
 from strongroom.telemetry.audit.journal import MANY, Journal
 from strongroom.telemetry.audit.lines import FIRST, Line
-from tests.helpers.audit import KEYS, NOW, MemoryRegistry, event, running, texts
+from tests.helpers.audit import KEYS, NOW, MemoryRegistry, event, files, running, texts
 
 
 @pytest.fixture
@@ -93,8 +93,7 @@ async def test_every_checkpoint_is_signed_and_says_where_the_chain_was(
 async def test_many_records_make_a_checkpoint_at_once(tmp_path: Path, registry: MemoryRegistry) -> None:
     async with running(tmp_path, registry) as journal:
         await asyncio.gather(*(journal.record(event(number)) for number in range(MANY)))
-        while len(registry.seen) < 2:
-            await asyncio.sleep(0.01)
+        await registry.until(2)
 
         assert registry.seen[-1].position.sequence >= MANY
 
@@ -104,8 +103,7 @@ async def test_time_makes_a_checkpoint_only_when_there_is_something_new(
 ) -> None:
     async with running(tmp_path, registry, every=0.01) as journal:
         await journal.record(event())
-        while len(registry.seen) < 2:
-            await asyncio.sleep(0.01)
+        await registry.until(2)
         for _ in range(10):
             await asyncio.sleep(0.01)
 
@@ -138,8 +136,7 @@ async def test_a_checkpoint_that_fails_is_made_later(
         assert "checkpoint" in journal.problem()
 
         registry.fail = None
-        while len(registry.seen) < 2:
-            await asyncio.sleep(0.01)
+        await registry.until(2)
 
         assert journal.problem() == ""
 
@@ -204,7 +201,7 @@ async def test_what_a_crash_left_half_written_is_cut_and_noted(
     async with running(tmp_path, registry_of_crash) as journal:
         await journal.record(event(1))
         await journal.record(event(2))
-    file = next(tmp_path.glob("*.jsonl"))
+    file = files(tmp_path)[0]
     ended = file.read_bytes()
     without_end = ended[: ended[:-1].rindex(b"\n") + 1]  # a crash writes no ChainEnd
     file.write_bytes(damage(without_end))
@@ -233,7 +230,7 @@ async def test_a_journal_that_was_set_back_starts_another_chain_and_says_so(
 ) -> None:
     async with running(tmp_path, registry) as journal:
         await journal.record(event(1))
-    file = next(tmp_path.glob("*.jsonl"))
+    file = files(tmp_path)[0]
     kept = file.read_bytes().splitlines(keepends=True)[:-lines_lost]
     file.write_bytes(b"".join(kept))
     old = lines.read(kept[-1]).position
@@ -300,12 +297,12 @@ async def test_segments_turn_by_size_and_by_time(tmp_path: Path, registry: Memor
     now = NOW
     async with running(tmp_path, registry, clock=lambda: now, segment=4000, segment_seconds=60) as journal:
         await _fill(journal, 10)
-        by_size = len(list(tmp_path.glob("*.jsonl")))
+        by_size = len(files(tmp_path))
         now += 61
         await journal.record(event())
 
         assert by_size > 1
-        assert len(list(tmp_path.glob("*.jsonl"))) == by_size + 1
+        assert len(files(tmp_path)) == by_size + 1
     chain(tmp_path)
 
 
@@ -313,7 +310,7 @@ async def test_without_sinks_segments_stay_for_the_retention(tmp_path: Path, reg
     now = NOW
     async with running(tmp_path, registry, clock=lambda: now, segment=2000, retention=3600) as journal:
         await _fill(journal, 10)
-        for file in tmp_path.glob("*.jsonl"):
+        for file in files(tmp_path):
             os.utime(file, (NOW, NOW))
         await _fill(journal, 2)
         kept = texts(tmp_path)
