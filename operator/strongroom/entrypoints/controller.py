@@ -15,7 +15,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import uvloop
@@ -32,6 +32,7 @@ from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, Ended
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.notices import Notice
+from strongroom.entrypoints.options import add_logging, environment
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
@@ -65,46 +66,40 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("strongroom controller", description="Reconcile Vaults and VaultSecrets.")
     add = parser.add_argument
-    add("--kubeconfig", type=Path, default=_environment("kubeconfig"), help="default: the Pod's ServiceAccount")
-    add("--hsm-socket", type=Path, default=_environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
-    add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
-    add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
-    add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
-    add("--external-port", type=int, default=_environment("external-port", "443"), help="port in vault URLs")
+    add("--kubeconfig", type=Path, default=environment("kubeconfig"), help="default: the Pod's ServiceAccount")
+    add("--hsm-socket", type=Path, default=environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add("--metrics-port", type=int, default=environment("metrics-port", "9090"))
+    add("--metrics-host", default=environment("metrics-host", "127.0.0.1"))
+    add("--domain", default=environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--external-port", type=int, default=environment("external-port", "443"), help="port in vault URLs")
     add(
         "--shard",
         type=_shard,
-        default=_environment("shard", ""),
+        default=environment("shard", ""),
         help="serve the Vaults with the label strongroom.dev/shard of this value; default: those without the label",
     )
-    add("--event-sink", default=_environment("event-sink"), help="https address that notices of expiry are sent to")
+    add("--event-sink", default=environment("event-sink"), help="https address that notices of expiry are sent to")
     add(
         "--event-sink-token-file",
         type=Path,
-        default=_environment("event-sink-token-file"),
+        default=environment("event-sink-token-file"),
         help="file with the bearer token for it",
     )
     add(
         "--event-sink-ca-file",
         type=Path,
-        default=_environment("event-sink-ca-file"),
+        default=environment("event-sink-ca-file"),
         help="PEM certificates that it is trusted by; default: the system's",
     )
-    add("--concurrency", type=int, default=_environment("concurrency", "32"), help="reconciles at a time")
-    add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
+    add("--concurrency", type=int, default=environment("concurrency", "32"), help="reconciles at a time")
+    add("--total-bytes", type=int, default=environment("total-bytes", str(2**30)), help="limit of all vaults together")
     add(
         "--identity",
-        default=_environment("identity"),
+        default=environment("identity"),
         help="name in the lease; one that survives a restart of the process (a Pod's UID) spares the wait for the "
         "lease, and must never be given to two processes at a time; default: unique to the process",
     )
-    add("--log-level", default=_environment("log-level", "info"), type=_one_of(logs.LEVELS), help=_listed(logs.LEVELS))
-    add(
-        "--log-format",
-        default=_environment("log-format", "text"),
-        type=_one_of(logs.FORMATS),
-        help=_listed(logs.FORMATS),
-    )
+    add_logging(parser)
     return parser
 
 
@@ -113,25 +108,6 @@ def _shard(text: str) -> str:
         return shards.checked(text)
     except InvalidInput as complaint:
         raise argparse.ArgumentTypeError(str(complaint)) from None
-
-
-def _one_of(words: Sequence[str]) -> Callable[[str], str]:
-    """``choices`` of argparse would believe the environment unseen."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one of {_listed(words)}")
-        return text
-
-    return parse
-
-
-def _listed(words: Sequence[str]) -> str:
-    return ", ".join(words)
-
-
-def _environment(option: str, default: str | None = None) -> str | None:
-    return os.environ.get("STRONGROOM_" + option.upper().replace("-", "_"), default)
 
 
 async def _nobody(_: Notice) -> None:

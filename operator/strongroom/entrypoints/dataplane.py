@@ -9,13 +9,11 @@ import argparse
 import asyncio
 import gc
 import logging
-import os
 import resource
 import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -36,6 +34,7 @@ from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.network import parse_range
 from strongroom.entrypoints.issuers import read_issuers
+from strongroom.entrypoints.options import add_logging, environment
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
@@ -69,69 +68,53 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("strongroom dataplane", description="Serve the vaults' API over HTTPS.")
     add = parser.add_argument
-    add("--kubeconfig", type=Path, default=_environment("kubeconfig"), help="default: the Pod's ServiceAccount")
-    add("--hsm-socket", type=Path, default=_environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
-    add("--domain", default=_environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
-    add("--host", default=_environment("host", "0.0.0.0"), help="address to listen on")  # noqa: S104
-    add("--port", type=int, default=_environment("port", "8443"))
+    add("--kubeconfig", type=Path, default=environment("kubeconfig"), help="default: the Pod's ServiceAccount")
+    add("--hsm-socket", type=Path, default=environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add("--domain", default=environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
+    add("--host", default=environment("host", "0.0.0.0"), help="address to listen on")  # noqa: S104
+    add("--port", type=int, default=environment("port", "8443"))
     add(
         "--external-port",
         type=int,
-        default=_environment("external-port", "443"),
+        default=environment("external-port", "443"),
         help="the port in URLs, as clients reach the service; default: 443",
     )
     add("--reuse-port", action="store_true", help="share the port with other processes: one per core")
-    add("--connections", type=int, default=_environment("connections", "8192"), help="that are open at a time")
+    add("--connections", type=int, default=environment("connections", "8192"), help="that are open at a time")
     add(
         "--drain-seconds",
         type=float,
-        default=_environment("drain-seconds", "5"),
+        default=environment("drain-seconds", "5"),
         help="for which requests are still taken after SIGTERM",
     )
     add(
         "--oidc-issuers",
         type=Path,
-        default=_environment("oidc-issuers"),
+        default=environment("oidc-issuers"),
         help="JSON file with the identity providers of people",
     )
     add(
         "--audit-directory",
         type=Path,
-        default=_environment("audit-directory", "/var/lib/strongroom/audit"),
+        default=environment("audit-directory", "/var/lib/strongroom/audit"),
         help="volume of the audit journal, for this process alone",
     )
     add(
         "--audit-bytes",
         type=int,
-        default=_environment("audit-bytes", str(4 * 2**30)),
+        default=environment("audit-bytes", str(4 * 2**30)),
         help="that the journal may take on it",
     )
-    add("--replica", default=_environment("replica"), help="name of this process; default: unique to it")
-    add("--trusted-services", default=_environment("trusted-services", ""), help="<namespace>/<ServiceAccount>, …")
-    add("--trusted-proxies", default=_environment("trusted-proxies", ""), help="CIDR ranges, separated by commas")
-    add("--total-bytes", type=int, default=_environment("total-bytes", str(2**30)), help="limit of all vaults together")
-    add("--record-cache", type=int, default=_environment("record-cache", str(64 * 2**20)), help="octets in memory")
-    add("--requests-per-caller", type=int, default=_environment("requests-per-caller", "128"), help="at a time")
-    add("--metrics-port", type=int, default=_environment("metrics-port", "9090"))
-    add("--metrics-host", default=_environment("metrics-host", "127.0.0.1"))
-    add("--log-level", default=_environment("log-level", "info"), type=_one_of(logs.LEVELS))
-    add("--log-format", default=_environment("log-format", "text"), type=_one_of(logs.FORMATS))
+    add("--replica", default=environment("replica"), help="name of this process; default: unique to it")
+    add("--trusted-services", default=environment("trusted-services", ""), help="<namespace>/<ServiceAccount>, …")
+    add("--trusted-proxies", default=environment("trusted-proxies", ""), help="CIDR ranges, separated by commas")
+    add("--total-bytes", type=int, default=environment("total-bytes", str(2**30)), help="limit of all vaults together")
+    add("--record-cache", type=int, default=environment("record-cache", str(64 * 2**20)), help="octets in memory")
+    add("--requests-per-caller", type=int, default=environment("requests-per-caller", "128"), help="at a time")
+    add("--metrics-port", type=int, default=environment("metrics-port", "9090"))
+    add("--metrics-host", default=environment("metrics-host", "127.0.0.1"))
+    add_logging(parser)
     return parser
-
-
-def _one_of(words: Sequence[str]) -> Callable[[str], str]:
-    """``choices`` of argparse would believe the environment unseen."""
-
-    def parse(text: str) -> str:
-        if text not in words:
-            raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(words)}")
-        return text
-
-    return parse
-
-
-def _environment(option: str, default: str | None = None) -> str | None:
-    return os.environ.get("STRONGROOM_" + option.upper().replace("-", "_"), default)
 
 
 def _allow_many_connections() -> None:
