@@ -63,7 +63,7 @@ class SecretRoutes:
         head, version = await self._secrets.get(
             visit.served.head, visit.route.name, visit.route.version, fresh=visit.fresh
         )
-        found = Found(head, version.id, version.attributes, version.previous)
+        found = Found(head, version.id, version.attributes)
         return _bundle(visit, found, wire.value(version.payload))
 
     async def _update(self, visit: Visit, body: bytes) -> Reply:
@@ -127,8 +127,7 @@ def _condition(visit: Visit) -> Condition:
 
 def _bundle(visit: Visit, found: Found, value: dict[str, str] | None = None) -> Reply:
     item = wire.item(visit.served.head, visit.place, found.head, found.attributes, found.version)
-    previous = {"previousVersion": found.previous} if found.previous else {}
-    return Reply({**(value or {}), **item, **previous}, version=found.version, subject_url=item["id"])
+    return Reply({**(value or {}), **item}, version=found.version, subject_url=item["id"])
 
 
 def _deleted(visit: Visit, found: Found) -> Reply:

@@ -17,14 +17,15 @@
         ├── Tampered              a stored record failed authentication
         ├── UnsupportedFormat     written by a newer release
         ├── LimitExceeded
-        ├── AlreadyExists         the name is taken
-        ├── ObjectDeleted         the name belongs to a deleted object that can be recovered
-        ├── BeingDeleted          the deleted object of this name is being purged
-        ├── Claimed               a custom resource declares it, and is where to change it
-        ├── Disabled              the version is switched off
-        ├── PurgeProtected        nothing of this vault is purged before its time
-        ├── BackupRefused         a backup that is malformed, or belongs to another geography or tenant
-        └── PreconditionFailed    the caller's condition on the present state does not hold
+        └── RequestRefused            a request to the API contradicts the present state
+            ├── AlreadyExists         the name is taken
+            ├── ObjectDeleted         the name belongs to a deleted object that can be recovered
+            ├── BeingDeleted          the deleted object of this name is being purged
+            ├── Claimed               a custom resource declares it, and is where to change it
+            ├── Disabled              the version is switched off
+            ├── PurgeProtected        nothing of this vault is purged before its time
+            ├── BackupRefused         a backup that is malformed, or belongs to another geography or tenant
+            └── PreconditionFailed    the caller's condition on the present state does not hold
 
 ``str(error)`` is public: it may be shown in a condition or an event, so it never holds a value, key or PIN.
 Causes travel as ``__cause__`` and stay in the process.
@@ -91,33 +92,37 @@ class LimitExceeded(Refused):
     """A vault, object or installation limit is reached."""
 
 
-class AlreadyExists(Refused):
+class RequestRefused(Refused):
+    """A request to the vault's API contradicts the present state. Nothing else raises what is below it."""
+
+
+class AlreadyExists(RequestRefused):
     """The name is taken."""
 
 
-class ObjectDeleted(Refused):
+class ObjectDeleted(RequestRefused):
     """The name belongs to a deleted object that can still be recovered."""
 
 
-class BeingDeleted(Refused):
+class BeingDeleted(RequestRefused):
     """The deleted object of this name is being purged: a moment later the name is free."""
 
 
-class Claimed(Refused):
+class Claimed(RequestRefused):
     """A custom resource declares the object, or what was to be changed of it. The message names the resource."""
 
 
-class Disabled(Refused):
+class Disabled(RequestRefused):
     """The version is switched off."""
 
 
-class PurgeProtected(Refused):
+class PurgeProtected(RequestRefused):
     """The vault is protected: nothing in it is purged before its retention has passed."""
 
 
-class PreconditionFailed(Refused):
+class PreconditionFailed(RequestRefused):
     """The caller named the state that he meant to change, and it is another one."""
 
 
-class BackupRefused(Refused):
+class BackupRefused(RequestRefused):
     """A backup that was altered or cut short, or was made in another geography or for another tenant."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
-from strongroom.domain.errors import Tampered
+from strongroom.domain.errors import NotFound, Tampered
 from strongroom.domain.names import fold
 from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store
@@ -64,8 +64,11 @@ class ApiLists:
     async def versions(
         self, vault: VaultHead, name: str, order: Order, marker: str, count: int, *, fresh: bool = False
     ) -> Page[Found]:
-        """Return a secret's versions after ``marker``. ``NotFound``."""
-        head, ids = await self._secrets.versions(vault, name, fresh=fresh)
+        """Return a secret's versions after ``marker``; none of what is not there, as in Azure."""
+        try:
+            head, ids = await self._secrets.versions(vault, name, fresh=fresh)
+        except NotFound:
+            return Page([])
         if order is Order.NAME:
             ids.sort()
         elif order is Order.OLDEST:

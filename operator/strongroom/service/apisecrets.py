@@ -40,7 +40,6 @@ class Found:
     head: ObjectHead
     version: str
     attributes: Attributes
-    previous: str = ""
 
 
 class ApiSecrets:
@@ -66,8 +65,7 @@ class ApiSecrets:
             version = await self._store.write_record(vault, name, head, Kind.SECRET, value, attributes)
             after = rules.with_version(vault, name, head, version, attributes)
             committed = await self._store.commit(vault, stored, after)
-            previous = head.faces[Kind.SECRET].current if head and head.faces else ""
-            return Found(committed.head, version, attributes, previous)
+            return Found(committed.head, version, attributes)
 
         return await self._decide(vault, name, attempt)
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from strongroom.domain import objects
+from strongroom.domain.apisecrets import with_end
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
 from strongroom.domain.objects import Claim, Kind, ObjectHead
@@ -97,6 +98,10 @@ class Tending:
             return Tended(vault.ref)
         now = stage(face.begun, face.expires, self._clock())
         if now in (Stage.FRESH, face.told) or face.expires is None:
+            return Tended(vault.ref)
+        ends = (await self._store.attributes(vault, head, face.served)).expires
+        if ends != face.expires:  # a change through the API was cut short: the version itself is right
+            await self._store.commit(vault, stored, with_end(head, face.served, ends))
             return Tended(vault.ref)
         await self._notify(Notice(vault.ref, vault.id, head.name, face.served, now, face.expires))
         await self._store.commit(vault, stored, head.changed(faces={**head.faces, Kind.SECRET: face.telling(now)}))

@@ -260,11 +260,18 @@ async def test_a_version_that_is_wanted_again_in_the_last_moment_is_not_removed(
 async def expiring_world() -> World:
     """The version lives for 300 days."""
     world = await make_world()
+    await end(world, NOW + 300 * DAY)
+    return world
+
+
+async def end(world: World, at: int) -> None:
+    """Give the served version an end, and tell the head."""
     stored = await world.head()
     assert stored is not None
-    face = replace(stored.head.faces[Kind.SECRET], begun=NOW, expires=NOW + 300 * DAY)
+    face = replace(stored.head.faces[Kind.SECRET], begun=NOW, expires=at)
+    store = world.lab.process()
+    await store.change_attributes(world.vault, stored.head, face.served, lambda before: replace(before, expires=at))
     await world.change(stored.head.changed(faces={Kind.SECRET: face}))
-    return world
 
 
 async def test_a_version_is_told_of_once_when_its_end_is_near_and_once_when_it_has_come() -> None:
@@ -299,8 +306,20 @@ async def test_another_end_gives_notices_of_its_own() -> None:
     world = await expiring_world()
     world.now += 300 * DAY
     await world.tend()
+    await end(world, NOW + 310 * DAY)
+    assert (await world.tend()).reason == "SecretNearExpiry"
+
+
+async def test_a_head_that_expects_the_end_too_early_is_set_right() -> None:
+    """A change of the end through the API was cut short between its two writes."""
+    world = await expiring_world()
     stored = await world.head()
     assert stored is not None
-    face = replace(stored.head.faces[Kind.SECRET], expires=NOW + 310 * DAY)
+    face = replace(stored.head.faces[Kind.SECRET], expires=NOW + 100 * DAY)
     await world.change(stored.head.changed(faces={Kind.SECRET: face}))
-    assert (await world.tend()).reason == "SecretNearExpiry"
+    world.now += 99 * DAY
+    assert (await world.tend()).reason == ""
+    assert world.notices == []
+    after = await world.head()
+    assert after is not None
+    assert after.head.faces[Kind.SECRET].expires == NOW + 300 * DAY
