@@ -108,8 +108,8 @@ class DataPlane:
         self._watches = self._make_watches(client)
         sts = TokenService(self._identity.exchange, settings.identity.token_issuer, settings.identity.resource)
         self.server = DataPlaneServer(
-            door=self._counted("vault", self._api.door.handle),
-            sts=self._counted("token", sts.handle),
+            door=self._api.door.handle,
+            sts=self._counted(sts.handle),
             sts_host=f"sts.{domain}",
             tls=self._tls.context,
             settings=settings.server,
@@ -227,14 +227,14 @@ class DataPlane:
         take = self._api.heartbeats.noticing(feed(self._index), heard)
         return Informer(client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=selector, metadata_only=metadata_only)
 
-    def _counted(self, door: str, handler: Handler) -> Handler:
+    def _counted(self, handler: Handler) -> Handler:
         async def counted(request: web.BaseRequest) -> web.StreamResponse:
             began, status = time.perf_counter(), 500
             try:
                 response = await handler(request)
                 status = response.status
             finally:
-                self._metrics.answered(door, status, time.perf_counter() - began)
+                self._metrics.token_answered(status, time.perf_counter() - began)
             return response
 
         return counted

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_REQUEST_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 
 class DataPlaneMetrics:
     """All metrics of one data plane process, in a registry of their own."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "strongroom_dataplane_requests",
-            "Requests that were answered, by who answered (vault or token) and HTTP status.",
-            ["door", "status"],
+        self._token_requests = Counter(
+            "strongroom_token_requests",
+            "Requests to the token service that were answered, by HTTP status.",
+            ["status"],
             registry=registry,
         )
-        self._seconds = Histogram(
-            "strongroom_dataplane_request_seconds",
-            "Time of one request, from its headers to its answer.",
-            ["door"],
-            buckets=_REQUEST_BUCKETS,
+        self._token_seconds = Histogram(
+            "strongroom_token_request_seconds",
+            "Time of one request to the token service, from its headers to its answer.",
+            buckets=_BUCKETS,
             registry=registry,
         )
         self.connections = Gauge("strongroom_dataplane_connections", "Open connections.", registry=registry)
@@ -51,7 +50,7 @@ class DataPlaneMetrics:
             "strongroom_hsm_client_call_seconds",
             "Time of one call of the HSM, as its caller sees it.",
             ["method"],
-            buckets=_REQUEST_BUCKETS,
+            buckets=_BUCKETS,
             registry=registry,
         )
         self.key_lookups = Counter(
@@ -59,10 +58,10 @@ class DataPlaneMetrics:
         )
         self.cached_keys = Gauge("strongroom_key_cache_keys", "Opened keys in memory.", registry=registry)
 
-    def answered(self, door: str, status: int, seconds: float) -> None:
-        """Count one request."""
-        self._requests.labels(door, status).inc()
-        self._seconds.labels(door).observe(seconds)
+    def token_answered(self, status: int, seconds: float) -> None:
+        """Count one request to the token service."""
+        self._token_requests.labels(status).inc()
+        self._token_seconds.observe(seconds)
 
     def hsm_called(self, method: str, result: str, seconds: float) -> None:
         """Count one call of the HSM."""
