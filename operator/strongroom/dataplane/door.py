@@ -10,6 +10,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 import orjson
@@ -28,7 +29,7 @@ from strongroom.domain.audit import AuditEvent, Phase
 from strongroom.domain.errors import InvalidInput, StrongroomError
 from strongroom.domain.identity import Caller, Code, Unauthenticated
 from strongroom.domain.names import VAULT_NAME, VaultRef
-from strongroom.domain.network import Network, client_address
+from strongroom.domain.network import Address, Network, client_address
 from strongroom.service.authorization import Authorizer, Gatekeeper
 from strongroom.service.freshness import Freshness
 from strongroom.service.vaultviews import VaultViews
@@ -126,18 +127,8 @@ class Door:
         peer = request.transport.get_extra_info("peername") if request.transport else None
         forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ()))
         visit.address = client_address(str(peer[0]) if peer else "", forwarded, self._settings.proxies)
-        visit.ref, visit.place = self._locate(request.headers.get("Host", ""))
+        visit.ref, visit.place = locate(request.headers.get("Host", ""), self._settings.domain)
         return visit
-
-    def _locate(self, host: str) -> tuple[VaultRef | None, Place]:
-        """Read which vault a request is for: ``<vault>.<namespace>.<domain>[:port]``."""
-        name, colon, port = host.lower().partition(":")
-        labels = name.removesuffix("." + self._settings.domain).split(".")
-        matches = name.endswith("." + self._settings.domain) and len(labels) == 2 and _PORT.fullmatch(colon + port)
-        if not matches or not VAULT_NAME.fullmatch(labels[0]) or not _NAMESPACE.fullmatch(labels[1]):
-            return None, NOWHERE
-        shown = "" if port == "443" else colon + port
-        return VaultRef(labels[1], labels[0]), Place(f"https://{name}{shown}")
 
     async def _outcome(self, visit: Visit) -> Reply | Fault:
         try:
@@ -210,9 +201,7 @@ class Door:
     def _response(self, visit: Visit, outcome: Reply | Fault) -> web.Response:
         headers = self._headers | {"x-ms-request-id": visit.id}
         if visit.address is not None:
-            family = "Ipv4" if visit.address.version == 4 else "Ipv6"
-            network = "InterNetwork" if visit.address.version == 4 else "InterNetworkV6"
-            headers["x-ms-keyvault-network-info"] = f"conn_type={family};addr={visit.address};act_addr_fam={network};"
+            headers["x-ms-keyvault-network-info"] = _network_info(visit.address)
         if isinstance(outcome, Fault):
             headers |= outcome.headers
         elif outcome.version:
@@ -224,6 +213,23 @@ class Door:
             return web.Response(status=outcome.status, headers=headers)
         headers["Content-Type"] = _JSON
         return web.Response(status=outcome.status, body=orjson.dumps(outcome.body), headers=headers)
+
+
+@lru_cache(maxsize=4096)
+def locate(host: str, domain: str) -> tuple[VaultRef | None, Place]:
+    """Read which vault a Host header names: ``<vault>.<namespace>.<domain>[:port]``. None: none that could be."""
+    name, colon, port = host.lower().partition(":")
+    labels = name.removesuffix("." + domain).split(".")
+    matches = name.endswith("." + domain) and len(labels) == 2 and _PORT.fullmatch(colon + port)
+    if not matches or not VAULT_NAME.fullmatch(labels[0]) or not _NAMESPACE.fullmatch(labels[1]):
+        return None, NOWHERE
+    return VaultRef(labels[1], labels[0]), Place(f"https://{name}{'' if port == '443' else colon + port}")
+
+
+@lru_cache(maxsize=4096)
+def _network_info(address: Address) -> str:
+    family, word = ("Ipv4", "InterNetwork") if address.version == 4 else ("Ipv6", "InterNetworkV6")
+    return f"conn_type={family};addr={address};act_addr_fam={word};"
 
 
 def _status(outcome: Reply | Fault) -> int:

@@ -7,6 +7,7 @@ and a method may stand in the header X-HTTP-METHOD of a POST.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from strongroom.domain.access import Area
@@ -73,6 +74,7 @@ _VERSION: Final = {"GET": GET, "PATCH": UPDATE}
 _DELETED: Final = {"GET": GET_DELETED, "DELETE": PURGE}
 
 
+@lru_cache(maxsize=8192)
 def find(method: str, path: str) -> Route:
     """Return what is asked for. ``MethodNotAllowed``, ``NotServed``, ``InvalidInput`` for a name that is none."""
     segments = path.lstrip("/").split("/")

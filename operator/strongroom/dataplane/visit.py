@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from strongroom.service.authorization import Admission, Verdict
 from strongroom.service.vaultviews import VaultView
 
 NOWHERE: Final = Place("")
+_ids = random.Random(random.SystemRandom().getrandbits(256))  # noqa: S311 - ids of requests protect nothing
 
 
 @dataclass(slots=True)
@@ -26,7 +27,7 @@ class Visit:
     request: web.BaseRequest
     began: float  # monotonic
     at: float  # Unix seconds
-    id: str = field(default_factory=lambda: secrets.token_hex(16))
+    id: str = field(default_factory=lambda: f"{_ids.getrandbits(128):032x}")
     address: Address | None = None
     ref: VaultRef | None = None
     place: Place = NOWHERE

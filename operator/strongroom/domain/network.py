@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from strongroom.domain.errors import InvalidInput
@@ -64,6 +64,7 @@ def parse_range(text: str) -> Network:
         raise InvalidInput("must be an IPv4 or IPv6 address or a CIDR range whose host bits are zero") from None
 
 
+@lru_cache(maxsize=4096)
 def parse_address(text: str) -> Address | None:
     """Read a peer address; None when it is none. An IPv4 address in IPv6 clothes is the IPv4 address."""
     try:

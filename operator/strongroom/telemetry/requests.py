@@ -26,8 +26,15 @@ class RequestMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
+        self._counters: dict[tuple[str, int], Counter] = {}  # looking labels up costs more than counting
+        self._histograms: dict[str, Histogram] = {}
 
     def served(self, operation: str, status: int, seconds: float) -> None:
         """Count a request."""
-        self._requests.labels(operation, str(status)).inc()
-        self._seconds.labels(operation).observe(seconds)
+        place = (operation, status)
+        counter = self._counters.get(place)
+        if counter is None:
+            counter = self._counters[place] = self._requests.labels(operation, str(status))
+            self._histograms[operation] = self._seconds.labels(operation)
+        counter.inc()
+        self._histograms[operation].observe(seconds)
