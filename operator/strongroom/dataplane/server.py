@@ -39,7 +39,7 @@ class ServerSettings:
     port: int = 8443
     reuse_port: bool = False  # several processes, one per core, share the port
     idle_seconds: float = 75.0  # between requests, and for the headers of one to arrive
-    connections: int = 8192  # beyond it a connection is closed at once
+    connections: int = 4096  # some 50 KiB each; beyond it a connection is closed at once
 
 
 class DataPlaneServer:

@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the port in URLs, as clients reach the service; default: 443",
     )
     add("--reuse-port", action="store_true", help="share the port with other processes: one per core")
-    add("--connections", type=int, default=environment("connections", "8192"), help="that are open at a time")
+    add("--connections", type=int, default=environment("connections", "4096"), help="that are open at a time")
     add(
         "--drain-seconds",
         type=float,
