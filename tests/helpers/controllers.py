@@ -118,8 +118,8 @@ class HsmSaid:
 class World:
     """What outlives a process: the API server, the store, the token, the time, and a log of all writes."""
 
-    def __init__(self) -> None:
-        self.kube = FakeKube()
+    def __init__(self, kube: FakeKube | None = None) -> None:
+        self.kube = kube or FakeKube()
         self.backend = CountingBackend(now=NOW)
         self.keys = MemoryKeys()
         self.now = NOW

@@ -1,0 +1,215 @@
+"""Every operation against every way in which a caller may not: status, code, a record, and no other effect."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from strongroom.dataplane import paths
+from strongroom.domain.audit import Phase
+from tests.helpers.controllers import NAMESPACE, vault
+from tests.helpers.door import DoorLab, door_lab, policy
+from tests.helpers.identity import CLUSTER_ISSUER, Signer, encode
+from tests.helpers.stores import NOW
+
+VALUE = {"value": "hunter2"}
+REQUESTS: dict[paths.Operation, tuple[str, str, Any]] = {
+    paths.SET: ("PUT", "/secrets/live", VALUE),
+    paths.GET: ("GET", "/secrets/live", None),
+    paths.UPDATE: ("PATCH", "/secrets/live", {"tags": {"a": "b"}}),
+    paths.DELETE: ("DELETE", "/secrets/live", None),
+    paths.LIST: ("GET", "/secrets", None),
+    paths.LIST_VERSIONS: ("GET", "/secrets/live/versions", None),
+    paths.LIST_DELETED: ("GET", "/deletedsecrets", None),
+    paths.GET_DELETED: ("GET", "/deletedsecrets/gone", None),
+    paths.RECOVER: ("POST", "/deletedsecrets/gone/recover", None),
+    paths.PURGE: ("DELETE", "/deletedsecrets/gone", None),
+    paths.BACKUP: ("POST", "/secrets/live/backup", None),
+    paths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
+}
+
+
+def test_the_table_has_every_operation() -> None:
+    assert set(REQUESTS) == set(paths.OPERATIONS)
+
+
+async def prepared(lab: DoorLab) -> DoorLab:
+    """One secret that lives, and one that was deleted."""
+    for name in ("live", "gone"):
+        assert (await lab.ask("PUT", f"/secrets/{name}", VALUE)).status == 200
+    assert (await lab.ask("DELETE", "/secrets/gone")).status == 200
+    lab.records.events.clear()
+    return lab
+
+
+@pytest.fixture
+async def lab() -> AsyncIterator[DoorLab]:
+    async with door_lab() as made:
+        yield await prepared(made)
+
+
+def _claims(lab: DoorLab, **changes: Any) -> dict[str, Any]:
+    uid = lab.kube.accounts[(NAMESPACE, "app")]
+    facts = {"namespace": NAMESPACE, "serviceaccount": {"name": "app", "uid": uid}}
+    claims = {"iss": CLUSTER_ISSUER, "aud": ["https://kv.example"], "iat": NOW, "exp": NOW + 3600}
+    return {**claims, "sub": f"system:serviceaccount:{NAMESPACE}:app", "kubernetes.io": facts, **changes}
+
+
+def _none(lab: DoorLab) -> str:
+    return f"{encode({'alg': 'none', 'kid': 'cluster'})}.{encode(_claims(lab))}."
+
+
+UNAUTHENTICATED = {
+    "no token": lambda lab: "",
+    "not a token": lambda lab: "hunter2",
+    "expired": lambda lab: lab.token(seconds=-1),
+    "of another audience": lambda lab: lab.token(audience="https://vault.azure.net"),
+    "of another issuer": lambda lab: Signer("cluster").sign(_claims(lab, iss="https://issuer.example")),
+    "of another issuer, with the name of a ServiceAccount": lambda lab: Signer("x").sign(
+        {"iss": "https://issuer.example", "aud": "https://kv.example", "exp": NOW + 60, "sub": _claims(lab)["sub"]}
+    ),
+    "system: claimed": lambda lab: Signer("x").sign(_claims(lab, sub="system:admin")),
+    "a forged signature": lambda lab: Signer("cluster").sign(_claims(lab)),
+    "alg none": _none,
+}
+
+
+@pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
+@pytest.mark.parametrize("token", UNAUTHENTICATED.values(), ids=UNAUTHENTICATED)
+async def test_nobody_gets_in_without_a_good_token(lab: DoorLab, operation: paths.Operation, token: Any) -> None:
+    before = dict(lab.world.backend.blobs)
+    answer = await lab.ask(*REQUESTS[operation], token=token(lab))
+    assert (answer.status, answer.code) == (401, "Unauthorized")
+    assert answer.headers["WWW-Authenticate"] == (
+        'Bearer authorization="https://sts.kv.example/adfs", resource="https://kv.example"'
+    )
+    assert lab.world.backend.blobs == before
+    (record,) = lab.records.events
+    assert (record.operation, record.status, record.identity.name) == ("Authentication", 401, "")
+
+
+@pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
+async def test_nothing_is_allowed_that_no_policy_grants(operation: paths.Operation) -> None:
+    """Everything but this one permission is granted."""
+    every = ["get", "list", "set", "delete", "backup", "restore", "recover", "purge"]
+    async with door_lab() as lab:
+        await prepared(lab)
+        others = [each for each in every if each != operation.permission]
+        lab.world.apply(vault(accessPolicies=[policy(secrets=others, keys=["all"], certificates=["all"])]))
+        lab.time.passes(1)
+        before = dict(lab.world.backend.blobs)
+        answer = await lab.ask(*REQUESTS[operation])
+        assert (answer.status, answer.code) == (403, "Forbidden/ForbiddenByPolicy")
+        assert f"does not have secrets {operation.permission} permission" in answer.body["error"]["message"]
+        assert lab.world.backend.blobs == before
+        (record,) = lab.records.events
+        assert (record.operation, record.status, record.policy_match) == (operation.name, 403, False)
+        assert record.identity.name == f"system:serviceaccount:{NAMESPACE}:app"
+
+
+@pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
+async def test_nobody_gets_in_from_elsewhere(operation: paths.Operation) -> None:
+    async with door_lab() as lab:
+        await prepared(lab)
+        rules = {"defaultAction": "Deny", "ipRules": ["192.0.2.0/24"]}
+        lab.world.apply(vault(accessPolicies=[policy()], networkRules=rules))
+        lab.time.passes(1)
+        before = dict(lab.world.backend.blobs)
+        answer = await lab.ask(*REQUESTS[operation])
+        assert (answer.status, answer.code) == (403, "Forbidden/ForbiddenByFirewall")
+        assert lab.world.backend.blobs == before
+        (record,) = lab.records.events
+        assert (record.operation, record.status, record.address_authorized) == (operation.name, 403, False)
+
+
+@pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
+async def test_whoever_may_does(lab: DoorLab, operation: paths.Operation) -> None:
+    """The control: the same requests with everything in place."""
+    answer = await lab.ask(*REQUESTS[operation])
+    if operation is paths.RESTORE:
+        assert (answer.status, answer.code) == (400, "Malformed backup blob")
+    else:
+        assert answer.status == (204 if operation is paths.PURGE else 200)
+    phases = [Phase.INTENT, Phase.RESULT] if operation.mutation else [Phase.SINGLE]
+    assert [event.phase for event in lab.records.events] == phases
+    assert {event.operation for event in lab.records.events} == {operation.name}
+
+
+@pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
+async def test_what_cannot_be_journalled_does_not_happen(lab: DoorLab, operation: paths.Operation) -> None:
+    lab.records.full = True
+    before = dict(lab.world.backend.blobs)
+    answer = await lab.ask(*REQUESTS[operation])
+    assert (answer.status, answer.code) == (503, "ServiceUnavailable")
+    assert "hunter2" not in str(answer.body)
+    assert lab.world.backend.blobs == before
+
+
+DISABLED = {"attributes": {"enabled": False}}
+STATES: dict[str, tuple[str, str, Any, int, str]] = {
+    "a disabled secret is not read": ("GET", "/secrets/off", None, 403, "Forbidden/SecretDisabled"),
+    "a deleted secret is not read": ("GET", "/secrets/gone", None, 404, "SecretNotFound"),
+    "nor changed": ("PATCH", "/secrets/gone", {"tags": {}}, 404, "SecretNotFound"),
+    "nor deleted again": ("DELETE", "/secrets/gone", None, 404, "SecretNotFound"),
+    "nor set": ("PUT", "/secrets/gone", VALUE, 409, "Conflict/ObjectIsDeletedButRecoverable"),
+    "nor backed up": ("POST", "/secrets/gone/backup", None, 404, "SecretNotFound"),
+    "what lives is not among the deleted": ("GET", "/deletedsecrets/live", None, 404, "SecretNotFound"),
+    "nor recovered": ("POST", "/deletedsecrets/live/recover", None, 404, "SecretNotFound"),
+    "nor purged": ("DELETE", "/deletedsecrets/live", None, 404, "SecretNotFound"),
+}
+
+
+@pytest.mark.parametrize(("method", "path", "body", "status", "code"), STATES.values(), ids=STATES)
+async def test_states(lab: DoorLab, method: str, path: str, body: Any, status: int, code: str) -> None:
+    await lab.ask("PUT", "/secrets/off", {**VALUE, **DISABLED})
+    lab.records.events.clear()
+    answer = await lab.ask(method, path, body)
+    assert (answer.status, answer.code) == (status, code)
+    last = lab.records.events[-1]
+    assert (last.status, last.code) == (status, code.rpartition("/")[2])
+
+
+async def test_a_disabled_secret_can_be_listed_changed_and_enabled(lab: DoorLab) -> None:
+    await lab.ask("PUT", "/secrets/off", {**VALUE, **DISABLED})
+    listed = (await lab.ask("GET", "/secrets")).body["value"]
+    assert [item["attributes"]["enabled"] for item in listed] == [True, False]
+    assert (await lab.ask("PATCH", "/secrets/off", {"attributes": {"enabled": True}})).status == 200
+    assert (await lab.ask("GET", "/secrets/off")).body["value"] == "hunter2"
+
+
+async def test_the_system_vault_is_not_served(lab: DoorLab) -> None:
+    answer = await lab.ask("GET", "/secrets/token-signing", host="system.strongroom-system.kv.example")
+    assert (answer.status, answer.code) == (404, "VaultNotFound")
+
+
+async def test_a_revoked_token_is_challenged_to_be_replaced(lab: DoorLab) -> None:
+    token = lab.token()
+    assert (await lab.ask("GET", "/secrets/live", token=token)).status == 200
+    del lab.kube.accounts[(NAMESPACE, "app")]
+    lab.time.passes(10)
+    answer = await lab.ask("GET", "/secrets/live", token=token)
+    assert answer.status == 401
+    assert 'error="insufficient_claims"' in answer.headers["WWW-Authenticate"]
+
+
+async def test_who_is_on_the_deny_list_is_cut_off_within_a_second(lab: DoorLab) -> None:
+    assert (await lab.ask("GET", "/secrets/live")).status == 200
+    lab.kube.deny(f"ServiceAccount {NAMESPACE}/app")
+    lab.time.passes(1)
+    assert (await lab.ask("GET", "/secrets/live")).status == 401
+
+
+async def test_a_policy_that_is_taken_back_holds_within_a_second(lab: DoorLab) -> None:
+    lab.world.apply(vault(accessPolicies=[]))
+    lab.time.passes(1)
+    assert (await lab.ask("GET", "/secrets/live")).code == "Forbidden/ForbiddenByPolicy"
+
+
+async def test_no_record_holds_a_value(lab: DoorLab) -> None:
+    for request in REQUESTS.values():
+        await lab.ask(*request)
+    assert lab.records.events
+    assert "hunter2" not in "".join(repr(replace(event)) for event in lab.records.events)

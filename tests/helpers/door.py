@@ -1,0 +1,175 @@
+"""The whole door of the data plane in one process: real authentication, policies and use cases over memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+from aiohttp.test_utils import RawTestServer
+from prometheus_client import CollectorRegistry
+
+from strongroom.dataplane.challenge import Challenge
+from strongroom.dataplane.door import Door, DoorSettings
+from strongroom.dataplane.limits import InFlight
+from strongroom.dataplane.secretroutes import SecretRoutes
+from strongroom.domain.access import Subject
+from strongroom.domain.audit import AuditEvent, AuditUnavailable
+from strongroom.domain.names import VaultRef
+from strongroom.domain.network import parse_range
+from strongroom.service.authorization import Authorizer, Gatekeeper
+from strongroom.service.freshness import Freshness
+from strongroom.service.identity.assembly import Identity, IdentitySettings
+from strongroom.service.identity.issuers import OidcIssuer
+from strongroom.service.vaultviews import VaultViews
+from strongroom.telemetry.requests import RequestMetrics
+from tests.helpers.api import Replica
+from tests.helpers.controllers import NAMESPACE, World, vault, vault_key
+from tests.helpers.identity import DOMAIN, ApiServer, Time, system_objects
+
+HOST = f"demo.{NAMESPACE}.{DOMAIN}"
+EVERYTHING = ["all"]
+
+
+def policy(name: str = "app", namespace: str = NAMESPACE, **permissions: list[str]) -> dict[str, Any]:
+    """A policy for a ServiceAccount."""
+    subject = {"kind": "ServiceAccount", "namespace": namespace, "name": name}
+    return {"subject": subject, "permissions": permissions or {"secrets": EVERYTHING}}
+
+
+@dataclass
+class Records:
+    """A journal that remembers, or fails when told to."""
+
+    events: list[AuditEvent] = field(default_factory=list)
+    full: bool = False
+
+    async def record(self, event: AuditEvent) -> None:
+        if self.full:
+            raise AuditUnavailable("the audit journal cannot be written: disk full")
+        self.events.append(event)
+
+
+@dataclass
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+    @property
+    def code(self) -> str:
+        """``code/inner code`` of an error."""
+        error = self.body["error"]
+        return "/".join([error["code"], *([error["innererror"]["code"]] if "innererror" in error else [])])
+
+
+class DoorLab:
+    """See the module. ``heartbeats``: whether the watches show them."""
+
+    def __init__(
+        self,
+        world: World,
+        kube: ApiServer,
+        time: Time,
+        identity: Identity,
+        trusted: frozenset[Subject],
+        proxies: tuple[str, ...],
+    ) -> None:
+        self.world, self.kube, self.time = world, kube, time
+        self.replica = Replica(world)
+        self.records = Records()
+        self.heartbeats = True
+        self.freshness = Freshness(self._beat, ("all",), time.monotonic)
+        settings = identity_settings()
+        self.door = Door(
+            settings=DoorSettings(
+                DOMAIN,
+                Challenge(settings.token_issuer, settings.resource),
+                "test",
+                tuple(parse_range(each) for each in proxies),
+            ),
+            authenticator=identity.authenticator,
+            vaults=VaultViews(kube, self.replica.store, time.monotonic),
+            freshness=self.freshness,
+            gatekeeper=Gatekeeper(kube, time.monotonic, trusted),
+            authorizer=Authorizer(kube, time.monotonic),
+            handlers=SecretRoutes(self.replica.secrets, self.replica.lists, self.replica.backups).handlers,
+            journal=self.records,
+            in_flight=InFlight(),
+            metrics=RequestMetrics(CollectorRegistry()),
+            monotonic=time.monotonic,
+            wall=lambda: float(time.now),
+        )
+        self._session: aiohttp.ClientSession | None = None
+        self._url = ""
+
+    async def _beat(self, number: int) -> None:
+        if self.heartbeats:
+            self.replica.hear()
+            self.freshness.seen("all", number)
+
+    def token(self, name: str = "app", namespace: str = NAMESPACE, **options: Any) -> str:
+        return self.kube.token(namespace, name, **options)
+
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        host: str = HOST,
+        version: str | None = "7.4",
+        **headers: str,
+    ) -> Answer:
+        """Send a request; as ``default/app`` unless another token is given, an empty one sends none."""
+        assert self._session is not None
+        token = self.token() if token is None else token
+        sent = {"Host": host, **({"Authorization": f"Bearer {token}"} if token else {})}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        url = self._url + path + ("" if version is None else f"{'&' if '?' in path else '?'}api-version={version}")
+        data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
+        async with self._session.request(method, url, data=data, headers=sent) as response:
+            octets = await response.read()
+            return Answer(response.status, dict(response.headers), json.loads(octets) if octets else None)
+
+    async def follow(self, link: str) -> Answer:
+        """Follow a nextLink, as a client does."""
+        place = f"https://{HOST}"
+        assert link.startswith(place)
+        return await self.ask("GET", link.removeprefix(place), version=None)
+
+
+def identity_settings(issuers: tuple[OidcIssuer, ...] = ()) -> IdentitySettings:
+    return IdentitySettings(DOMAIN, issuers=issuers)
+
+
+@asynccontextmanager
+async def door_lab(
+    *,
+    policies: list[dict[str, Any]] | None = None,
+    trusted: frozenset[Subject] = frozenset(),
+    proxies: tuple[str, ...] = (),
+    **spec: Any,
+) -> AsyncIterator[DoorLab]:
+    """A door before the vault ``demo``, in which ``default/app`` may do everything unless told otherwise."""
+    kube, time = ApiServer(), Time()
+    world = World(kube)
+    controller = world.process()
+    world.apply(vault(accessPolicies=[policy()] if policies is None else policies, **spec))
+    await controller.reconcile(vault_key())
+    identity = Identity(identity_settings(), kube, await system_objects(time), time.clock, time.monotonic)
+    lab = DoorLab(world, kube, time, identity, trusted, proxies)
+    async with RawTestServer(lab.door.handle) as server, aiohttp.ClientSession() as session:
+        lab._session, lab._url = session, f"http://127.0.0.1:{server.port}"
+        yield lab
+        await lab.freshness.close()
+        await identity.close()
+
+
+REF = VaultRef(NAMESPACE, "demo")
