@@ -55,7 +55,7 @@ class HourlyFiles:
         if not self._retention or (self._swept_at is not None and now - self._swept_at < _HOUR):
             return
         self._swept_at = now
-        for path in self._root.glob(f"resourceId=/**/{NAME}"):
+        for path in list(self._root.glob(f"resourceId=/**/{NAME}")):
             if now - path.stat().st_mtime > self._retention:
                 path.unlink()
                 _remove_empty(path.parent, self._root)

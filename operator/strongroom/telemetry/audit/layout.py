@@ -16,6 +16,7 @@ from strongroom.domain.audit import resource_id
 _HEAD: Final = re.compile(
     rb'\{"time":"(\d{4})-(\d\d)-(\d\d)T(\d\d)[0-9:.]+Z"(?:,"resourceId":"((?:/[A-Z0-9](?:[A-Z0-9._-]*[A-Z0-9])?)+)")?'
 )
+_HOUR: Final = re.compile(r"y=\d{4}/m=\d\d/d=\d\d/h=\d\d(?=/)")
 _NOWHERE: Final = resource_id("", None)
 
 
@@ -32,3 +33,9 @@ def grouped(texts: Iterable[bytes]) -> list[tuple[str, list[bytes]]]:
     """Return the lines by folder, in their order within each."""
     by_folder = sorted(((folder(text), text) for text in texts), key=lambda pair: pair[0])  # sorting is stable
     return [(place, [text for _, text in pairs]) for place, pairs in groupby(by_folder, key=lambda pair: pair[0])]
+
+
+def hour_of(path: str) -> str:
+    """Return the part of a path that names its hour, which sorts by time; empty when there is none."""
+    found = _HOUR.search(path)
+    return found[0] if found else ""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -91,3 +92,22 @@ def connect(settings: StoreSettings) -> Any:
 
 def _content(path: Path | None) -> str | None:
     return path.read_text().strip() if path else None
+
+
+def download(settings: StoreSettings, into: Path, since: str, until: str) -> list[Path]:
+    """Copy the objects of the hours from ``since`` to ``until`` (``y=2025/m=11/d=24/h=16``; empty: no bound) to files.
+
+    Raises SinkUnavailable.
+    """
+    found: list[Path] = []
+    try:
+        client = connect(settings)
+        pages = client.get_paginator("list_objects_v2").paginate(Bucket=settings.bucket, Prefix=settings.prefix)
+        for key in (item["Key"] for page in pages for item in page.get("Contents", ())):
+            hour = layout.hour_of(key)
+            if key.endswith(".json") and hour and since <= hour and (not until or hour <= until):
+                found.append(into / f"{len(found):08d}.json")
+                client.download_file(settings.bucket, key, str(found[-1]))
+    except (BotoCoreError, ClientError, Boto3Error, OSError) as error:
+        raise SinkUnavailable(f"the object store of audit records: {type(error).__name__}") from error
+    return found
