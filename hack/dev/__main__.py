@@ -53,8 +53,10 @@ def _up(run: RunDir) -> int:
     print(f"  source {run.env}")
     print("  kubectl apply -f examples/quickstart")
     print("  kubectl get strongroom")
+    print('  curl --cacert "$STRONGROOM_CA" --oauth2-bearer "$($STRONGROOM_TOKEN_COMMAND)" \\')
+    print('    "$STRONGROOM_VAULT_URL/secrets/db-password?api-version=7.4"')
     print(
-        f"Logs are in {run.logs}. The controller's credentials last {system.CREDENTIALS_LIFETIME}. Stop with: make down"
+        f"Logs are in {run.logs}. The processes' credentials last {system.CREDENTIALS_LIFETIME}. Stop with: make down"
     )
     return 0
 
