@@ -11,7 +11,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from aiohttp import web
 
@@ -145,8 +145,7 @@ class _TurnedAway(asyncio.Protocol):
     """One connection too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "abort")
-        transport.abort()
+        cast(asyncio.Transport, transport).abort()
 
 
 class _Discreet(logging.LoggerAdapter[logging.Logger]):
