@@ -46,6 +46,7 @@ class Provider:
     keys: list[dict[str, Any]] = field(default_factory=list)
     documents: dict[str, bytes] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
+    moved: dict[str, str] = field(default_factory=dict)
     status: int = 200
 
     def publish(self, *keys: dict[str, Any], **discovery: Any) -> None:
@@ -58,8 +59,9 @@ class Provider:
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(request.path)
-        headers = {"Location": "/elsewhere"} if self.status == 302 else {}
-        return web.Response(status=self.status, body=self.documents.get(request.path, b""), headers=headers)
+        if request.path in self.moved:
+            return web.Response(status=302, headers={"Location": self.moved[request.path]})
+        return web.Response(status=self.status, body=self.documents.get(request.path, b""))
 
     def token(self, signer: Signer | None = None, **change: Any) -> str:
         """A token of alice, which ends in five minutes. A claim that is None is left out."""

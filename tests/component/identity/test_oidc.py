@@ -177,7 +177,6 @@ async def test_an_address_counts_unless_the_issuer_doubts_it(
         {"alg": "ES384"},
         {"kty": "oct", "k": "AAAA"},
         {"crv": "secp256k1"},
-        {"d": "AAAA"},
         {"x": "AAAA"},
         {"x": 5},
         {"y": None},
@@ -185,6 +184,14 @@ async def test_an_address_counts_unless_the_issuer_doubts_it(
 )
 async def test_keys_that_are_not_for_this(provider: Provider, verifier: OidcVerifier, change: dict[str, Any]) -> None:
     provider.publish({**provider.signer.jwk(), **change})
+    with pytest.raises(Unauthenticated) as refused:
+        await verifier.verify(provider.token())
+    assert refused.value.code is Code.KEY
+
+
+async def test_a_key_that_the_issuer_has_given_away_is_refused(provider: Provider, verifier: OidcVerifier) -> None:
+    private = jwt.get_algorithm_by_name("ES256").to_jwk(provider.signer.key, as_dict=True)
+    provider.publish({**private, "kid": provider.signer.kid})
     with pytest.raises(Unauthenticated) as refused:
         await verifier.verify(provider.token())
     assert refused.value.code is Code.KEY
@@ -239,6 +246,18 @@ async def test_a_withdrawn_key_counts_no_more_after_the_next_reading(
         await verifier.verify(provider.token())
 
 
+async def test_a_new_key_of_an_issuer_that_is_down_is_no_refusal(
+    provider: Provider, verifier: OidcVerifier, clocks: Clocks
+) -> None:
+    await verifier.verify(provider.token())
+    provider.status = 503
+    clocks.seconds += RETRY
+    for _ in range(2):
+        with pytest.raises(IdentityUnavailable):
+            await verifier.verify(provider.token(Signer("two")))
+    assert (await verifier.verify(provider.token())).name == "corp:alice"
+
+
 async def test_an_issuer_that_is_down_is_believed_for_an_hour(
     provider: Provider, verifier: OidcVerifier, clocks: Clocks
 ) -> None:
@@ -257,7 +276,8 @@ async def test_an_issuer_that_is_down_is_believed_for_an_hour(
 
 
 def redirects(provider: Provider) -> None:
-    provider.status = 302
+    provider.documents["/elsewhere"] = provider.documents[DISCOVERY]
+    provider.moved[DISCOVERY] = "/elsewhere"
 
 
 def shows_another_issuer(provider: Provider) -> None:

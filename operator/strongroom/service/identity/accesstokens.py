@@ -85,7 +85,7 @@ class AccessTokens:
         tokens.require_audience(proved, self._resource)
         expires = tokens.require_times(proved.claims, self._clock(), LIFETIME)
         caller = await self._reviewed(_assertion(proved.claims, key))
-        if caller.name != proved.claims.get("sub") or _facts(caller) != proved.claims.get(_KUBERNETES):
+        if _facts(caller) != proved.claims.get(_KUBERNETES):
             raise Unauthenticated("the token's ServiceAccount or pod is another one by now", claims=True)
         return replace(caller, issuer=self._issuer, expires=expires, application=tokens.text(proved.claims, "appid"))
 

@@ -88,7 +88,10 @@ class SigningKeys:
             return await self._find(kid)
 
     async def _keys(self, *, fresh: bool = False) -> list[SigningKey]:
-        versions = await self._objects.read(TOKEN_SIGNING, fresh=fresh)
+        try:
+            versions = await self._objects.read(TOKEN_SIGNING, fresh=fresh)
+        except Refused as error:  # says something of our store, nothing of the caller
+            raise IdentityUnavailable(f"the system object {TOKEN_SIGNING} cannot be read: {error}") from error
         known = self._loaded
         self._loaded = {each.id: known.get(each.id) or _load(each) for each in versions}
         return list(self._loaded.values())

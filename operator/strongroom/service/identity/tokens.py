@@ -97,7 +97,7 @@ def require_times(claims: Mapping[str, Any], now: int, longest: int) -> int:
 def moment(claims: Mapping[str, Any], name: str) -> int:
     """Return a NumericDate. Raises Unauthenticated when it is missing or none."""
     value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < _LATEST:
+    if not isinstance(value, int | float) or not 0 < value < _LATEST:
         raise Unauthenticated(f"the token's claim {name} is missing or no time")
     return int(value)
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.crypto.signing import make_token_signing
 from strongroom.domain.access import Subject, SubjectKind
+from strongroom.domain.errors import Tampered
 from strongroom.domain.identity import Code, IdentityUnavailable, Unauthenticated
 from strongroom.service.identity.accesstokens import LONGEST_ASSERTION, AccessTokens
 from strongroom.service.identity.denylist import DenyList
@@ -302,6 +303,19 @@ async def test_without_a_key_nothing_is_signed(api: ApiServer, time: Time) -> No
     with pytest.raises(IdentityUnavailable, match="controller"):
         await service.token()
     assert await service.exchange.key_set() == {"keys": []}
+
+
+async def test_a_store_that_refuses_says_nothing_of_the_caller(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await service.token()
+
+    async def tampered(name: str, *, fresh: bool = False) -> Any:
+        raise Tampered("a stored record was altered")
+
+    monkeypatch.setattr(service.objects, "read", tampered)
+    with pytest.raises(IdentityUnavailable, match="altered"):
+        await service.access_tokens.verify(token)
 
 
 async def test_a_key_that_is_none_is_named(service: Service) -> None:
