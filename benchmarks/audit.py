@@ -12,8 +12,9 @@ from prometheus_client import CollectorRegistry
 
 from benchmarks.objects import Row, at, row
 from strongroom.crypto import auditsigning
+from strongroom.crypto.keypairs import make_key_pair
 from strongroom.domain.audit import AuditEvent, AuditIdentity, to_record
-from strongroom.domain.keypairs import PRIVATE_KEY
+from strongroom.domain.keypairs import PRIVATE_KEY, Algorithm, KeyPair
 from strongroom.domain.names import VaultRef
 from strongroom.telemetry.audit.checkpoints import Checkpoint
 from strongroom.telemetry.audit.hourly import HourlyFiles
@@ -80,7 +81,7 @@ def _record_cost() -> float:
 
 
 async def _journal(directory: Path, callers: int, shipped: bool) -> tuple[float, list[float], float]:
-    key = auditsigning.make_audit_signing()[PRIVATE_KEY].encode()
+    key = make_key_pair(KeyPair(Algorithm.EC, 256))[PRIVATE_KEY].encode()
 
     async def sign(statement: bytes) -> tuple[str, bytes]:
         return auditsigning.sign(key, statement)

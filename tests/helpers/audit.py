@@ -12,10 +12,11 @@ from prometheus_client import CollectorRegistry
 
 from strongroom.crypto import auditsigning
 from strongroom.crypto.auditsigning import PublicKeys
+from strongroom.crypto.keypairs import make_key_pair
 from strongroom.domain.audit import AuditEvent, AuditIdentity
-from strongroom.domain.keypairs import PRIVATE_KEY
+from strongroom.domain.keypairs import PRIVATE_KEY, PUBLIC_KEY, Algorithm, KeyPair
 from strongroom.domain.names import VaultRef
-from strongroom.telemetry.audit.checkpoints import Checkpoint
+from strongroom.telemetry.audit.checkpoints import Checkpoint, Registry
 from strongroom.telemetry.audit.journal import Journal
 from strongroom.telemetry.audit.metrics import AuditMetrics
 from strongroom.telemetry.audit.shipping import Sink
@@ -23,8 +24,9 @@ from strongroom.telemetry.audit.writer import JournalSettings
 
 NOW = 1_764_000_000.0  # 2025-11-24T16:00:00Z
 DEMO = VaultRef("default", "demo")
-KEY = auditsigning.make_audit_signing()[PRIVATE_KEY].encode()
-KEYS = PublicKeys(auditsigning.public_pem(KEY).encode())
+PAIR = make_key_pair(KeyPair(Algorithm.EC, 256))
+KEY = PAIR[PRIVATE_KEY].encode()
+KEYS = PublicKeys(PAIR[PUBLIC_KEY].encode())
 
 
 async def sign(statement: bytes) -> tuple[str, bytes]:
@@ -74,7 +76,7 @@ def event(number: int = 0, *, time: float = NOW, operation: str = "SecretGet", s
 @asynccontextmanager
 async def running(
     directory: Path,
-    registry: MemoryRegistry,
+    registry: Registry,
     *,
     sinks: Mapping[str, Sink] | None = None,
     clock: Callable[[], float] = lambda: NOW,

@@ -16,20 +16,16 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
-    generate_private_key,
 )
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
-    NoEncryption,
-    PrivateFormat,
     PublicFormat,
     load_pem_private_key,
     load_pem_public_key,
 )
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.domain.keypairs import PRIVATE_KEY
 
 LONGEST: Final = 256 * 1024
 """Octets of a file of public keys."""
@@ -37,22 +33,10 @@ LONGEST: Final = 256 * 1024
 _PUBLIC: Final = re.compile(rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL)
 
 
-def make_audit_signing() -> dict[str, str]:
-    """Return the fields of a fresh version of the system object ``audit-signing``."""
-    key = generate_private_key(SECP256R1())
-    return {PRIVATE_KEY: key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode("ascii")}
-
-
 def sign(private_pem: bytes, statement: bytes) -> tuple[str, bytes]:
     """Return the key's id and the signature (DER). Raises InvalidInput when the key cannot be read."""
     key = _private(private_pem)
     return _key_id(key.public_key()), key.sign(statement, ECDSA(SHA256()))
-
-
-def public_pem(private_pem: bytes) -> str:
-    """Return the public half, for publication. Raises InvalidInput."""
-    key = _private(private_pem).public_key()
-    return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
 
 
 class PublicKeys:

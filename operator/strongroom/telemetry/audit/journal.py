@@ -34,6 +34,7 @@ MANY: Final = 1000
 
 _OVERDUE: Final = 60.0  # seconds without a checkpoint, while there is something to cover, before ``problem`` says so
 _PAUSE: Final = 1.0  # seconds after a checkpoint that failed
+_PROBE: Final = b"strongroom audit: is there a key?"
 _DRAIN: Final = 10.0  # seconds that sinks get at the end
 
 _log = logging.getLogger("strongroom.audit")
@@ -82,6 +83,7 @@ class Journal:
         self._loop = asyncio.get_running_loop()
         writer, found = await asyncio.to_thread(self._open)
         try:
+            await self._sign(_PROBE)  # at the first start there is no key yet: then nothing is written either
             after, facts = await self._continuation(found)
             await asyncio.to_thread(writer.begin, after, facts)
             self._writer = writer

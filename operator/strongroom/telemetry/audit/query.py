@@ -60,7 +60,8 @@ CREATE TABLE audit AS SELECT DISTINCT ON (chain, sequence)
   chain,
   sequence,
   properties
-FROM read_json(?, format = 'newline_delimited', ignore_errors = true, maximum_object_size = ?, columns = {
+FROM read_json(?, format = 'newline_delimited', ignore_errors = true, hive_partitioning = false,
+  maximum_object_size = ?, columns = {
   time: 'TIMESTAMP', operationName: 'VARCHAR', resultType: 'VARCHAR', resultDescription: 'VARCHAR',
   durationMs: 'VARCHAR', callerIpAddress: 'VARCHAR', correlationId: 'VARCHAR', resourceId: 'VARCHAR',
   category: 'VARCHAR', identity: 'JSON', properties: 'JSON', chain: 'VARCHAR', sequence: 'BIGINT'})

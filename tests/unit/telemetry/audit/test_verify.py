@@ -12,8 +12,9 @@ import pytest
 
 from strongroom.crypto import auditsigning
 from strongroom.crypto.auditsigning import PublicKeys
+from strongroom.crypto.keypairs import make_key_pair
 from strongroom.domain.errors import InvalidInput
-from strongroom.domain.keypairs import PRIVATE_KEY
+from strongroom.domain.keypairs import PRIVATE_KEY, PUBLIC_KEY, Algorithm, KeyPair
 from strongroom.telemetry.audit import lines, verify
 from strongroom.telemetry.audit.checkpoints import Checkpoint
 from strongroom.telemetry.audit.lines import Position
@@ -124,7 +125,7 @@ def cut_within_a_line(kept: Kept) -> None:
 
 
 def sign_with_another_key(kept: Kept) -> None:
-    key = auditsigning.make_audit_signing()[PRIVATE_KEY].encode()
+    key = make_key_pair(KeyPair(Algorithm.EC, 256))[PRIVATE_KEY].encode()
     first = kept.registered[0]
     kept.registered[0] = first.signed(*auditsigning.sign(key, first.statement()))
 
@@ -176,7 +177,7 @@ def test_what_was_done_is_found(tmp_path: Path, kept: Kept, deed: Callable[[Kept
 
 
 def test_a_checkpoint_in_a_file_with_a_foreign_signature_is_found(tmp_path: Path, kept: Kept) -> None:
-    other = auditsigning.public_pem(auditsigning.make_audit_signing()[PRIVATE_KEY].encode())
+    other = make_key_pair(KeyPair(Algorithm.EC, 256))[PUBLIC_KEY]
 
     report = judge(tmp_path, kept, keys=PublicKeys(other.encode()))
 

@@ -1,0 +1,1 @@
+"""Commands that people run: what they read, and how answers look."""
