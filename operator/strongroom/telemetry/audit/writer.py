@@ -38,7 +38,8 @@ class JournalSettings:
     """Sizes in octets, times in seconds.
 
     A segment is kept for ``retention`` and until every sink has it. ``total`` bounds the disk: when it is reached,
-    what all sinks have goes before its time; when there are no sinks, or one is behind, the journal fails.
+    what all sinks have goes before its time, the oldest first; what one of them lacks never goes, and the journal
+    fails.
     """
 
     directory: Path
@@ -186,14 +187,16 @@ class Writer:
             self._remove_old()
             if self._segments.octets >= self._settings.total:
                 raise AuditUnavailable(
-                    f"the audit journal has reached its limit of {self._settings.total} bytes and what is in it is not "
-                    "shipped; mend the sinks, or raise the limit"
+                    f"the audit journal has reached its limit of {self._settings.total} bytes and a sink does not have "
+                    "what is in it; mend the sink, or raise the limit"
                 )
 
     def _is_full(self) -> bool:
         at = self._segments.durable
         old = self._clock() - self._fresh_since >= self._settings.segment_seconds
-        return at.offset >= self._settings.segment or (old and at.offset > 0)
+        # A quarter: so that there are closed ones, which can go, when the disk is full.
+        most = min(self._settings.segment, self._settings.total // 4)
+        return at.offset >= most or (old and at.offset > 0)
 
     def _renew(self, operation: str, facts: dict[str, Any]) -> None:
         self._segments.renew()
@@ -224,7 +227,7 @@ class Writer:
             if needed is not None and ordinal >= needed:
                 return
             old = self._clock() - changed >= self._settings.retention
-            full = needed is not None and self._segments.octets >= self._settings.total
+            full = self._segments.octets >= self._settings.total
             if not old and not full:
                 return
             self._segments.remove(ordinal)

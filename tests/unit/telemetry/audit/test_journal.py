@@ -321,12 +321,13 @@ async def test_without_sinks_segments_stay_for_the_retention(tmp_path: Path, reg
         assert lines.read(texts(tmp_path)[0]).position.sequence > 1
 
 
-async def test_a_full_journal_fails_and_says_what_to_do(tmp_path: Path, registry: MemoryRegistry) -> None:
-    async with running(tmp_path, registry, segment=2000, total=8000) as journal:
-        with pytest.raises(AuditUnavailable, match="reached its limit of 8000 bytes"):
-            await _fill(journal, 100)
+async def test_without_sinks_the_oldest_make_room(tmp_path: Path, registry: MemoryRegistry) -> None:
+    async with running(tmp_path, registry, total=20_000, retention=10**9) as journal:
+        await _fill(journal, 100)
 
-    chain(tmp_path)
+        kept = texts(tmp_path)
+        assert 10_000 < sum(map(len, kept)) < 25_000
+        assert lines.read(kept[-1]).record["correlationId"] == "99"
 
 
 async def test_what_is_counted(tmp_path: Path, registry: MemoryRegistry) -> None:
