@@ -45,7 +45,7 @@ class Remembered:
 
         Raises Unauthenticated, or IdentityUnavailable and whatever else the question raises.
         """
-        key = sha256(token.encode()).digest()
+        key = sha256(token.encode(errors="surrogatepass")).digest()  # what a header held that is no UTF-8
         now = self._monotonic()
         asked, known = self._callers.get(key, (0.0, None))
         if known is not None and now - asked < KEEP and self._clock() < known.expires:

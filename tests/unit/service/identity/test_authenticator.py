@@ -94,6 +94,13 @@ async def test_an_issuer_that_nobody_named_is_a_question_for_the_api_server(api:
     assert len(api.reviews) == 1
 
 
+@pytest.mark.parametrize("token", ["", "opaque", "\udcff", "a.b.\ud800", "\N{SNOWMAN}", "x" * 16_000])
+async def test_whatever_a_header_holds_is_a_token_or_a_refusal(api: ApiServer, identity: Identity, token: str) -> None:
+    with pytest.raises(Unauthenticated):
+        await identity.authenticator.authenticate(token)
+    assert api.reviews == []
+
+
 async def test_an_api_server_that_is_down_is_no_refusal(api: ApiServer, identity: Identity) -> None:
     token = api.token()
     api.down = True
