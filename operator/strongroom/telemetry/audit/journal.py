@@ -12,6 +12,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -134,28 +135,21 @@ class Journal:
         self._writer = None
 
     def _open(self) -> tuple[Writer, Found]:
+        directory, clocks = self._settings.directory, self._clocks
         try:
-            segments = Segments(self._settings.directory, self._sync)
-            writer = Writer(
-                self._settings, segments, self._clocks.clock, self._clocks.monotonic, self._needed, self._finished
-            )
-            self._shippers = [
-                Shipper(
-                    name,
-                    sink,
-                    self._settings.directory,
-                    lambda: writer.durable,
-                    lambda: writer.end.sequence,
-                    self._clocks,
-                    self._metrics,
-                )
-                for name, sink in self._sinks.items()
-            ]
+            segments = Segments(directory, self._sync)
+        except OSError as error:
+            raise _unreadable(directory, error) from error
+        writer = Writer(self._settings, segments, clocks.clock, clocks.monotonic, self._needed, self._finished)
+        self._shippers = [
+            Shipper(name, sink, directory, lambda: writer.durable, lambda: writer.end.sequence, clocks, self._metrics)
+            for name, sink in self._sinks.items()
+        ]
+        try:
             return writer, writer.recover()
         except OSError as error:
-            raise AuditUnavailable(
-                f"the audit journal in {self._settings.directory} cannot be opened: {error.strerror}"
-            ) from error
+            writer.stop()
+            raise _unreadable(directory, error) from error
 
     async def _continuation(self, found: Found) -> tuple[Position | None, dict[str, Any]]:
         """Decide whether the chain that was found goes on, and what its first record says."""
@@ -229,3 +223,7 @@ class Journal:
                 waiter.set_result(None)
         if self._uncovered() >= MANY:
             self._many.set()
+
+
+def _unreadable(directory: Path, error: OSError) -> AuditUnavailable:
+    return AuditUnavailable(f"the audit journal in {directory} cannot be opened: {error.strerror}")

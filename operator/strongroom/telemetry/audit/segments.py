@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,10 +72,17 @@ class Segments:
         self.octets = 0  # of all segments
 
     def recover(self) -> Found:
-        """Cut off what a crash left half written, and return the end of the chain. Open nothing for writing yet."""
+        """Cut off what a crash left half written, and return the end of the chain. Open nothing for writing yet.
+
+        A crash spoils the end only. Where whole lines follow upon a spoilt one, a copy of the segment is kept beside
+        it, as ``.damaged``: that is evidence.
+        """
         cut = 0
         for ordinal in reversed(ordinals(self._directory)):
-            whole, end = _whole(path_of(self._directory, ordinal))
+            path = path_of(self._directory, ordinal)
+            whole, end, more = _whole(path)
+            if more:
+                shutil.copy2(path, path.with_suffix(".damaged"))
             cut += self._truncate(ordinal, whole)
             if end is not None:
                 self.durable = Place(ordinal, whole)
@@ -152,17 +160,22 @@ class Segments:
         return max(0, excess)
 
 
-def _whole(path: Path) -> tuple[int, Position | None]:
-    """Return the octets of the lines that are whole and chained, and the end of the chain after them."""
-    octets, end = 0, None
+def _whole(path: Path) -> tuple[int, Position | None, bool]:
+    """Return the octets of the lines that are whole before the first that is not, the end of the chain after them, and
+    whether there are whole lines behind it.
+    """
+    octets, end, spoilt = 0, None, False
     with path.open("rb") as file:
         for text in _bounded(file.readline):
             try:
                 line = lines.read(text)
             except InvalidInput:
-                break
+                spoilt = True
+                continue
+            if spoilt:
+                return octets, end, True
             octets, end = octets + len(text), line.position
-    return octets, end
+    return octets, end, False
 
 
 def _bounded(readline: Callable[[int], bytes]) -> Iterator[bytes]:

@@ -144,7 +144,11 @@ def _take(chains: dict[str, _Chain], line: Line, where: str, report: Report) -> 
     if chain.links.setdefault(at.sequence, link) != link:
         report.add(Flaw.ALTERED, where, f"record {at.sequence} of chain {at.chain} exists with two contents")
     if line.record.get("category") == CHAIN_CATEGORY and line.record.get("operationName") == checkpoints.OPERATION:
-        chain.said.append(checkpoints.from_text(line.record["properties"]["checkpoint"]))
+        try:
+            said = line.record["properties"]["checkpoint"]
+        except (KeyError, TypeError):
+            raise InvalidInput("the record of a checkpoint holds none") from None
+        chain.said.append(checkpoints.from_text(said))
 
 
 def _follow(name: str, chain: _Chain, since_removed: bool, report: Report) -> None:

@@ -213,6 +213,35 @@ async def test_what_a_crash_left_half_written_is_cut_and_noted(
     assert resumed.record["properties"]["cutOctets"] > 0
 
 
+async def test_a_damaged_segment_is_kept_beside_when_more_than_its_end_is_spoilt(
+    tmp_path: Path, registry: MemoryRegistry
+) -> None:
+    async with running(tmp_path, registry) as journal:
+        await _fill(journal, 5)
+    segment = files(tmp_path)[0]
+    damaged = segment.read_bytes().replace(b'"correlationId":"1"', b'"correlationId":"9"')
+    segment.write_bytes(damaged)
+
+    async with running(tmp_path, registry):
+        pass
+
+    assert segment.with_suffix(".damaged").read_bytes() == damaged
+    start = lines.read(texts(tmp_path)[3])  # the registry knows of more: another chain begins
+    assert start.record["properties"]["registeredSequence"] == 8
+
+
+async def test_a_directory_that_cannot_be_used(tmp_path: Path, registry: MemoryRegistry) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AuditUnavailable, match="cannot be opened"):
+        async with running(tmp_path / "file", registry):
+            pass
+    (tmp_path / "000000000001.jsonl").mkdir()
+    for _ in range(2):  # the lock is let go
+        with pytest.raises(AuditUnavailable, match="cannot be opened"):
+            async with running(tmp_path, registry):
+                pass
+
+
 async def test_a_segment_without_a_whole_line_goes(tmp_path: Path, registry: MemoryRegistry) -> None:
     async with running(tmp_path, registry) as journal:
         await journal.record(event(1))

@@ -149,6 +149,15 @@ def set_the_registry_back(kept: Kept) -> None:
     ]
 
 
+def claim_a_checkpoint_that_is_none(kept: Kept) -> None:
+    """A line can be made by anybody; its reader must not stumble."""
+    at = Position("e" * 32)
+    for properties in ([], {}, {"checkpoint": 7}, {"checkpoint": {"mark": "start"}}):
+        record = {"category": "AuditChain", "operationName": "Checkpoint", "properties": properties}
+        text, at = lines.seal(orjson.dumps(record), at)
+        kept.lines.append(text)
+
+
 @pytest.mark.parametrize(
     ("deed", "flaw"),
     [
@@ -157,6 +166,8 @@ def set_the_registry_back(kept: Kept) -> None:
         (add_another_content, Flaw.ALTERED),
         (rewrite_the_whole_chain, Flaw.ALTERED),
         (insert, Flaw.ALTERED),
+        (claim_a_checkpoint_that_is_none, Flaw.ALTERED),
+        (claim_a_checkpoint_that_is_none, Flaw.UNREGISTERED),
         (remove_one, Flaw.GAP),
         (remove_the_beginning, Flaw.NO_BEGINNING),
         (remove_a_chain, Flaw.MISSING_CHAIN),
