@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import secrets
 from base64 import urlsafe_b64encode
@@ -57,6 +58,7 @@ class ApiServer(FakeKube):
         self.pods: dict[tuple[str, str], str] = {}
         self.reviews: list[dict[str, Any]] = []
         self.down = False
+        self.hangs = False
         self.user: dict[str, Any] = {}  # what another authenticator of the API server says
 
     def token(
@@ -78,18 +80,20 @@ class ApiServer(FakeKube):
         return self.signer.sign({**claims, "sub": f"system:serviceaccount:{namespace}:{name}", "kubernetes.io": facts})
 
     async def get(self, resource: Any, namespace: str | None, name: str) -> dict[str, Any]:
-        self._require_up()
+        await self._require_up()
         return await super().get(resource, namespace, name)
 
     async def write(self, change: Write) -> dict[str, Any]:
-        self._require_up()
+        await self._require_up()
         if change.resource.plural != "tokenreviews":
             return await super().write(change)
         spec = dict((change.body or {})["spec"])
         self.reviews.append(spec)
         return {"status": self._status(spec["token"], spec["audiences"])}
 
-    def _require_up(self) -> None:
+    async def _require_up(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.down:
             raise errors.Unavailable(0, "NoConnection", "no connection to the API server")
 

@@ -25,6 +25,9 @@ MAX_AGE: Final = 1.0
 REFRESH: Final = 0.5
 """Seconds after which it is read again, so that requests need not wait for it."""
 
+PATIENCE: Final = 5.0
+"""Seconds for one reading."""
+
 _LINE: Final = re.compile(
     r"ServiceAccount +(?P<namespace>[a-z0-9-]+)/(?P<account>[a-z0-9.-]+)"
     r"|User +(?P<user>\S.*)|Group +(?P<group>\S.*)|uid +(?P<uid>\S+)"
@@ -110,10 +113,11 @@ class DenyList:
     async def _refresh(self) -> None:
         asked = self._monotonic()
         try:
-            body = await self._kube.get(CONFIG_MAPS, SYSTEM_NAMESPACE, NAME)
+            async with asyncio.timeout(PATIENCE):
+                body = await self._kube.get(CONFIG_MAPS, SYSTEM_NAMESPACE, NAME)
         except errors.NotFound:
             body = {"metadata": {"resourceVersion": ""}}
-        except errors.ApiError as error:
+        except (errors.ApiError, TimeoutError) as error:
             raise IdentityUnavailable("the deny list cannot be read from the API server") from error
         self._take(body)
         self._read = asked

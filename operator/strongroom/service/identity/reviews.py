@@ -18,6 +18,9 @@ from strongroom.service.identity import tokens
 AT_ONCE: Final = 32
 """Reviews under way: made-up tokens must not take all connections to the API server."""
 
+PATIENCE: Final = 5.0
+"""Seconds for one review, with the wait for its turn. The client of the API server would wait for half a minute."""
+
 GROUPS: Final = 256
 """Groups of one caller. More are refused, not cut: one of those left out might be denied."""
 
@@ -58,9 +61,9 @@ class TokenReviews:
         """
         spec = {"token": token, "audiences": [*self._audiences, f"strongroom.dev/review/{token_hex(8)}"]}
         try:
-            async with self._slots:
+            async with asyncio.timeout(PATIENCE), self._slots:
                 answer = await self._kube.write(Write(Verb.CREATE, TOKEN_REVIEWS, None, "", {"spec": spec}))
-        except errors.ApiError as error:
+        except (errors.ApiError, TimeoutError) as error:
             raise IdentityUnavailable("the API server cannot be asked about the token") from error
         status: Mapping[str, Any] = answer.get("status") or {}
         return status

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from types import ModuleType
 
 import pytest
 
 from strongroom.domain.identity import IdentityUnavailable, Unauthenticated
+from strongroom.service.identity import denylist, reviews
 from strongroom.service.identity.assembly import Identity, IdentitySettings
 from strongroom.service.identity.remembering import KEEP
 from tests.helpers.identity import CLUSTER_ISSUER, DOMAIN, RESOURCE, STS, ApiServer, Signer, Time, system_objects
@@ -99,6 +101,20 @@ async def test_whatever_a_header_holds_is_a_token_or_a_refusal(api: ApiServer, i
     with pytest.raises(Unauthenticated):
         await identity.authenticator.authenticate(token)
     assert api.reviews == []
+
+
+@pytest.mark.parametrize("module", [reviews, denylist])
+async def test_an_api_server_that_does_not_answer_is_waited_for_no_longer_than_that(
+    api: ApiServer, time: Time, identity: Identity, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    token = api.token()
+    if module is denylist:
+        await identity.authenticator.authenticate(token)
+        time.passes(1)
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    api.hangs = True
+    with pytest.raises(IdentityUnavailable):
+        await identity.authenticator.authenticate(token)
 
 
 async def test_an_api_server_that_is_down_is_no_refusal(api: ApiServer, identity: Identity) -> None:
