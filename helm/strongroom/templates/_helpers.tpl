@@ -250,6 +250,30 @@ seccompProfile: {type: RuntimeDefault}
 {{- end }}
 {{- end }}
 
+{{/* Volumes of what the audit sinks read, by name. */}}
+{{- define "strongroom.sinkFiles" -}}
+{{- $sinks := .Values.dataplane.audit.sinks -}}
+{{- if and $sinks.otlp.url $sinks.otlp.tokenSecret }}
+audit-otlp:
+  secret: {secretName: {{ $sinks.otlp.tokenSecret }}, defaultMode: 0440, items: [{key: token, path: token}]}
+{{- end }}
+{{- if and $sinks.otlp.url $sinks.otlp.caConfigMap }}
+audit-otlp-ca:
+  configMap: {name: {{ $sinks.otlp.caConfigMap }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- if and $sinks.s3.bucket $sinks.s3.credentialsSecret }}
+audit-s3:
+  secret:
+    secretName: {{ $sinks.s3.credentialsSecret }}
+    defaultMode: 0440
+    items: [{key: access-key-id, path: access-key-id}, {key: secret-access-key, path: secret-access-key}]
+{{- end }}
+{{- if and $sinks.s3.bucket $sinks.s3.caConfigMap }}
+audit-s3-ca:
+  configMap: {name: {{ $sinks.s3.caConfigMap }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- end }}
+{{- end }}
+
 {{/* What the schema cannot say. Each message tells what to do. */}}
 {{- define "strongroom.validate" -}}
 {{- if ne .Release.Namespace "strongroom-system" }}

@@ -33,6 +33,7 @@ from strongroom.dataplane.server import ServerSettings
 from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.network import parse_range
+from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.issuers import read_issuers
 from strongroom.entrypoints.options import add_logging, environment
 from strongroom.hsm.client import HsmClient
@@ -105,6 +106,7 @@ def _parser() -> argparse.ArgumentParser:
         default=environment("audit-bytes", str(4 * 2**30)),
         help="that the journal may take on it",
     )
+    add_sinks(parser)
     add("--replica", default=environment("replica"), help="name of this process; default: unique to it")
     add("--trusted-services", default=environment("trusted-services", ""), help="<namespace>/<ServiceAccount>, …")
     add("--trusted-proxies", default=environment("trusted-proxies", ""), help="CIDR ranges, separated by commas")
@@ -152,6 +154,7 @@ def _api_settings(options: argparse.Namespace) -> ApiSettings:
     return ApiSettings(
         journal=JournalSettings(directory=options.audit_directory, replica=replica, total=options.audit_bytes),
         replica=replica,
+        sinks=sinks(options, replica, _clock),
         trusted_services=frozenset(_service_account(text) for text in _words(options.trusted_services)),
         proxies=tuple(parse_range(text) for text in _words(options.trusted_proxies)),
         total_octets=options.total_bytes,

@@ -206,7 +206,8 @@ def test_of_the_data_planes_containers_one_sees_the_token_and_the_other_the_api(
     spec = pod(rendered("--values", values), "StatefulSet")
     mounts = {each["name"]: {mount["name"] for mount in each["volumeMounts"]} for each in spec["containers"]}
     assert set(mounts) == {"dataplane", "hsm"}
-    assert mounts["dataplane"] - {"oidc", "oidc-ca"} == {"run", "api-token", "audit"}
+    of_settings = {"oidc", "oidc-ca", "audit-otlp", "audit-otlp-ca", "audit-s3", "audit-s3-ca"}
+    assert mounts["dataplane"] - of_settings == {"run", "api-token", "audit"}
     assert mounts["hsm"].isdisjoint({"api-token", "audit", "so-pin"})
     assert (spec["automountServiceAccountToken"], spec["serviceAccountName"]) == (False, "strongroom-dataplane")
     assert "initContainers" not in spec
@@ -237,7 +238,8 @@ def test_the_data_plane_understands_every_option_it_is_given(values: Path, monke
     assert {each["name"] for each in environment} <= known
     for each in environment:
         monkeypatch.setenv(each["name"], each.get("value", "strongroom-dataplane-0"))
-    monkeypatch.delenv("STRONGROOM_OIDC_ISSUERS", raising=False)
+        if each["name"].endswith(("_FILE", "_ISSUERS")):
+            monkeypatch.delenv(each["name"])  # files of the pod
     settings = dataplane._settings(dataplane._parser().parse_args([]))
     assert settings.api.replica == "strongroom-dataplane-0"
 
@@ -253,6 +255,24 @@ def test_issuers_reach_the_data_plane_as_they_are_written(tmp_path: Path) -> Non
         each for each in container(objects, "dataplane", "StatefulSet")["volumeMounts"] if each["name"] == "oidc-ca"
     )
     assert issuer.ca_file.startswith(f"{mount['mountPath']}/")
+
+
+def test_audit_records_go_where_the_installation_says() -> None:
+    def told(objects: Objects) -> dict[str, str]:
+        environment = container(objects, "dataplane", "StatefulSet")["env"]
+        return {each["name"]: each.get("value", "") for each in environment if "_AUDIT_" in each["name"]}
+
+    assert told(rendered())["STRONGROOM_AUDIT_STDOUT"] == "true"
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml")
+    found = told(objects)
+    assert "STRONGROOM_AUDIT_STDOUT" not in found
+    assert found["STRONGROOM_AUDIT_OTLP"] == "https://collector.example:4318/v1/logs"
+    assert (found["STRONGROOM_AUDIT_S3_BUCKET"], found["STRONGROOM_AUDIT_S3_ENCRYPTION"]) == ("audit", "AES256")
+    mounts = {each["mountPath"] for each in container(objects, "dataplane", "StatefulSet")["volumeMounts"]}
+    files = [value for name, value in found.items() if name.endswith("_FILE")]
+    assert len(files) == 5
+    for file in files:
+        assert any(file.startswith(f"{mount}/") for mount in mounts)
 
 
 def test_journals_outlive_their_pods_unless_that_is_not_wanted() -> None:
