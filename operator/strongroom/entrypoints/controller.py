@@ -133,7 +133,7 @@ def _listener(options: argparse.Namespace, authority: str) -> Callable[[Notice],
 def _settings(options: argparse.Namespace) -> ControllerSettings:
     return ControllerSettings(
         identity=options.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}",
-        domain=options.domain,
+        domain=options.domain.lower(),
         external_port=options.external_port,
         concurrency=options.concurrency,
         total_octets=options.total_bytes,
