@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_verify(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", type=Path, nargs="+", metavar="PATH", help="directories of a journal or of shipped files, or files")
+    _add_sources(parser)
     add("--keys", type=Path, help="PEM file with the public keys of the checkpoints")
     add("--registered", type=Path, help="what `strongroom audit checkpoints` wrote")
     _add_kubeconfig(parser, "instead of --registered: ask this cluster")
@@ -67,7 +67,7 @@ def _add_verify(parser: argparse.ArgumentParser) -> None:
 
 def _add_query(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("paths", type=Path, nargs="*", metavar="PATH", help="directories or files; or --s3-bucket")
+    _add_sources(parser)
     add("--object", default="", metavar="NAME", help="of a secret, key or certificate")
     add("--secret", default="", metavar="NAME", help="as --object, and only operations on secrets")
     add("--identity", default="", metavar="NAME", help="as system:serviceaccount:<namespace>:<name>, or a uid")
@@ -79,9 +79,15 @@ def _add_query(parser: argparse.ArgumentParser) -> None:
     add("--until", type=_time, metavar="TIME", help="before it")
     add("--limit", type=int, default=100, metavar="ROWS", help="default: 100")
     add("--sql", metavar="QUERY", help="instead of the filters of what: SQL of DuckDB over the table audit")
-    add_store(parser, "s3")
     _add_output(parser)
     parser.set_defaults(run=_query)
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", type=Path, nargs="*", metavar="PATH", help="directories of a journal or of shipped files, or files"
+    )
+    add_store(parser, "s3")
 
 
 def _add_kubeconfig(parser: argparse.ArgumentParser, text: str = "default: the Pod's ServiceAccount") -> None:
@@ -102,7 +108,8 @@ def _time(text: str) -> datetime:
 def _verify(options: argparse.Namespace) -> int:
     keys = PublicKeys(options.keys.read_bytes()) if options.keys else None
     expected = Expectations(keys, _registered(options), options.retained)
-    report = verify.verify(verify.files_under(options.paths), expected)
+    with tempfile.TemporaryDirectory(prefix="strongroom-audit-") as scratch:
+        report = verify.verify(_files(options, Path(scratch)), expected)
     print(answers.show_report(report, expected, as_json=options.output == "json"))
     return 1 if report.count else 0
 
@@ -138,18 +145,21 @@ def _query(options: argparse.Namespace) -> int:
         limit=options.limit,
     )
     with tempfile.TemporaryDirectory(prefix="strongroom-audit-") as scratch:
-        files = _files(options, Path(scratch))
+        files = _files(options, Path(scratch), filters)
         with Records(files, Path(scratch), filters) as records:
             table = records.sql(options.sql) if options.sql else records.filtered()
     print(answers.show_table(table, as_json=options.output == "json"))
     return 0
 
 
-def _files(options: argparse.Namespace, scratch: Path) -> list[Path]:
+def _files(options: argparse.Namespace, scratch: Path, filters: Filters | None = None) -> list[Path]:
+    """Return what is named, after fetching what is in an object store. InvalidInput when that is nothing."""
     files = verify.files_under(options.paths)
     if options.s3_bucket:
         from strongroom.telemetry.audit.objectstore import download
 
-        since, until = answers.hour(options.since), answers.hour(options.until)
+        since, until = (answers.hour(time) for time in (filters.since, filters.until)) if filters else ("", "")
         files += download(store_settings(options, "s3"), scratch, since, until)
+    if not files:
+        raise InvalidInput("there are no audit records in what was named; name a directory, a file or --s3-bucket")
     return files

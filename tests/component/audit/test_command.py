@@ -120,7 +120,8 @@ def test_findings(capsys: pytest.CaptureFixture[str], place: SimpleNamespace) ->
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (("verify",), 2, "PATH"),
+        (("verify",), 1, "no audit records"),
+        ((), 2, "verify"),
         (("query", "--since", "yesterday"), 2, "24h"),
         (("verify", "/nowhere"), 1, "/nowhere"),
         (("verify", "/", "--keys", "/nowhere.pem"), 1, "/nowhere.pem"),
@@ -251,6 +252,12 @@ def test_an_object_store_is_asked(capsys: pytest.CaptureFixture[str], tmp_path: 
 
     assert code == 0
     assert [row["operation"] for row in orjson.loads(out)] == ["Authentication", "SecretGet"]
+    code, out, _ = run(capsys, "verify", *store)
+    assert (code, out.splitlines()[-1]) == (0, "sound")
+    next(path for path in server.root.rglob("*.json") if "h=17" in str(path)).unlink()
+    code, out, _ = run(capsys, "verify", *store)
+    assert code == 1
+    assert "gap: " in out
 
 
 async def journal_in(cluster: Cluster, namespace: str, directory: Path) -> None:

@@ -104,10 +104,9 @@ class Records:
     def __init__(self, files: Sequence[Path], scratch: Path, filters: Filters) -> None:
         """Load the records of the files within the filters' times, by way of a database in the directory ``scratch``.
 
-        Lines that are no records are left out: ``verify`` is who judges them. Raises InvalidInput without any file.
+        Lines that are no records are left out: ``verify`` is who judges them. Raises InvalidInput when the files cannot
+        be read, or there are none.
         """
-        if not files:
-            raise InvalidInput("there are no audit records in what was named")
         self._filters = filters
         self._connection = duckdb.connect(str(scratch / "audit.duckdb"))
         arguments = [[str(file) for file in files], LONGEST_LINE, _utc(filters.since), _utc(filters.until)]

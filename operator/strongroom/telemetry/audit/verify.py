@@ -89,7 +89,7 @@ class _Chain:
 
 
 def files_under(paths: Iterable[Path]) -> list[Path]:
-    """Return the files of lines in these directories, and those named themselves. Raises InvalidInput without any."""
+    """Return the files of lines in these directories, and those named themselves. Raises InvalidInput."""
     found: list[Path] = []
     for path in paths:
         if path.is_dir():
