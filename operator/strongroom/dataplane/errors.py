@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from strongroom.dataplane.limits import BodyIncomplete, BodyTooLarge, TooManyRequests
 from strongroom.dataplane.paths import MethodNotAllowed, NotServed
@@ -35,10 +35,13 @@ class Fault:
         return self.inner or self.code
 
 
+By = Literal["ForbiddenByFirewall", "ForbiddenByPolicy", "ForbiddenByRbac"]
+
+
 class Forbidden(domain.Refused):
     """The caller may not. ``inner`` says who forbids it."""
 
-    def __init__(self, inner: str, message: str) -> None:
+    def __init__(self, inner: By, message: str) -> None:
         super().__init__(message)
         self.inner = inner
 
@@ -67,6 +70,18 @@ _TABLE: Final[tuple[tuple[type[domain.StrongroomError], int, str, str], ...]] = 
     (domain.Retryable, 503, "ServiceUnavailable", ""),
     (domain.Tampered, 500, "InternalServerError", "StoredDataTampered"),
 )
+
+_OTHERS: Final = (
+    (401, "Unauthorized", ""),
+    *((403, "Forbidden", by) for by in get_args(By)),
+    (429, "Throttled", ""),
+    (500, "InternalServerError", ""),
+)
+
+
+def answers() -> tuple[tuple[int, str, str], ...]:
+    """Return every status with code and inner code that an error is answered with."""
+    return *((status, code, inner) for _, status, code, inner in _TABLE), *_OTHERS
 
 
 def fault(error: domain.StrongroomError) -> Fault:

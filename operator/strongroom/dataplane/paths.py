@@ -6,6 +6,7 @@ and a method may stand in the header X-HTTP-METHOD of a POST.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -18,6 +19,9 @@ SMALL_BODY: Final = 128 * 1024
 """Octets: a value of 25 KiB may be 150 KB of escaped JSON, but no client escapes more than it must."""
 
 BACKUP_BODY: Final = 48 * 2**20
+
+API_VERSION: Final = re.compile(r"[0-9A-Za-z.-]{1,32}")
+"""Which version is named decides nothing, but one must be."""
 
 
 class MethodNotAllowed(InvalidInput):

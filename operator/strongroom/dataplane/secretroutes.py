@@ -23,9 +23,9 @@ from strongroom.service.apisecrets import ApiSecrets, Found
 PAGE: Final = 25
 """Items of a page, at most and by default, as in Azure."""
 
+SKIP_TOKEN_LENGTH: Final = 512
 _MARKER: Final = "NextMarker"
-_MARKER_LENGTH: Final = 512
-_ORDERS: Final = {"created": Order.OLDEST, "created asc": Order.OLDEST, "created desc": Order.NEWEST}
+ORDERS: Final = {"created": Order.OLDEST, "created asc": Order.OLDEST, "created desc": Order.NEWEST}
 
 Handler = Callable[[Visit, bytes], Awaitable[Reply]]
 
@@ -142,9 +142,9 @@ def _paging(visit: Visit) -> tuple[Order, str, int]:
     if not count.isascii() or not count.isdecimal() or not 1 <= int(count[:4]) <= PAGE:
         raise InvalidInput(f"maxresults must be between 1 and {PAGE}")
     order = query.get("$orderby")
-    if order is not None and order not in _ORDERS:
-        raise InvalidInput(f"$orderby must be one of: {', '.join(_ORDERS)}")
-    return (_ORDERS[order] if order else Order.NAME), _marker(query.get("$skiptoken", "")), int(count)
+    if order is not None and order not in ORDERS:
+        raise InvalidInput(f"$orderby must be one of: {', '.join(ORDERS)}")
+    return (ORDERS[order] if order else Order.NAME), _marker(query.get("$skiptoken", "")), int(count)
 
 
 def _marker(token: str) -> str:
@@ -152,7 +152,7 @@ def _marker(token: str) -> str:
     if not token:
         return ""
     try:
-        if len(token) > _MARKER_LENGTH:
+        if len(token) > SKIP_TOKEN_LENGTH:
             raise ValueError
         plain = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
         marker = plain[_MARKER]
