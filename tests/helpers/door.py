@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.test_utils import RawTestServer
+from multidict import CIMultiDictProxy
 from prometheus_client import CollectorRegistry
 
 from strongroom.dataplane.challenge import Challenge
@@ -58,7 +59,7 @@ class Answer:
     """What came back."""
 
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
     body: Any
 
     @property
@@ -136,7 +137,7 @@ class DoorLab:
         data = body if isinstance(body, bytes) else json.dumps(body).encode() if body is not None else None
         async with self._session.request(method, url, data=data, headers=sent) as response:
             octets = await response.read()
-            return Answer(response.status, dict(response.headers), json.loads(octets) if octets else None)
+            return Answer(response.status, response.headers, json.loads(octets) if octets else None)
 
     async def follow(self, link: str) -> Answer:
         """Follow a nextLink, as a client does."""

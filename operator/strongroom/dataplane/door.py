@@ -172,7 +172,7 @@ class Door:
         method = request.method
         if method == "POST" and (override := request.headers.get("X-HTTP-METHOD", "").upper()) in _OVERRIDES:
             method = override
-        visit.route = paths.find(method, request.path)
+        visit.route = paths.find(method, request.rel_url.raw_path)  # undecoded: %2F is no slash
         if visit.route.name:
             visit.subject_url = visit.place.of("secrets", visit.route.name, visit.route.version)
         visit.api_version = request.query.get("api-version", "")

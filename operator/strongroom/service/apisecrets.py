@@ -85,7 +85,8 @@ class ApiSecrets:
     ) -> Found:
         """Change attributes of a version, the served one by default. ``NotFound``, ``Claimed``.
 
-        The head knows when the served version ends, for notices. It is told first of an earlier end and last of a later
+        Most changes write the version's record alone, so no compare-and-swap of the head would find out that another
+        version is served by now: it is read from the API server. The head knows when the served version ends, for notices. It is told first of an earlier end and last of a later
         one, so that a crash in between leaves a notice that comes too early, which is checked when it is due.
         """
 
@@ -106,7 +107,7 @@ class ApiSecrets:
             stored = await self._tell_end(vault, stored, chosen, ends)
             return Found(stored.head, chosen, attributes)
 
-        return await self._decide(vault, name, attempt)
+        return await self._decide(vault, name, attempt, fresh=True)
 
     async def delete(self, vault: VaultHead, name: str) -> Found:
         """Delete softly. ``NotFound``, ``Claimed``."""
@@ -166,14 +167,19 @@ class ApiSecrets:
     # Inside
 
     async def _decide(
-        self, vault: VaultHead, name: str, attempt: Callable[[Stored[ObjectHead] | None], Awaitable[T]]
+        self,
+        vault: VaultHead,
+        name: str,
+        attempt: Callable[[Stored[ObjectHead] | None], Awaitable[T]],
+        *,
+        fresh: bool = False,
     ) -> T:
         """Look, decide and write; once more on what is stored when that was not what this process had seen.
 
         A refusal on what was seen may be of yesterday, so it is only believed of what the API server says.
         """
         for tries in range(_TRIES):
-            fresh = tries > 0
+            fresh = fresh or tries > 0
             stored = await self._store.object(vault, name, fresh=fresh)
             try:
                 return await attempt(stored)

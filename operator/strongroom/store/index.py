@@ -32,6 +32,7 @@ class Entry:
     sealed: Blob | None
     opened: VaultHead | ObjectHead | None = None
     wrong: str = ""
+    last: VaultHead | ObjectHead | None = None  # as opened before it went wrong
 
 
 class Index:
@@ -67,12 +68,16 @@ class Index:
             return  # late news of an earlier incarnation
         self._count(blob, -1)
         if entry and not ours and self._must_stay(entry):
-            entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
-            self._on_head(blob.name)
+            if not entry.wrong:
+                entry.wrong = "a stored head has vanished; restore it from a backup of the cluster"
+                self._on_head(blob.name)
             return
         self.heads.pop(blob.name, None)
-        self._objects[blob.vault].discard(blob.object)
-        self._changes[blob.vault] += 1
+        self._lose(blob.vault, blob.object)
+
+    def _lose(self, vault_id: str, object_id: str) -> None:
+        self._objects[vault_id].discard(object_id)
+        self._changes[vault_id] += 1
 
     def gone(self, name: str, uid: str) -> None:
         """Take in that the blob with this name is gone; a watch that missed the moment knows no more than its uid."""
@@ -83,6 +88,8 @@ class Index:
         """Take in that a complete listing has no such blob: it may have been removed rightly while nobody looked."""
         if known := self._known.get(name):
             self.drop(known, ours=True)
+        elif entry := self.heads.pop(name, None):  # it was known to be gone, and thought to be wrong
+            self._lose(entry.vault, entry.object)
 
     def _goes_back(self, entry: Entry, blob: Blob, generation: int) -> bool:
         """The successor of a head that was removed rightly begins at one again."""
@@ -111,7 +118,10 @@ class Index:
         wrong = ""
         if entry and (entry.wrong or self._goes_back(entry, blob, generation)):
             wrong = entry.wrong or "a stored head went back to an older generation"
-        self.heads[blob.name] = Entry(blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong)
+        last = (entry.opened or entry.last) if entry and wrong else None
+        self.heads[blob.name] = Entry(
+            blob.token, blob.uid, generation, blob.vault, blob.object, blob, wrong=wrong, last=last
+        )
         if blob.kind is BlobKind.VAULT:
             self._vault_names[blob.vault] = blob.name
         else:

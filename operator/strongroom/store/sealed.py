@@ -105,7 +105,10 @@ class SealedStore:
 
     async def object_by_id(self, vault: VaultHead, oid: str, *, fresh: bool = False) -> Stored[ObjectHead] | None:
         """Return an object's head by its id."""
-        entry = await self._entry(object_head_name(oid), fresh=fresh)
+        name = object_head_name(oid)
+        if self._must_look(name, fresh):
+            await self._look(name, vault)
+        entry = self.index.entry(name)
         if entry is None:
             return None
         if entry.opened is None:
@@ -289,7 +292,9 @@ class SealedStore:
         return record
 
     async def _vault_at(self, name: str, *, fresh: bool = False) -> Stored[VaultHead] | None:
-        entry = await self._entry(name, fresh=fresh)
+        if self._must_look(name, fresh):
+            await self._look(name)
+        entry = self.index.entry(name)
         if entry is None:
             return None
         sealed = entry.sealed  # another task may open it, and drop the octets, while this one waits for the token
@@ -301,16 +306,37 @@ class SealedStore:
             raise Tampered("a stored object head stands under a vault's name")
         return Stored(entry.opened, entry.token, entry.uid)
 
-    async def _entry(self, name: str, *, fresh: bool) -> Entry | None:
-        entry = self.index.entry(name)
-        if fresh or (entry is None and not self.index.complete):
-            blob = await self._backend.get(name)
-            if blob is not None:
-                self.index.apply(blob)
-            elif entry is not None:
-                self.index.drop(Blob(name, BlobKind.OBJECT, entry.vault, entry.object))
-            entry = self.index.entry(name)
-        return entry
+    def _must_look(self, name: str, fresh: bool) -> bool:
+        """What seems wrong is looked at each time: perhaps only a part of what happened was seen."""
+        entry = self.index.heads.get(name)
+        return fresh or (not self.index.complete if entry is None else bool(entry.wrong))
+
+    async def _look(self, name: str, vault: VaultHead | None = None) -> None:
+        """Bring the index to what the backend has under this name; ``vault`` for the head of an object."""
+        blob = await self._backend.get(name)
+        known = self.index.heads.get(name)
+        if blob is None:
+            if known is not None:
+                await self._take_absence(name, known)
+            return
+        if vault is not None and known is not None and await self._succeeds(vault, blob, known):
+            self.index.forget(name)
+        self.index.apply(blob)
+
+    async def _take_absence(self, name: str, known: Entry) -> None:
+        """A purge removes records before their head. A head that is gone while there are records was not purged."""
+        left = await self._backend.list(BlobKind.RECORD, vault=known.vault, object=known.object)
+        if left and self.index.heads.get(name) is known:
+            self.index.drop(Blob(name, BlobKind.OBJECT, known.vault, known.object))
+        elif not left:
+            self.index.forget(name)
+
+    async def _succeeds(self, vault: VaultHead, blob: Blob, known: Entry) -> bool:
+        """Is this head that of an object made later than the one that was known, which was purged unseen?"""
+        last = known.opened or known.last
+        if not isinstance(last, ObjectHead) or known.uid == blob.uid:
+            return False
+        return sealing.open_object(blob, vault.id, await self._ring(vault)).created > last.created
 
     async def _open_object(self, entry: Entry, vault: VaultHead) -> ObjectHead:
         sealed = entry.sealed
