@@ -10,7 +10,10 @@ from prometheus_client import CollectorRegistry
 
 from hack.localcluster.paths import REPOSITORY
 from strongroom.kinds.conditions import Reason
+from strongroom.telemetry.audit.metrics import AuditMetrics
+from strongroom.telemetry.dataplane import DataPlaneMetrics
 from strongroom.telemetry.metrics import ControllerMetrics
+from strongroom.telemetry.requests import RequestMetrics
 
 DOCUMENTS = sorted(
     path
@@ -62,9 +65,18 @@ def _links_of_list() -> list[str]:
     return _LINK.findall((REPOSITORY / "docs/README.md").read_text())
 
 
-def _controller_metrics() -> set[str]:
-    registry = CollectorRegistry()
-    ControllerMetrics(registry)
+def _process_metrics() -> set[str]:
+    """Of the controller and of the data plane: some are the same."""
+    found: set[str] = set()
+    for kinds in ((ControllerMetrics,), (DataPlaneMetrics, RequestMetrics, AuditMetrics)):
+        registry = CollectorRegistry()
+        for kind in kinds:
+            kind(registry)
+        found |= _names(registry)
+    return found
+
+
+def _names(registry: CollectorRegistry) -> set[str]:
     return {f.name + ("_total" if f.type == "counter" else "") for f in registry.collect()}
 
 
@@ -75,11 +87,11 @@ def _sidecar_metrics() -> set[str]:
 
 def test_the_metrics_page_has_the_metrics_that_exist() -> None:
     documented = set(re.findall(r"^\| `(strongroom_[a-z_]+)` \|", METRICS_PAGE.read_text(), re.MULTILINE))
-    assert documented == _controller_metrics() | _sidecar_metrics()
+    assert documented == _process_metrics() | _sidecar_metrics()
 
 
 def test_no_document_names_a_metric_that_does_not_exist() -> None:
-    known = _controller_metrics() | _sidecar_metrics()
+    known = _process_metrics() | _sidecar_metrics()
     for document in DOCUMENTS:
         assert _metrics_in(document.read_text()) <= known, document
 
@@ -88,7 +100,7 @@ def test_no_document_names_a_metric_that_does_not_exist() -> None:
 def test_alerts_and_dashboard_name_metrics_that_exist(name: str) -> None:
     named = _metrics_in((CHART_FILES / name).read_text())
     assert named
-    assert named <= _controller_metrics() | _sidecar_metrics()
+    assert named <= _process_metrics() | _sidecar_metrics()
 
 
 def _metrics_in(text: str) -> set[str]:

@@ -19,7 +19,7 @@ from strongroom.controllers.loop import Loop
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.shards import lease_name
 from strongroom.controllers.systemvault import SystemVaultKeeper
-from strongroom.controllers.trustbundle import TrustBundle
+from strongroom.controllers.trustbundle import AUDIT_KEYS, AUDIT_KEYS_KEY, TrustBundle
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
@@ -184,6 +184,7 @@ class Controller:
         self._system_vault = SystemVaultKeeper(
             objects=SystemObjects(store, clock),
             bundle=TrustBundle(self._client),
+            audit_keys=TrustBundle(self._client, AUDIT_KEYS, AUDIT_KEYS_KEY),
             domain=self._settings.domain,
             namespaces=lambda: {key.namespace for key in resources.keys(Kind.VAULT)},
             clock=clock,

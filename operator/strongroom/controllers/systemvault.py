@@ -11,7 +11,8 @@ from strongroom.controllers.trustbundle import TrustBundle
 from strongroom.crypto.keypairs import make_key_pair
 from strongroom.crypto.signing import make_token_signing
 from strongroom.domain.errors import StrongroomError
-from strongroom.domain.keypairs import Algorithm, KeyPair
+from strongroom.domain.keypairs import PUBLIC_KEY, Algorithm, KeyPair
+from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.domain.vaults import DAY
 from strongroom.service.servingcerts import ensure_authority, read_authorities
 from strongroom.service.systemobjects import AUDIT_SIGNING, TOKEN_SIGNING, SystemObjects
@@ -33,6 +34,7 @@ class SystemVaultKeeper:
         *,
         objects: SystemObjects,
         bundle: TrustBundle,
+        audit_keys: TrustBundle,
         domain: str,
         namespaces: Callable[[], Collection[str]],
         clock: Callable[[], int],
@@ -40,6 +42,7 @@ class SystemVaultKeeper:
     ) -> None:
         self._objects = objects
         self._bundle = bundle
+        self._audit_keys = audit_keys
         self._domain = domain
         self._namespaces = namespaces
         self._clock = clock
@@ -76,10 +79,17 @@ class SystemVaultKeeper:
         namespaces, now = set(self._namespaces()), self._monotonic()
         if bundle != self._published or now - self._round_at >= _ROUND:
             await self._bundle.publish(bundle, namespaces)
+            await self._publish_audit_keys()
             self._published, self._round_at, self._in = bundle, now, namespaces
         for namespace in sorted(namespaces - self._in):
             await self._bundle.publish_in(bundle, namespace)
             self._in.add(namespace)
+
+    async def _publish_audit_keys(self) -> None:
+        """All that ever signed: journals outlive keys."""
+        versions = await self._objects.read(AUDIT_SIGNING)
+        keys = "".join(version.fields[PUBLIC_KEY].decode() for version in versions)
+        await self._audit_keys.publish_in(keys, SYSTEM_NAMESPACE)
 
     def _tell(self, complaint: str) -> None:
         """Once: at the start the system vault is not there yet, and an HSM may be away for long."""

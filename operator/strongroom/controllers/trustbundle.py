@@ -1,4 +1,6 @@
-"""The trust bundle: a ConfigMap ``strongroom-ca`` with the certificates that clients of the data plane are to trust.
+"""What is published for everybody: certificates to trust, and the public keys that audit checkpoints are checked with.
+
+The trust bundle is a ConfigMap ``strongroom-ca`` with the certificates that clients of the data plane are to trust.
 
 It is where pods need it, as ``kube-root-ca.crt`` is: in strongroom-system, in each namespace that has a Vault, and in
 each with the label ``strongroom.dev/trust-bundle: "true"``. It stays where it once was: pods may mount it.
@@ -18,6 +20,8 @@ from strongroom.kube.resources import CONFIG_MAPS, NAMESPACES
 
 NAME: Final = "strongroom-ca"
 KEY: Final = "ca.crt"
+AUDIT_KEYS: Final = "strongroom-audit-keys"
+AUDIT_KEYS_KEY: Final = "keys.pem"
 WANTED: Final = f"{names.GROUP}/trust-bundle"
 """Label of a namespace whose pods use vaults of other namespaces."""
 
@@ -29,8 +33,10 @@ _log = logging.getLogger(__name__)
 class TrustBundle:
     """Publishes and repairs. Each call looks at what is there; the API server is written to only where it differs."""
 
-    def __init__(self, client: KubeApi) -> None:
+    def __init__(self, client: KubeApi, name: str = NAME, key: str = KEY) -> None:
         self._client = client
+        self._name = name
+        self._key = key
         self._foreign: set[str] = set()
 
     async def publish(self, bundle: str, with_vaults: Collection[str]) -> None:
@@ -50,18 +56,18 @@ class TrustBundle:
             return  # changed meanwhile: the same
 
     async def _publish_in(self, bundle: str, namespace: str) -> None:
-        body = _body(bundle, namespace)
+        body = self._body(bundle, namespace)
         try:
-            live = await self._client.get(CONFIG_MAPS, namespace, NAME)
+            live = await self._client.get(CONFIG_MAPS, namespace, self._name)
         except errors.NotFound:
             await self._client.create(CONFIG_MAPS, namespace, body, field_manager=_MANAGER)
             return
-        if not self._is_ours(live, namespace) or (live.get("data") or {}).get(KEY) == bundle:
+        if not self._is_ours(live, namespace) or (live.get("data") or {}).get(self._key) == bundle:
             return
         # The precondition: what was looked at, and no successor of that name, is what is written over.
         body["metadata"] |= {"resourceVersion": live["metadata"]["resourceVersion"]}
         await self._client.patch(
-            CONFIG_MAPS, namespace, NAME, body, kind=PatchKind.APPLY, field_manager=_MANAGER, force=True
+            CONFIG_MAPS, namespace, self._name, body, kind=PatchKind.APPLY, field_manager=_MANAGER, force=True
         )
 
     def _is_ours(self, live: dict[str, Any], namespace: str) -> bool:
@@ -71,10 +77,9 @@ class TrustBundle:
             return True
         if namespace not in self._foreign:
             self._foreign.add(namespace)
-            _log.warning("%s: the ConfigMap %s is somebody else's and is left alone; rename it", namespace, NAME)
+            _log.warning("%s: the ConfigMap %s is somebody else's and is left alone; rename it", namespace, self._name)
         return False
 
-
-def _body(bundle: str, namespace: str) -> dict[str, Any]:
-    metadata = {"name": NAME, "namespace": namespace, "labels": dict(OURS)}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {KEY: bundle}}
+    def _body(self, text: str, namespace: str) -> dict[str, Any]:
+        metadata = {"name": self._name, "namespace": namespace, "labels": dict(OURS)}
+        return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {self._key: text}}

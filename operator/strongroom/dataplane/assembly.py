@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -90,6 +91,7 @@ class VaultsApi:
             clock,
             settings.sinks,
         )
+        self.in_flight = InFlight(settings.per_caller)
         self._vaults = VaultViews(client, store, time.monotonic)
         self._gatekeeper = Gatekeeper(client, time.monotonic, settings.trusted_services)
         self._authorizer = Authorizer(client, time.monotonic)
@@ -106,7 +108,7 @@ class VaultsApi:
             authorizer=self._authorizer,
             handlers=routes.handlers,
             journal=self.journal,
-            in_flight=InFlight(settings.per_caller),
+            in_flight=self.in_flight,
             metrics=RequestMetrics(registry),
             monotonic=time.monotonic,
             wall=clock,
@@ -118,7 +120,8 @@ class VaultsApi:
 
     async def run(self) -> None:
         """Keep the proof of freshness young, until cancelled."""
-        await self.heartbeats.remove_forsaken(int(self._clock()))
+        with suppress(StrongroomError):  # another replica, or another day
+            await self.heartbeats.remove_forsaken(int(self._clock()))
         await self.freshness.run()
 
     async def close(self) -> None:
@@ -127,10 +130,8 @@ class VaultsApi:
             self._vaults.close(), self._gatekeeper.close(), self._authorizer.close(), self.freshness.close()
         )
         await self.journal.close()
-        try:
+        with suppress(StrongroomError):  # another replica removes it later
             await self.heartbeats.remove()
-        except StrongroomError:
-            return  # another replica removes it later
 
     async def _sign(self, statement: bytes) -> tuple[str, bytes]:
         versions = await self._objects.read(AUDIT_SIGNING)

@@ -30,7 +30,7 @@ def event(visit: Visit, phase: Phase, *, monotonic: float, status: int = 0, faul
         api_version=visit.api_version,
         request_uri=f"{visit.place.base}{request.path_qs}",
         client_info=request.headers.get("User-Agent", ""),
-        identity=_identity(visit.caller),
+        identity=identity_of(visit.caller),
         policy_match=verdict.policy if verdict else None,
         rbac=verdict.rbac if verdict else None,
         address_authorized=admission.allowed if admission else None,
@@ -39,7 +39,8 @@ def event(visit: Visit, phase: Phase, *, monotonic: float, status: int = 0, faul
     )
 
 
-def _identity(caller: Caller | None) -> AuditIdentity:
+def identity_of(caller: Caller | None) -> AuditIdentity:
+    """Return what records say of a caller; None: nobody is known."""
     if caller is None:
         return AuditIdentity()
     return AuditIdentity(

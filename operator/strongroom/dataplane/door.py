@@ -25,7 +25,7 @@ from strongroom.dataplane.paths import NotServed, Operation
 from strongroom.dataplane.secretroutes import Handler
 from strongroom.dataplane.visit import NOWHERE, Reply, Visit
 from strongroom.dataplane.wire import Place
-from strongroom.domain.audit import AuditEvent, Phase
+from strongroom.domain.audit import AuditEvent, Journals, Phase
 from strongroom.domain.errors import InvalidInput, StrongroomError
 from strongroom.domain.identity import Caller, Code, Unauthenticated
 from strongroom.domain.names import VAULT_NAME, VaultRef
@@ -57,14 +57,6 @@ class Authenticates(Protocol):
 
     async def authenticate(self, token: str) -> Caller:
         """Raises ``Unauthenticated``, or a ``Retryable`` where that cannot be found out now."""
-        ...
-
-
-class Journals(Protocol):
-    """Keeps what happened."""
-
-    async def record(self, event: AuditEvent) -> None:
-        """Return when the record is durable. Raises ``AuditUnavailable``."""
         ...
 
 

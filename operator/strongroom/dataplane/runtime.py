@@ -22,6 +22,7 @@ from strongroom.dataplane.readiness import Hsm, Readiness
 from strongroom.dataplane.server import DataPlaneServer, Handler, ServerSettings
 from strongroom.dataplane.sts import TokenService
 from strongroom.dataplane.tls import ServingTls
+from strongroom.dataplane.tokendoor import TokenDoor
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keys import KeyService
 from strongroom.domain.names import SYSTEM_NAMESPACE
@@ -107,9 +108,16 @@ class DataPlane:
         )
         self._watches = self._make_watches(client)
         sts = TokenService(self._identity.exchange, settings.identity.token_issuer, settings.identity.resource)
+        tokens = TokenDoor(
+            sts.handle,
+            journal=self._api.journal,
+            in_flight=self._api.in_flight,
+            proxies=settings.api.proxies,
+            wall=clock,
+        )
         self.server = DataPlaneServer(
             door=self._api.door.handle,
-            sts=self._counted(sts.handle),
+            sts=self._counted(tokens.handle),
             sts_host=f"sts.{domain}",
             tls=self._tls.context,
             settings=settings.server,

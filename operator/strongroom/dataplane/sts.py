@@ -15,11 +15,14 @@ from aiohttp import web
 
 from strongroom.dataplane.limits import BodyIncomplete, BodyTooLarge, read_body
 from strongroom.domain.errors import Retryable
-from strongroom.domain.identity import Unauthenticated
+from strongroom.domain.identity import Caller, Unauthenticated
 from strongroom.service.identity.exchange import Exchange
 
 LONGEST: Final = 16 * 1024
 """Octets of a form. An assertion takes 3,500 of them, the claims of a client some hundreds."""
+
+CALLER: Final = web.RequestKey("caller", Caller)
+"""Where a request carries, once it is answered with a token, whom that stands for."""
 
 FIELDS: Final = 20
 CLIENT_ID: Final = 256
@@ -83,6 +86,7 @@ class TokenService:
             token = await self._exchange.exchange(assertion, client)
         except Unauthenticated as refused:
             raise OAuthError("invalid_client", f"the client assertion is refused: {refused}", 401) from None
+        request[CALLER] = token.caller
         lifetime = token.expires - token.issued
         answer = {"token_type": "Bearer", "expires_in": lifetime, "ext_expires_in": lifetime}
         return _json(200, {**answer, "access_token": token.text}, _PRIVATE)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from strongroom.domain.errors import Retryable
 from strongroom.domain.names import VaultRef
@@ -85,6 +85,14 @@ class AuditEvent:
     trusted_service: bool = False
     tls_version: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
+
+
+class Journals(Protocol):
+    """Keeps what happened."""
+
+    async def record(self, event: AuditEvent) -> None:
+        """Return when the record is durable. Raises ``AuditUnavailable``."""
+        ...
 
 
 def resource_id(tenant: str, vault: VaultRef | None) -> str:

@@ -11,6 +11,7 @@ from strongroom.controllers.systemvault import AUDIT_SIGNING_SECONDS, TOKEN_SIGN
 from strongroom.controllers.trustbundle import TrustBundle
 from strongroom.crypto.certificates import CertificateAuthority
 from strongroom.domain.errors import NotFound, StoreUnavailable
+from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.service import systemobjects
 from strongroom.service.systemobjects import AUDIT_SIGNING, BOOTSTRAP_CA, TOKEN_SIGNING, SystemObjects
 from tests.helpers.stores import NOW, Lab, make_vault
@@ -41,18 +42,27 @@ class Published(TrustBundle):
         self.single.append(namespace)
 
 
+class PublishedKeys(Published):
+    """The public keys of audit journals, each time as they were brought to the system namespace."""
+
+    async def publish_in(self, bundle: str, namespace: str) -> None:
+        assert namespace == SYSTEM_NAMESPACE
+        self.single.append(bundle)
+
+
 class World:
     """A keeper in a process that has just started, over a system vault."""
 
     def __init__(self) -> None:
         self.lab, self.now, self.namespaces = Lab(), NOW, {"a"}
-        self.bundle = Published()
+        self.bundle, self.audit_keys = Published(), PublishedKeys()
         self.objects = SystemObjects(self.lab.process(complete=True), lambda: self.now)
 
     def keeper(self) -> SystemVaultKeeper:
         return SystemVaultKeeper(
             objects=self.objects,
             bundle=self.bundle,
+            audit_keys=self.audit_keys,
             domain=DOMAIN,
             namespaces=lambda: self.namespaces,
             clock=lambda: self.now,
@@ -119,3 +129,13 @@ async def test_before_there_is_a_system_vault_nothing_is_published() -> None:
     with pytest.raises(NotFound):
         await world.keeper().keep()
     assert world.bundle.rounds == []
+
+
+async def test_the_public_keys_of_all_audit_signing_keys_are_published(world: World) -> None:
+    await world.keeper().keep()
+    world.now += AUDIT_SIGNING_SECONDS
+    await world.keeper().keep()
+    first, second = world.audit_keys.single
+    assert (first.count("BEGIN PUBLIC KEY"), second.count("BEGIN PUBLIC KEY")) == (1, 2)
+    assert second.endswith(first)
+    assert "PRIVATE" not in second

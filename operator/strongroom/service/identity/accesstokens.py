@@ -32,9 +32,10 @@ _KUBERNETES: Final = "kubernetes.io"
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """Valid from ``issued`` to ``expires``, in Unix seconds."""
+    """Stands for ``caller``, and is valid from ``issued`` to ``expires``, in Unix seconds."""
 
     text: str = field(repr=False)
+    caller: Caller
     issued: int
     expires: int
 
@@ -72,7 +73,7 @@ class AccessTokens:
             _SEALED: urlsafe_b64encode(sealed).decode("ascii"),
         }
         text = jwt.encode(claims, key.private_pem, algorithm=ALGORITHM, headers={"kid": key.id})
-        return AccessToken(text, now, expires)
+        return AccessToken(text, caller, now, expires)
 
     async def verify(self, token: str) -> Caller:
         """Return the ServiceAccount, as it exists now. Raises Unauthenticated, IdentityUnavailable and what ``Store``
