@@ -5,11 +5,18 @@ Modules are imported only when called: a process loads no more than it needs, an
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 # Subcommand -> (module with ``main(arguments) -> exit code``, one line of help).
 COMMANDS: dict[str, tuple[str, str]] = {
+    "login": ("strongroom.entrypoints.login", "get a token for the vaults of an installation"),
+    "logout": ("strongroom.entrypoints.logout", "forget the logins that were kept"),
+    "secrets": ("strongroom.entrypoints.secretcommands", "work with the secrets of a vault"),
+    "vault": ("strongroom.entrypoints.vault", "look at a vault"),
+    "audit": ("strongroom.entrypoints.audit", "verify audit records and ask them questions"),
+    "completion": ("strongroom.entrypoints.completion", "complete command lines in a shell"),
     "controller": ("strongroom.entrypoints.controller", "reconcile Vaults and VaultSecrets"),
     "dataplane": ("strongroom.entrypoints.dataplane", "serve the vaults' API over HTTPS"),
     "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
@@ -18,6 +25,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one subcommand and return its exit code: 2 for a wrong command line."""
+    if "_ARGCOMPLETE" in os.environ:
+        import_module("strongroom.entrypoints.completion").answer(COMMANDS)
     command, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     if command in ("-h", "--help"):
         print(_usage())
