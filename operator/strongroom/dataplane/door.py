@@ -38,7 +38,6 @@ from strongroom.telemetry.requests import RequestMetrics
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PORT: Final = re.compile(r"(:[0-9]{1,5})?")
-_API_VERSION: Final = re.compile(r"[0-9A-Za-z.-]{1,32}")
 _OVERRIDES: Final = frozenset({"GET", "PUT", "PATCH", "DELETE"})
 _HEADERS: Final = {
     "Cache-Control": "no-cache",
@@ -168,7 +167,7 @@ class Door:
         if visit.route.name:
             visit.subject_url = visit.place.of("secrets", visit.route.name, visit.route.version)
         visit.api_version = request.query.get("api-version", "")
-        if not _API_VERSION.fullmatch(visit.api_version):
+        if not paths.API_VERSION.fullmatch(visit.api_version):
             raise InvalidInput("api-version must be specified as a query parameter, as 7.4 or 2025-07-01")
 
     async def _admit(self, visit: Visit, caller: Caller) -> None:

@@ -92,6 +92,11 @@ def fault(error: domain.StrongroomError) -> Fault:
         return Fault(429, "Throttled", str(error), headers={"Retry-After": str(error.retry_after)})
     for kind, status, code, inner in _TABLE:
         if isinstance(error, kind):
-            headers = {"Retry-After": "1"} if status == 503 else {}
-            return Fault(status, code, str(error), inner, headers)
+            return Fault(status, code, str(error), inner, _headers(error, status))
     return Fault(500, "InternalServerError", str(error))
+
+
+def _headers(error: domain.StrongroomError, status: int) -> dict[str, str]:
+    if isinstance(error, MethodNotAllowed):
+        return {"Allow": ", ".join(error.allowed)}  # RFC 9110, section 15.5.6
+    return {"Retry-After": "1"} if status == 503 else {}

@@ -38,11 +38,11 @@ _MEANINGS: Final = {
 }
 _HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     401: ("WWW-Authenticate",),
+    405: ("Allow",),
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
 _PAGING: Final = ("maxresults", "skiptoken", "orderby")
-_CONDITIONS: Final = ("ifMatch", "ifNoneMatch")
 _NAMED: Final = ("name",)
 _VERSIONED: Final = ("name", "version")
 
@@ -72,7 +72,7 @@ _DELETED: Final = "/deletedsecrets/{name}"
 ENTRIES: Final = (
     Entry(
         "put", _LIVE, "SetSecret", paths.SET, "Make a new version, which is served from then on.",
-        "SecretBundle", _NAMED + _CONDITIONS, "SecretSetParameters", etag=True, links=_OF_ONE,
+        "SecretBundle", (*_NAMED, "ifMatch", "ifNoneMatch"), "SecretSetParameters", etag=True, links=_OF_ONE,
     ),
     Entry(
         "get", _LIVE, "GetSecret", paths.GET, "Get the version that is served, with its value.",
@@ -84,11 +84,11 @@ ENTRIES: Final = (
     ),
     Entry(
         "patch", _LIVE, "UpdateSecret", paths.UPDATE, "Change the attributes of the version that is served.",
-        "SecretItem", _NAMED + _CONDITIONS, "SecretUpdateParameters", etag=True,
+        "SecretItem", (*_NAMED, "ifMatch"), "SecretUpdateParameters", etag=True,
     ),
     Entry(
         "patch", _VERSION, "UpdateSecretVersion", paths.UPDATE, "Change the attributes of one version.",
-        "SecretItem", _VERSIONED + _CONDITIONS, "SecretUpdateParameters", etag=True,
+        "SecretItem", (*_VERSIONED, "ifMatch"), "SecretUpdateParameters", etag=True,
     ),
     Entry(
         "delete", _LIVE, "DeleteSecret", paths.DELETE, "Delete softly, with all versions.",

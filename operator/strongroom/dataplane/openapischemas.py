@@ -28,10 +28,9 @@ def parameters(page: int, token_length: int, orders: Iterable[str]) -> dict[str,
     api_version = {"type": "string", "pattern": f"^{paths.API_VERSION.pattern}$", "examples": ["7.6", "2025-07-01"]}
     count = {"type": "integer", "minimum": 1, "maximum": page, "default": page}
     token = {"type": "string", "maxLength": token_length}
-    request_id = {"type": "string", "maxLength": 128}
     return {
         "apiVersion": _parameter("query", "api-version", api_version, "Any version is accepted.", required=True),
-        "clientRequestId": _parameter("header", "x-ms-client-request-id", request_id, "Is in the answer."),
+        "clientRequestId": _parameter("header", "x-ms-client-request-id", {"type": "string"}, "Comes back, if short."),
         "name": _parameter("path", "name", name, "The case of letters does not tell names apart.", required=True),
         "version": _parameter("path", "version", version, "A version of the secret.", required=True),
         "maxresults": _parameter("query", "maxresults", count, "Items of the page."),
@@ -51,6 +50,7 @@ def headers() -> dict[str, Json]:
         "x-ms-request-id": _header({"type": "string", "pattern": "^[0-9a-f]{32}$"}, "As in the audit record."),
         "ETag": _header({"type": "string", "pattern": '^"[0-9a-f]{32}"$'}, "The version, for `If-Match`."),
         "WWW-Authenticate": _header({"type": "string", "pattern": "^Bearer authorization="}, "Where to get a token."),
+        "Allow": _header({"type": "string"}, "The methods of the path."),
         "Retry-After": _header({"type": "integer", "minimum": 1}, "Seconds."),
     }
 

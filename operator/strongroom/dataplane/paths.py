@@ -25,7 +25,11 @@ API_VERSION: Final = re.compile(r"[0-9A-Za-z.-]{1,32}")
 
 
 class MethodNotAllowed(InvalidInput):
-    """The path is known, but not with this method: 405."""
+    """The path is known, but not with this method: 405. ``allowed``: the methods that it has."""
+
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class NotServed(InvalidInput):
@@ -124,7 +128,7 @@ def _by_method(operations: dict[str, Operation], method: str) -> Operation:
     try:
         return operations[method]
     except KeyError:
-        raise MethodNotAllowed(f"HTTP {method} not allowed") from None
+        raise MethodNotAllowed(f"HTTP {method} not allowed", tuple(operations)) from None
 
 
 def _name(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,8 @@ TAGS: Final = 15
 TAG_LENGTH: Final = 512
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999: what a client can show as a date."""
+
+_IF_MATCH: Final = re.compile(rf'\*|"?({HEX_ID.pattern})"?')
 
 
 class Fields:
@@ -125,12 +128,14 @@ def read_condition(if_match: str | None, if_none_match: str | None) -> Condition
     """Return the condition of a write (RFC 9110, section 13.1); ``InvalidInput`` for what is not one of ours."""
     if if_none_match is not None and if_none_match.strip() != "*":
         raise InvalidInput("If-None-Match: only * is understood")
-    current = if_match.strip().strip('"') if if_match is not None and if_match.strip() != "*" else ""
-    if current and not HEX_ID.fullmatch(current):
+    if if_match is None:
+        return Condition(absent=if_none_match is not None)
+    found = _IF_MATCH.fullmatch(if_match.strip())
+    if found is None:
         raise InvalidInput("If-Match: it must be a version in double quotes, as the header ETag gives it, or *")
-    if if_match is not None and if_none_match is not None:
+    if if_none_match is not None:
         raise InvalidInput("If-Match and If-None-Match exclude each other")
-    return Condition(current, absent=if_none_match is not None, present=if_match is not None)
+    return Condition(found[1] or "", present=True)
 
 
 @dataclass(frozen=True, slots=True)

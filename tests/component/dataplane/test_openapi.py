@@ -1,0 +1,104 @@
+"""The published description of the API says what the door does: of its own tables, and under requests made from it.
+
+The many requests of a release are made against a running system, see docs/operations/data-plane.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from strongroom.dataplane import errors, openapi, paths
+from strongroom.dataplane.paths import MethodNotAllowed
+from tests.helpers.door import HOST, DoorLab, door_lab
+
+DOCUMENT = openapi.document()
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+SCHEMA.config.generation.update(with_security_parameters=False)
+VERSION = "0" * 32
+REQUESTS = 1000
+
+
+@pytest.mark.parametrize("entry", openapi.ENTRIES, ids=lambda entry: entry.id)
+def test_a_described_operation_is_the_one_that_its_path_asks_for(entry: openapi.Entry) -> None:
+    route = paths.find(entry.method.upper(), entry.path.format(name="a", version=VERSION))
+    assert route.operation is entry.operation
+    assert (bool(route.name), bool(route.version)) == ("{name}" in entry.path, "{version}" in entry.path)
+
+
+def test_every_operation_is_described() -> None:
+    assert {entry.operation for entry in openapi.ENTRIES} == set(paths.OPERATIONS)
+
+
+@pytest.mark.parametrize("path", sorted(set(DOCUMENT["paths"]) - {"/secrets/restore"}))
+def test_no_other_method_is_allowed_than_the_described_ones(path: str) -> None:
+    described = {method.upper() for method in DOCUMENT["paths"][path]}
+    for method in {"GET", "PUT", "PATCH", "DELETE", "POST", "HEAD", "TRACE"} - described:
+        with pytest.raises(MethodNotAllowed) as caught:
+            paths.find(method, path.format(name="a", version=VERSION))
+        assert set(caught.value.allowed) == described
+
+
+def test_every_error_is_described() -> None:
+    described = {int(name.removeprefix("Error")) for name in DOCUMENT["components"]["responses"]}
+    assert described == {status for status, _, _ in errors.answers()}
+
+
+class Fuzz:
+    """Asks the door what a description allows, or does not, and knows what it answered."""
+
+    def __init__(self, lab: DoorLab, mode: GenerationMode) -> None:
+        self._lab = lab
+        self._mode = mode
+        self._headers = {"Host": HOST, "Authorization": f"Bearer {lab.token()}"}
+        self._versions: dict[str, str] = {}
+        self.done: set[str] = set()
+        self.statuses: set[int] = set()
+
+    def run(self) -> None:
+        @hypothesis.settings(max_examples=REQUESTS, derandomize=True, database=None, deadline=None)
+        @hypothesis.given(case=SCHEMA.as_strategy(generation_mode=self._mode), name=st.sampled_from([*"aab", None]))
+        def ask(case: schemathesis.Case, name: str | None) -> None:
+            if name and self._mode is GenerationMode.POSITIVE:
+                self._aim(case, name)
+            answer = case.call(base_url=self._lab._url, headers=self._headers)
+            self._note(case, answer)
+            # That there is no such page or backup is no fault of the description.
+            case.validate_response(answer, excluded_checks=[positive_data_acceptance])
+
+        ask()
+
+    def _aim(self, case: schemathesis.Case, name: str) -> None:
+        """Ask for what exists: a name that is made up is a name that nobody has."""
+        known = self._versions.get(name, VERSION)
+        if "name" in case.path_parameters:
+            case.path_parameters["name"] = name
+        if "version" in case.path_parameters:
+            case.path_parameters["version"] = known
+        if case.headers.get("If-Match", "*") != "*":
+            case.headers["If-Match"] = f'"{known}"'
+
+    def _note(self, case: schemathesis.Case, answer: Any) -> None:
+        self.statuses.add(answer.status_code)
+        if answer.status_code < 300:
+            self.done.add(case.operation.definition.raw["operationId"])
+        if etag := answer.headers.get("etag"):
+            self._versions[case.path_parameters["name"]] = etag[0].strip('"')
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+async def test_requests_made_from_the_description_find_nothing_that_it_does_not_say(mode: GenerationMode) -> None:
+    async with door_lab() as lab:
+        fuzz = Fuzz(lab, mode)
+        await asyncio.to_thread(fuzz.run)
+    if mode is GenerationMode.POSITIVE:
+        assert fuzz.done >= {"SetSecret", "GetSecret", "UpdateSecret", "DeleteSecret", "GetSecrets", "BackupSecret"}
+    else:
+        assert fuzz.statuses >= {400, 404}
