@@ -117,11 +117,14 @@ def read_wanted(fields: Fields) -> Wanted:
 
 def read_backup(fields: Fields, octets: int) -> bytes:
     """Return the octets of a backup; ``BackupRefused`` when they are not base64url."""
-    text = fields.required_text("value", octets)
+    text = fields.required_text("value", octets).rstrip("=")
     try:
-        return base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
+        found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BackupRefused("Backup blob is corrupt.") from None
+    if base64url(found) != text:
+        raise BackupRefused("Backup blob is corrupt.")  # its last character has bits that encode nothing
+    return found
 
 
 def read_condition(if_match: str | None, if_none_match: str | None) -> Condition:
