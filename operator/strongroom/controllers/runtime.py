@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from strongroom.controllers import kopfdoor
+from strongroom.controllers.audit import Audit, AuditSettings
 from strongroom.controllers.census import CensusTaker
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
@@ -24,7 +25,7 @@ from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain.keys import KeyService
-from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT
+from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
 from strongroom.kinds import names
 from strongroom.kube import errors
@@ -41,6 +42,7 @@ from strongroom.service.rollouts import Rollouts
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
+from strongroom.store.audited import AuditedStore
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
@@ -86,8 +88,11 @@ class Controller:
         account: Callable[[], kopfdoor.Account] | None,
         notify: Callable[[Notice], Awaitable[None]],
         clock: Callable[[], int],
+        audit: AuditSettings | None = None,
     ) -> None:
         self._client = client
+        self._audit_settings = audit
+        self._audit = Audit(client, audit) if audit else None
         self._settings = settings
         self._metrics = metrics
         metrics.shard.labels(shard=settings.shard).set(1)
@@ -102,7 +107,8 @@ class Controller:
         self._keyring = Keyring(keys, time.monotonic, on_lookup=metrics.key_looked_up)
         metrics.cached_keys.set_function(lambda: len(self._keyring))
         backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
-        store = SealedStore(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
+        store = self._make_store(backend=backend, keys=keys, keyring=self._keyring, index=self._index)
+        self._objects = SystemObjects(store, clock)
         self._loop = Loop(
             client=client,
             queue=self._queue,
@@ -135,6 +141,15 @@ class Controller:
             clock=clock,
         )
         self._bind(store, Collector(store), metrics.counting(notify), clock)
+
+    def _make_store(self, **parts: Any) -> SealedStore:
+        if self._audit is None or self._audit_settings is None:
+            return SealedStore(**parts)
+        clock = self._audit_settings.clock
+        return AuditedStore(journal=self._audit.journal, url_of=self._url_of, clock=clock, **parts)
+
+    def _url_of(self, vault: VaultRef) -> str:
+        return f"https://{vault.name}.{vault.namespace}.{self._settings.authority}"
 
     def _bind(
         self,
@@ -182,7 +197,7 @@ class Controller:
         )
         self._vaults = vaults
         self._system_vault = SystemVaultKeeper(
-            objects=SystemObjects(store, clock),
+            objects=self._objects,
             bundle=TrustBundle(self._client),
             audit_keys=TrustBundle(self._client, AUDIT_KEYS, AUDIT_KEYS_KEY),
             domain=self._settings.domain,
@@ -250,9 +265,13 @@ class Controller:
         if not self._settings.shard:
             await _patiently("look for the system vault", self._ensure_system_vault)
             works.append(self._system_vault.run())
-        self._loop.start()
         lost = asyncio.create_task(lease.lost.wait())
-        tasks = {lost, *map(asyncio.create_task, works)}
+        tasks: set[asyncio.Task[Any]] = {lost}
+        if self._audit:
+            tasks.add(asyncio.create_task(self._audit.run(self._objects)))
+            await self._audit.opened()
+        self._loop.start()
+        tasks |= {asyncio.create_task(work) for work in works}
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if lost in done:

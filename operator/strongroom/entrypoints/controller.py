@@ -28,15 +28,18 @@ from prometheus_client import (
 )
 
 from strongroom.controllers import shards
+from strongroom.controllers.audit import AuditSettings
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, Ended
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.notices import Notice
+from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.options import add_logging, environment
 from strongroom.hsm.client import HsmClient
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.telemetry import logs, probes
+from strongroom.telemetry.audit.writer import JournalSettings
 from strongroom.telemetry.cloudevents import EventSink, SinkSettings
 from strongroom.telemetry.metrics import ControllerMetrics
 
@@ -91,6 +94,19 @@ def _parser() -> argparse.ArgumentParser:
         default=environment("event-sink-ca-file"),
         help="PEM certificates that it is trusted by; default: the system's",
     )
+    add(
+        "--audit-directory",
+        type=Path,
+        default=environment("audit-directory"),
+        help="volume of the audit journal, for this process alone; default: what the controller does is not journalled",
+    )
+    add(
+        "--audit-bytes",
+        type=int,
+        default=environment("audit-bytes", str(2**30)),
+        help="that the journal may take on it",
+    )
+    add_sinks(parser)
     add("--concurrency", type=int, default=environment("concurrency", "32"), help="reconciles at a time")
     add("--total-bytes", type=int, default=environment("total-bytes", str(2**30)), help="limit of all vaults together")
     add(
@@ -112,6 +128,13 @@ def _shard(text: str) -> str:
 
 async def _nobody(_: Notice) -> None:
     """Nobody is to be told of what expires, beyond the event on the resource."""
+
+
+def _audit(options: argparse.Namespace, registry: CollectorRegistry, identity: str) -> AuditSettings | None:
+    if options.audit_directory is None:
+        return None
+    journal = JournalSettings(directory=options.audit_directory, replica=identity, total=options.audit_bytes)
+    return AuditSettings(journal, registry, time.time, sinks(options, identity, time.time))
 
 
 def _clock() -> int:
@@ -147,6 +170,7 @@ async def _run(options: argparse.Namespace) -> int:
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
     metrics = ControllerMetrics(registry)
+    identity = options.identity or f"{socket.gethostname()}-{uuid.uuid4().hex[:8]}"
     if options.kubeconfig:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
@@ -161,6 +185,7 @@ async def _run(options: argparse.Namespace) -> int:
             account=None if options.kubeconfig else _service_account,
             notify=_listener(options, settings.authority),
             clock=_clock,
+            audit=_audit(options, registry, identity),
         )
         _serve_probes(options, registry, controller)
         return await run_until_signalled(controller)

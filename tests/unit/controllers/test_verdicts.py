@@ -54,7 +54,8 @@ def made(kind: type[errors.StrongroomError]) -> errors.StrongroomError:
 def every_class(root: type[errors.StrongroomError] = errors.StrongroomError) -> Iterator[type[errors.StrongroomError]]:
     yield root
     for kind in root.__subclasses__():
-        yield from every_class(kind)
+        if not kind.__module__.startswith("strongroom.dataplane"):  # another test may have loaded that door
+            yield from every_class(kind)
 
 
 @pytest.mark.parametrize("kind", TABLE, ids=lambda kind: f"{kind.__module__.split('.')[1]}.{kind.__name__}")
