@@ -186,7 +186,10 @@ def trusting(bundle: str | None) -> ssl.SSLContext:
 
     Raises InvalidInput when there is none in it.
     """
+    nothing = InvalidInput("there are no certificates in what is to be trusted; it must be PEM")
+    if bundle is not None and not bundle.strip():
+        raise nothing  # empty, it would mean those of the system
     try:
         return ssl.create_default_context(cadata=bundle)
     except (ssl.SSLError, ValueError):
-        raise InvalidInput("there are no certificates in the certificate authority's file; it must be PEM") from None
+        raise nothing from None
