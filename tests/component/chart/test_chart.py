@@ -106,7 +106,7 @@ def test_only_the_sidecar_sees_token_and_pin_and_only_the_controller_the_api(val
         each["name"]: {mount["name"] for mount in each["volumeMounts"]}
         for each in [*pod(objects).get("initContainers", []), *pod(objects)["containers"]]
     }
-    assert mounts["controller"] == {"run", "api-token"}
+    assert mounts["controller"] == {"run", "api-token", "audit"}
     assert "api-token" not in mounts["hsm"]
     assert "so-pin" not in mounts["hsm"]
     assert mounts.get("hsm-init", set()).isdisjoint({"run", "api-token"})
