@@ -64,7 +64,7 @@ class MemoryBackend:
             if known is None or known.token != blob.token:
                 raise Conflict("changed meanwhile")
             assert (known.kind, known.vault, known.object) == (blob.kind, blob.vault, blob.object)
-            if blob.kind is BlobKind.RECORD:
+            if blob.kind is BlobKind.RECORD and blob.data:  # or its value is removed altogether
                 assert _lasting(known) == _lasting(blob), "of a record only the attributes change"
             return self._keep(replace(blob, uid=known.uid, stored_at=known.stored_at))
 

@@ -114,6 +114,16 @@ CODEC_VECTORS: dict[str, Any] = {
         ),
         shard="east",
     ),
+    "object head, with single versions deleted": ObjectHead(
+        "0f" * 16,
+        "x",
+        1_700_000_000,
+        faces={
+            Kind.SECRET: Face(
+                "a1" * 16, 4, 1_700_000_100, withdrawn={EARLIER: 1_800_000_000, "c3" * 16: 0, "d4" * 16: -1}
+            )
+        },
+    ),
     "object head, pinned and pruned": ObjectHead(
         VAULT_ID,
         "Db-Password",

@@ -78,7 +78,7 @@ def _of_head(known: Known, head: ObjectHead | None, versions: Sequence[VersionIn
     face = head.faces.get(Kind.SECRET)
     if blocked or face is None or head.claim is None or head.claim.uid != known.uid:
         return shown | _NO_VERSION
-    kept = [version for version in versions if version.id not in face.pruned][:HISTORY]
+    kept = [version for version in versions if version.id not in face.pruned | face.withdrawn][:HISTORY]
     return shown | {
         "currentVersion": face.served,
         "pinnedVersion": face.pin or None,

@@ -57,6 +57,7 @@ _TABLE: Final[tuple[tuple[type[domain.StrongroomError], int, str, str], ...]] = 
     (domain.ObjectDeleted, 409, "Conflict", "ObjectIsDeletedButRecoverable"),
     (domain.BeingDeleted, 409, "Conflict", "ObjectIsBeingDeleted"),
     (domain.Claimed, 409, "Conflict", "ObjectIsDeclared"),
+    (domain.VersionServed, 409, "Conflict", "VersionIsServed"),
     (domain.AlreadyExists, 409, "Conflict", "ObjectAlreadyExists"),
     (domain.Conflict, 409, "Conflict", ""),
     (domain.PreconditionFailed, 412, "PreconditionFailed", ""),

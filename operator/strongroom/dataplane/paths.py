@@ -78,7 +78,7 @@ OPERATIONS: Final = (
 )  # fmt: skip
 
 _ONE: Final = {"GET": GET, "PUT": SET, "PATCH": UPDATE, "DELETE": DELETE}
-_VERSION: Final = {"GET": GET, "PATCH": UPDATE}
+_VERSION: Final = {"GET": GET, "PATCH": UPDATE, "DELETE": DELETE}
 _DELETED: Final = {"GET": GET_DELETED, "DELETE": PURGE}
 
 
@@ -121,7 +121,11 @@ def _in_deleted(method: str, rest: list[str]) -> Route:
             return Route(_by_method(_DELETED, method), _name(name))
         case [name, word] if word.lower() == "recover":
             return Route(_by_method({"POST": RECOVER}, method), _name(name))
-    raise NotServed("a deleted secret's path is /deletedsecrets/<name>, with /recover after it or nothing")
+        case [name, version]:
+            return Route(_by_method({"DELETE": PURGE}, method), _name(name), _version(version))
+        case [name, version, word] if word.lower() == "recover":
+            return Route(_by_method({"POST": RECOVER}, method), _name(name), _version(version))
+    raise NotServed("a deleted secret's path is /deletedsecrets/<name>, with a version, /recover, or nothing after it")
 
 
 def _by_method(operations: dict[str, Operation], method: str) -> Operation:

@@ -16,6 +16,7 @@ from strongroom.dataplane.visit import Reply, Visit
 from strongroom.dataplane.wire import Fields
 from strongroom.domain.apisecrets import Condition
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.vaults import DAY
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apilists import ApiLists, Order, Page
 from strongroom.service.apisecrets import ApiSecrets, Found
@@ -73,16 +74,37 @@ class SecretRoutes:
         return _bundle(visit, await self._secrets.update(vault, visit.route.name, version, wanted, _condition(visit)))
 
     async def _delete(self, visit: Visit, _: bytes) -> Reply:
-        return _deleted(visit, await self._secrets.delete(visit.served.head, _name(visit)))
+        assert visit.route is not None
+        if not visit.route.version:
+            return _deleted(visit, await self._secrets.delete(visit.served.head, visit.route.name))
+        vault, name, version = visit.served.head, visit.route.name, visit.route.version
+        found, until = await self._secrets.delete_version(vault, name, version)
+        reply = _bundle(visit, found)
+        assert reply.body is not None
+        gone = {
+            "recoveryId": visit.place.of("deletedsecrets", found.head.name, version),
+            "deletedDate": until - vault.retention_days * DAY,
+            "scheduledPurgeDate": until,
+        }
+        return Reply(reply.body | gone, subject_url=reply.subject_url)
 
     async def _get_deleted(self, visit: Visit, _: bytes) -> Reply:
         return _deleted(visit, await self._secrets.deleted(visit.served.head, _name(visit), fresh=visit.fresh))
 
     async def _recover(self, visit: Visit, _: bytes) -> Reply:
-        return _bundle(visit, await self._secrets.recover(visit.served.head, _name(visit)))
+        assert visit.route is not None
+        vault, name, version = visit.served.head, visit.route.name, visit.route.version
+        if version:
+            return _bundle(visit, await self._secrets.recover_version(vault, name, version))
+        return _bundle(visit, await self._secrets.recover(vault, name))
 
     async def _purge(self, visit: Visit, _: bytes) -> Reply:
-        await self._secrets.purge(visit.served.head, _name(visit))
+        assert visit.route is not None
+        vault, name, version = visit.served.head, visit.route.name, visit.route.version
+        if version:
+            await self._secrets.purge_version(vault, name, version)
+        else:
+            await self._secrets.purge(vault, name)
         return Reply(None, 204)
 
     async def _backup(self, visit: Visit, _: bytes) -> Reply:

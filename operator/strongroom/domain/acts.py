@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from strongroom.domain.objects import Kind, ObjectHead
+from strongroom.domain.objects import ERASING, Kind, ObjectHead
 from strongroom.domain.vaults import State, VaultHead
 
 SECRET_GET: Final = "SecretGet"  # noqa: S105 - an operation
@@ -22,6 +22,8 @@ def on_object(before: ObjectHead | None, after: ObjectHead) -> str:
         return ""
     if old is None or old.current != new.current:
         return "SecretSet"
+    if [id for id, until in new.withdrawn.items() if until == ERASING != old.withdrawn.get(id)]:
+        return "SecretPurge"
     return SECRET_UPDATE if old.pin != new.pin else ""
 
 

@@ -203,9 +203,14 @@ def recovered(head: ObjectHead) -> ObjectHead:
 
 def purging(vault: VaultHead, head: ObjectHead, now: int) -> ObjectHead:
     """Return the head past the point of no return; ``PurgeProtected``."""
-    if vault.purge_protection and now < head.purge_at:
+    check_unprotected(vault, head.purge_at, now)
+    return head.changed(state=State.PURGING)
+
+
+def check_unprotected(vault: VaultHead, until: int, now: int) -> None:
+    """Raise ``PurgeProtected`` when what is kept until then may not be purged yet."""
+    if vault.purge_protection and now < until:
         raise PurgeProtected(
             'Operation "purge" is not allowed because purge protection is enabled for this vault. Deleted secrets are '
             "purged when their retention has passed."
         )
-    return head.changed(state=State.PURGING)

@@ -22,6 +22,7 @@
             ├── ObjectDeleted         the name belongs to a deleted object that can be recovered
             ├── BeingDeleted          the deleted object of this name is being purged
             ├── Claimed               a custom resource declares it, and is where to change it
+            ├── VersionServed         the version that is served cannot be deleted alone
             ├── Disabled              the version is switched off
             ├── PurgeProtected        nothing of this vault is purged before its time
             ├── BackupRefused         a backup that is malformed, or belongs to another geography or tenant
@@ -110,6 +111,10 @@ class BeingDeleted(RequestRefused):
 
 class Claimed(RequestRefused):
     """A custom resource declares the object, or what was to be changed of it. The message names the resource."""
+
+
+class VersionServed(RequestRefused):
+    """The version is the newest, or the one that is served: it cannot be deleted alone."""
 
 
 class Disabled(RequestRefused):

@@ -21,7 +21,7 @@ def no_room(limits: Limits, room: Room, head: ObjectHead | None, face: Face | No
     """Return why another version of this object cannot be stored; None: it can."""
     if face is None and head is None and room.objects <= 0:
         return _limit("objects", limits.objects)
-    if face and (face.versions >= limits.versions or len(face.pruned) >= FULL):
+    if face and (face.versions >= limits.versions or len(face.pruned) + len(face.withdrawn) >= FULL):
         kept = f" ({len(face.pruned)} of them pruned, and kept until the retention ends)" if face.pruned else ""
         return _limit("versionsPerObject", limits.versions, kept)
     if room.octets <= 0:

@@ -4,11 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from strongroom.domain.content import Content, Layout
 from strongroom.domain.errors import Refused
 from strongroom.domain.notices import Stage, next_notice
 from strongroom.domain.vaults import DAY, State
+
+ERASING: Final = 0
+"""Stands where a withdrawn version's time would: its value is being removed."""
+
+ERASED: Final = -1
+"""The same: its value is gone."""
 
 
 class Kind(StrEnum):
@@ -53,6 +60,8 @@ class Face:
     noticed: str = ""  # "<stage> <version> <its end>": the last notice given
     restart: str = ""  # the version for which workloads are still to be restarted
     source: str = ""  # UID of the native Secret that was imported and is still to be deleted
+    withdrawn: dict[str, int] = field(default_factory=dict)
+    """Versions deleted one by one: until when they can be recovered, ERASING or ERASED. Their records stay as links."""
 
     @property
     def served(self) -> str:
@@ -102,6 +111,7 @@ class ObjectHead:
         if self.state is not State.LIVE:
             return 0 if self.state is State.PURGING else self.purge_at
         times = [until for face in self.faces.values() for until in face.pruned.values()]
+        times += [until for face in self.faces.values() for until in face.withdrawn.values() if until != ERASED]
         notices = (next_notice(face.begun, face.expires, face.told) for face in self.faces.values())
         times += [at for at in notices if at is not None]
         return min(times, default=None)
@@ -200,6 +210,7 @@ def expunged(head: ObjectHead) -> ObjectHead:
             face,
             pruned={id: until for id, until in face.pruned.items() if until},
             versions=face.versions - sum(not until for until in face.pruned.values()),
+            withdrawn={id: until for id, until in face.withdrawn.items() if face.pruned.get(id) != 0},
         )
         for kind, face in head.faces.items()
     }

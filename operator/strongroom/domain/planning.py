@@ -213,7 +213,7 @@ def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
         return _not_a_secret()
     if refusal := _adoption_refused(wish, seen, head):
         return refusal
-    if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0):
+    if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0 or wish.pin in face.withdrawn):
         return _no_such_version(wish.pin)
     why = _why_rotate(wish, face, seen)
     full = _refused_by_limits(seen) if why else None
@@ -289,6 +289,7 @@ def rotated(wish: Declaration, seen: Seen, version: str, attributes: Attributes,
         rotated=seen.now,
         trigger=wish.trigger or (before.trigger if before else ""),
         pruned=before.pruned if before else {},
+        withdrawn=before.withdrawn if before else {},
         declared=wish.attributes.digest,
         begun=attributes.created,
         expires=attributes.expires,

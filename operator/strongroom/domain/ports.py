@@ -154,6 +154,10 @@ class Collector(Protocol):
         """Remove the pruned versions that are past return, then forget them in the head; return how many."""
         ...
 
+    async def erase(self, vault: VaultHead, stored: Stored[ObjectHead]) -> int:
+        """Remove the values of single versions that are past return, then note it in the head; return how many."""
+        ...
+
     async def purge_object(self, vault: VaultHead, oid: str) -> int:
         """Remove an object whose head is past return; return how many records it had. ``Conflict`` when it is not."""
         ...

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from strongroom.domain import apisecrets as rules
+from strongroom.domain import withdrawals
 from strongroom.domain.apisecrets import ANY, Condition, Wanted
 from strongroom.domain.errors import (
     AlreadyExists,
@@ -86,8 +87,9 @@ class ApiSecrets:
         """Change attributes of a version, the served one by default. ``NotFound``, ``Claimed``.
 
         Most changes write the version's record alone, so no compare-and-swap of the head would find out that another
-        version is served by now: it is read from the API server. The head knows when the served version ends, for notices. It is told first of an earlier end and last of a later
-        one, so that a crash in between leaves a notice that comes too early, which is checked when it is due.
+        version is served by now: it is read from the API server. The head knows when the served version ends, for
+        notices. It is told first of an earlier end and last of a later one, so that a crash in between leaves a notice
+        that comes too early, which is checked when it is due.
         """
 
         async def attempt(stored: Stored[ObjectHead] | None) -> Found:
@@ -119,6 +121,41 @@ class ApiSecrets:
             return replace(found, head=after.head)
 
         return await self._decide(vault, name, attempt)
+
+    async def delete_version(self, vault: VaultHead, name: str, version: str) -> tuple[Found, int]:
+        """Delete one version softly; return it, and when it is purged. ``NotFound``, ``Claimed``, ``VersionServed``."""
+
+        async def attempt(stored: Stored[ObjectHead] | None) -> tuple[Found, int]:
+            head, face = rules.live_face(stored.head if stored else None, name)
+            chosen = await self._known(vault, head, face, version, fresh=False)
+            attributes = await self._store.attributes(vault, head, chosen)
+            after = withdrawals.withdrawn(vault, head, chosen, self._clock())
+            head = (await self._store.commit(vault, stored, after)).head
+            return Found(head, chosen, attributes), head.faces[Kind.SECRET].withdrawn[chosen]
+
+        return await self._decide(vault, name, attempt)
+
+    async def recover_version(self, vault: VaultHead, name: str, version: str) -> Found:
+        """Bring one deleted version back. ``NotFound``."""
+
+        async def attempt(stored: Stored[ObjectHead] | None) -> Found:
+            head, _ = rules.live_face(stored.head if stored else None, name)
+            after = await self._store.commit(vault, stored, withdrawals.returned(head, version))
+            return await self.describe(vault, after.head, version, fresh=True)
+
+        return await self._decide(vault, name, attempt)
+
+    async def purge_version(self, vault: VaultHead, name: str, version: str) -> None:
+        """Remove one deleted version for good. ``NotFound``, ``PurgeProtected``.
+
+        After a crash the controller goes on.
+        """
+
+        async def attempt(stored: Stored[ObjectHead] | None) -> Stored[ObjectHead]:
+            head, _ = rules.live_face(stored.head if stored else None, name)
+            return await self._store.commit(vault, stored, withdrawals.erasing(vault, head, version, self._clock()))
+
+        await self._collector.erase(vault, await self._decide(vault, name, attempt))
 
     async def deleted(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Found:
         """Return a deleted secret. ``NotFound``."""
@@ -199,7 +236,11 @@ class ApiSecrets:
         chosen = version or face.served
         if chosen in (face.current, face.pin):
             return chosen
-        if face.pruned.get(chosen) == 0 or chosen not in await self._chain(vault, head, fresh=fresh):
+        if (
+            face.pruned.get(chosen) == 0
+            or chosen in face.withdrawn
+            or chosen not in await self._chain(vault, head, fresh=fresh)
+        ):
             raise rules.not_found(f"{head.name}/{chosen}")
         return chosen
 
@@ -207,8 +248,8 @@ class ApiSecrets:
         known = self._store.versions(vault, head, Kind.SECRET)
         if fresh or len(known) < head.faces[Kind.SECRET].versions:  # the watch of records lags behind that of heads
             known = await self._store.fresh_versions(vault, head, Kind.SECRET)
-        gone = head.faces[Kind.SECRET].pruned
-        return [info.id for info in known if gone.get(info.id) != 0]
+        face = head.faces[Kind.SECRET]
+        return [each.id for each in known if face.pruned.get(each.id) != 0 and each.id not in face.withdrawn]
 
     async def _served(self, vault: VaultHead, head: ObjectHead | None) -> Attributes | None:
         """The attributes that a resource declares of the secret, where one does."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from strongroom.domain import objects
+from strongroom.domain import objects, withdrawals
 from strongroom.domain.apisecrets import with_end
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
@@ -78,6 +78,7 @@ class Tending:
             reason = "SecretRetained" if after.state is State.LIVE else "SecretDeleted"
             return Tended(vault.ref, reason, head.name, until=after.purge_at)
         stored, removed = await self._expunge(vault, stored)
+        stored = await self._erase(vault, stored)
         told = await self._give_notice(vault, stored)
         return replace(told, collected=removed + await self._collector.collect(vault, oid))
 
@@ -91,6 +92,17 @@ class Tending:
         after = await self._store.object(vault, marked.name)
         assert after is not None
         return after, removed
+
+    async def _erase(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Stored[ObjectHead]:
+        marked = withdrawals.due(stored.head, self._clock())
+        if marked is not stored.head:
+            stored = await self._store.commit(vault, stored, marked)
+        if not withdrawals.doomed(stored.head):
+            return stored
+        await self._collector.erase(vault, stored)
+        after = await self._store.object(vault, stored.head.name)
+        assert after is not None
+        return after
 
     async def _give_notice(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Tended:
         head, face = stored.head, stored.head.faces.get(Kind.SECRET)

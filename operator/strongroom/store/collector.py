@@ -12,6 +12,7 @@ octets of ciphertext, and go when a head of their name is made or their vault is
 
 from __future__ import annotations
 
+from strongroom.domain import withdrawals
 from strongroom.domain.errors import Conflict, Tampered
 from strongroom.domain.names import object_id
 from strongroom.domain.objects import ObjectHead, VersionInfo, chain, expunged
@@ -59,6 +60,14 @@ class Collector:
             await self._store.remove_record(oid, version)
         await self._store.commit(vault, stored, expunged(head))
         return len(doomed)
+
+    async def erase(self, vault: VaultHead, stored: Stored[ObjectHead]) -> int:
+        """Remove the values of withdrawn versions that are past return, then note it in the head."""
+        versions = withdrawals.doomed(stored.head)
+        for version in versions:
+            await self._store.erase_record(object_id(vault.id, stored.head.name), version)
+        await self._store.commit(vault, stored, withdrawals.erased(stored.head))
+        return len(versions)
 
     async def purge_object(self, vault: VaultHead, oid: str) -> int:
         """Remove all records of an object whose head is past return, then the head; ``Conflict`` when it is not.

@@ -243,6 +243,13 @@ class SealedStore:
             await self._backend.delete(blob)
             self.index.drop(blob, ours=True)
 
+    async def erase_record(self, oid: str, version: str) -> None:
+        """Remove the value and the attributes of one record for good; it stays as a link to the one before it."""
+        blob = await self._backend.get(record_name(oid, version))
+        if blob is not None and blob.data:
+            self._records.drop(blob.name)
+            self.index.apply(await self._backend.replace(replace(blob, data={}, notes={**blob.notes, "octets": "0"})))
+
     async def remove_object(self, oid: str, token: str = "") -> None:
         """Remove a head for good; with a token only that exact state (``Conflict`` otherwise)."""
         blob = await self._backend.get(object_head_name(oid))

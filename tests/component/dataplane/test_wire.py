@@ -9,6 +9,7 @@ import pytest
 
 from strongroom.domain.network import DefaultAction
 from tests.helpers.door import HOST, DoorLab, door_lab
+from tests.helpers.memory import Fault
 from tests.helpers.stores import NOW
 
 BASE = f"https://{HOST}"
@@ -295,3 +296,91 @@ async def test_a_forwarded_address_of_a_stranger_counts_for_nothing() -> None:
     rules = {"defaultAction": "Deny", "ipRules": ["192.0.2.0/24"]}
     async with door_lab(networkRules=rules) as lab:
         assert (await lab.ask("GET", "/secrets", X_Forwarded_For="192.0.2.7")).status == 403
+
+
+async def three_versions(lab: DoorLab) -> list[str]:
+    """Three versions of a secret; their ids, oldest first."""
+    made = []
+    for value in "123":
+        made.append((await lab.ask("PUT", "/secrets/x", {"value": value})).body["id"].rpartition("/")[2])
+        lab.world.now += 1
+    return made
+
+
+async def listed(lab: DoorLab) -> list[str]:
+    page = await lab.ask("GET", "/secrets/x/versions?$orderby=created")
+    return [item["id"].rpartition("/")[2] for item in page.body["value"]]
+
+
+async def test_one_version_is_deleted_softly_and_comes_back(lab: DoorLab) -> None:
+    first, second, third = await three_versions(lab)
+    deleted = await lab.ask("DELETE", f"/secrets/x/{second}")
+    assert deleted.status == 200
+    assert deleted.body["recoveryId"] == f"{BASE}/deletedsecrets/x/{second}"
+    assert deleted.body["scheduledPurgeDate"] - deleted.body["deletedDate"] == 90 * DAY
+    assert "value" not in deleted.body
+    assert await listed(lab) == [first, third]
+    assert (await lab.ask("GET", f"/secrets/x/{second}")).code == "SecretNotFound"
+    assert (await lab.ask("DELETE", f"/secrets/x/{second}")).code == "SecretNotFound"
+    assert (await lab.ask("GET", f"/secrets/x/{first}")).body["value"] == "1"
+    assert (await lab.ask("POST", f"/deletedsecrets/x/{second}/recover")).status == 200
+    assert await listed(lab) == [first, second, third]
+    assert (await lab.ask("GET", f"/secrets/x/{second}")).body["value"] == "2"
+    assert (await lab.ask("POST", f"/deletedsecrets/x/{second}/recover")).code == "SecretNotFound"
+
+
+async def test_the_newest_version_is_not_deleted_alone(lab: DoorLab) -> None:
+    *_, third = await three_versions(lab)
+    assert (await lab.ask("DELETE", f"/secrets/x/{third}")).code == "Conflict/VersionIsServed"
+
+
+async def test_one_version_is_purged_and_its_neighbours_stay(lab: DoorLab) -> None:
+    first, second, third = await three_versions(lab)
+    assert (await lab.ask("DELETE", f"/deletedsecrets/x/{second}")).code == "SecretNotFound"
+    await lab.ask("DELETE", f"/secrets/x/{second}")
+    assert (await lab.ask("DELETE", f"/deletedsecrets/x/{second}")).status == 204
+    assert (await lab.ask("POST", f"/deletedsecrets/x/{second}/recover")).code == "SecretNotFound"
+    (stub,) = [blob for blob in lab.world.records() if blob.version == second]
+    assert not stub.data
+    assert await listed(lab) == [first, third]
+    assert (await lab.ask("GET", f"/secrets/x/{first}")).body["value"] == "1"
+    blob = (await lab.ask("POST", "/secrets/x/backup")).body
+    await lab.ask("DELETE", "/secrets/x")
+    await lab.ask("DELETE", "/deletedsecrets/x")
+    assert not lab.world.records()
+    assert (await lab.ask("POST", "/secrets/restore", blob)).status == 200
+    assert await listed(lab) == [first, third]
+
+
+async def test_a_protected_vault_keeps_a_deleted_version() -> None:
+    async with door_lab(softDelete={"purgeProtection": True}) as lab:
+        first, *_ = await three_versions(lab)
+        await lab.ask("DELETE", f"/secrets/x/{first}")
+        assert (await lab.ask("DELETE", f"/deletedsecrets/x/{first}")).code == "Forbidden/PurgeProtected"
+
+
+async def test_a_deleted_version_is_purged_on_time(lab: DoorLab) -> None:
+    first, second, third = await three_versions(lab)
+    await lab.ask("DELETE", f"/secrets/x/{first}")
+    lab.world.now += 90 * DAY
+    await lab.world.process().work(await lab.world.object_key("x"))
+    (stub,) = [blob for blob in lab.world.records() if blob.version == first]
+    assert not stub.data
+    assert await listed(lab) == [second, third]
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("write", range(1, 4))
+async def test_a_purge_of_one_version_that_is_cut_short_is_finished(lab: DoorLab, write: int, after: bool) -> None:
+    first, second, third = await three_versions(lab)
+    await lab.ask("DELETE", f"/secrets/x/{second}")
+    lab.world.backend.fault = Fault(lab.world.backend.writes + write, after)
+    await lab.ask("DELETE", f"/deletedsecrets/x/{second}")
+    lab.world.backend.fault = None
+    await lab.world.process().work(await lab.world.object_key("x"))
+    await lab.ask("DELETE", f"/deletedsecrets/x/{second}")  # as a client tries again
+    lab.replica.hear()
+    (stub,) = [blob for blob in lab.world.records() if blob.version == second]
+    assert not stub.data
+    assert await listed(lab) == [first, third]
+    assert (await lab.ask("GET", f"/secrets/x/{first}")).body["value"] == "1"

@@ -35,6 +35,8 @@ ACTS: dict[str, tuple[ObjectHead | None, ObjectHead, str]] = {
     "a pin": (LIVE, with_face(pin=OLD), "SecretUpdate"),
     "a due time": (LIVE, with_face(due=NOW), ""),
     "a claim": (LIVE, replace(LIVE, claim=Claim("u", "ns", "x")), ""),
+    "the end of one version": (with_face(withdrawn={OLD: NOW}), with_face(withdrawn={OLD: 0}), "SecretPurge"),
+    "what is gone already": (with_face(withdrawn={OLD: 0}), with_face(withdrawn={OLD: -1}), ""),
     "a deletion": (LIVE, objects.soft_delete(LIVE, NOW, 7), "SecretDelete"),
     "a recovery": (objects.soft_delete(LIVE, NOW, 7), LIVE, "SecretRecover"),
     "a purge": (objects.soft_delete(LIVE, NOW, 7), replace(LIVE, state=State.PURGING), "SecretPurge"),
