@@ -19,7 +19,7 @@ VERSION: Final = "1"
 
 _ABOUT: Final = (
     "Azure Key Vault's REST API for secrets, as Strongroom serves it. A vault has a host name of its own. Additions to "
-    "Azure's API: `$orderby`, the header `ETag`, and the conditions `If-Match` and `If-None-Match`."
+    "Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match`, and deleting single versions."
 )
 _ALWAYS: Final = (400, 401, 403, 404, 429, 500, 503)
 _MEANINGS: Final = {
@@ -68,6 +68,7 @@ _OF_DELETED: Final = ("GetDeletedSecret", "RecoverDeletedSecret", "PurgeDeletedS
 _LIVE: Final = "/secrets/{name}"
 _VERSION: Final = "/secrets/{name}/{version}"
 _DELETED: Final = "/deletedsecrets/{name}"
+_DELETED_VERSION: Final = "/deletedsecrets/{name}/{version}"
 
 ENTRIES: Final = (
     Entry(
@@ -94,6 +95,10 @@ ENTRIES: Final = (
         "delete", _LIVE, "DeleteSecret", paths.DELETE, "Delete softly, with all versions.",
         "DeletedSecretItem", _NAMED, links=_OF_DELETED,
     ),
+    Entry(
+        "delete", _VERSION, "DeleteSecretVersion", paths.DELETE, "Delete one version softly; not the served one.",
+        "DeletedSecretItem", _VERSIONED,
+    ),
     Entry("get", "/secrets", "GetSecrets", paths.LIST, "List secrets.", "SecretListResult", _PAGING),
     Entry(
         "get", "/secrets/{name}/versions", "GetSecretVersions", paths.LIST_VERSIONS, "List the versions of a secret.",
@@ -110,7 +115,15 @@ ENTRIES: Final = (
         "post", _DELETED + "/recover", "RecoverDeletedSecret", paths.RECOVER, "Recover a deleted secret.",
         "SecretItem", _NAMED, etag=True, links=_OF_ONE,
     ),
+    Entry(
+        "post", _DELETED_VERSION + "/recover", "RecoverDeletedSecretVersion", paths.RECOVER,
+        "Recover a deleted version.", "SecretItem", _VERSIONED, etag=True,
+    ),
     Entry("delete", _DELETED, "PurgeDeletedSecret", paths.PURGE, "Purge a deleted secret, for ever.", "", _NAMED),
+    Entry(
+        "delete", _DELETED_VERSION, "PurgeDeletedSecretVersion", paths.PURGE, "Purge a deleted version, for ever.",
+        "", _VERSIONED,
+    ),
     Entry(
         "post", "/secrets/{name}/backup", "BackupSecret", paths.BACKUP, "Back up all versions of a secret, encrypted.",
         "BackupSecretResult", _NAMED, links=("RestoreSecret",),

@@ -6,6 +6,7 @@ The many requests of a release are made against a running system, see docs/opera
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import hypothesis
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from hack.localcluster.paths import REPOSITORY
 from strongroom.dataplane import errors, openapi, paths
 from strongroom.dataplane.paths import MethodNotAllowed
 from tests.helpers.door import HOST, DoorLab, door_lab
@@ -102,3 +104,17 @@ async def test_requests_made_from_the_description_find_nothing_that_it_does_not_
         assert fuzz.done >= {"SetSecret", "GetSecret", "UpdateSecret", "DeleteSecret", "GetSecrets", "BackupSecret"}
     else:
         assert fuzz.statuses >= {400, 404}
+
+
+PAGE = (REPOSITORY / "docs/reference/vault-api.md").read_text()
+
+
+def test_the_page_has_every_error_and_no_other() -> None:
+    rows = re.findall(r"^\| (\d{3}) \| `([^`]+)` \| (?:`(\w+)` )?\|", PAGE, re.MULTILINE)
+    assert sorted((int(status), code, inner) for status, code, inner in rows) == sorted(set(errors.answers()))
+
+
+def test_the_page_has_every_operation_with_its_permission() -> None:
+    rows = re.findall(r"^\| (`[A-Z]+ /.*) \| `(\w+)` \|", PAGE, re.MULTILINE)
+    found = {(request, permission) for requests, permission in rows for request in re.findall("`([^`]+)`", requests)}
+    assert found == {(f"{each.method.upper()} {each.path}", each.operation.permission) for each in openapi.ENTRIES}
