@@ -78,6 +78,7 @@ OPERATIONS: Final = (
 )  # fmt: skip
 
 _ONE: Final = {"GET": GET, "PUT": SET, "PATCH": UPDATE, "DELETE": DELETE}
+_RESTORE: Final = {**_ONE, "POST": RESTORE}
 _VERSION: Final = {"GET": GET, "PATCH": UPDATE, "DELETE": DELETE}
 _DELETED: Final = {"GET": GET_DELETED, "DELETE": PURGE}
 
@@ -100,8 +101,9 @@ def _in_secrets(method: str, rest: list[str]) -> Route:
     match rest:
         case []:
             return Route(_by_method({"GET": LIST}, method))
-        case [word] if word.lower() == "restore" and method == "POST":
-            return Route(RESTORE)
+        case [word] if word.lower() == "restore":  # what to POST to, and else a name as any other
+            operation = _by_method(_RESTORE, method)
+            return Route(operation, "" if operation is RESTORE else word)
         case [name]:
             return Route(_by_method(_ONE, method), _name(name))
         case [name, word] if word.lower() == "versions":

@@ -39,9 +39,11 @@ def test_every_operation_is_described() -> None:
     assert {entry.operation for entry in openapi.ENTRIES} == set(paths.OPERATIONS)
 
 
-@pytest.mark.parametrize("path", sorted(set(DOCUMENT["paths"]) - {"/secrets/restore"}))
+@pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_no_other_method_is_allowed_than_the_described_ones(path: str) -> None:
     described = {method.upper() for method in DOCUMENT["paths"][path]}
+    if path == "/secrets/restore":  # could also be a secret of that name
+        described |= {method.upper() for method in DOCUMENT["paths"]["/secrets/{name}"]}
     for method in {"GET", "PUT", "PATCH", "DELETE", "POST", "HEAD", "TRACE"} - described:
         with pytest.raises(MethodNotAllowed) as caught:
             paths.find(method, path.format(name="a", version=VERSION))
