@@ -50,7 +50,7 @@ def rows(counts: list[int], then: Callable[[system.System, RunDir, int], list[Ro
     """Return the rows for each number of objects, in a system of its own, and those of ``then`` beside them."""
     found: list[Row] = []
     for count in counts:
-        with _system() as (running, run):
+        with running_system() as (running, run):
             found += asyncio.run(_measure(running, count))
             found += _restart(running, run, count)
             found += then(running, run, count)
@@ -58,7 +58,7 @@ def rows(counts: list[int], then: Callable[[system.System, RunDir, int], list[Ro
 
 
 @contextmanager
-def _system() -> Iterator[tuple[system.System, RunDir]]:
+def running_system() -> Iterator[tuple[system.System, RunDir]]:
     with tempfile.TemporaryDirectory(prefix="sr-bench-", ignore_cleanup_errors=True) as directory:
         run = RunDir(Path(directory))
         try:
@@ -275,9 +275,14 @@ def _resident(running: system.System) -> float:
 
 
 def metric(running: system.System, name: str) -> float:
+    """Return a metric of the controller; -1 while nobody answers."""
+    return metric_at(running.metrics_url, name)
+
+
+def metric_at(url: str, name: str) -> float:
     """Return a metric's value; -1 while nobody answers."""
     try:
-        text = urllib.request.urlopen(running.metrics_url, timeout=5).read().decode()
+        text = urllib.request.urlopen(url, timeout=5).read().decode()
     except OSError:
         return -1
     return float(next(line for line in text.splitlines() if line.startswith(name + " ")).split()[1])

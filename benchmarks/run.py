@@ -1,6 +1,6 @@
 """``make bench``: measures, prints a table, writes .run/bench.json.
 
-``python benchmarks/run.py [objects|hsm …] [--counts 1000,10000]`` measures a part.
+``python benchmarks/run.py [objects|hsm|audit|api …] [--counts 1000,10000]`` measures a part.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import disturbed, hsm, objects  # noqa: E402 - the repository is no package
+from benchmarks import api, audit, disturbed, hsm, objects  # noqa: E402 - the repository is no package
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["hsm", "objects", []], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=["hsm", "objects", "audit", "api", []], help="default: all")
     parser.add_argument("--counts", default="1000,10000", help="numbers of objects")
     options = parser.parse_args()
-    parts = options.parts or ["hsm", "objects"]
+    parts = options.parts or ["hsm", "audit", "api", "objects"]
     rows: list[dict[str, Any]] = []
     if "hsm" in parts:
         rows += hsm.rows()
+    if "audit" in parts:
+        rows += audit.rows()
+    if "api" in parts:
+        rows += api.rows()
     if "objects" in parts:
         rows += objects.rows([int(count) for count in options.counts.split(",")], disturbed.rows)
     _print(rows)
