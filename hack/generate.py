@@ -12,7 +12,7 @@ from pathlib import Path
 from hack.progress import say
 
 ROOT = Path(__file__).resolve().parent.parent
-GENERATORS = ("generate_crds", "generate_chart", "generate_openapi", "generate_protos")
+GENERATORS = ("generate_crds", "generate_chart", "generate_openapi", "generate_protos", "generate_cli")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
