@@ -1,6 +1,14 @@
 """The published description of the API says what the door does: of its own tables, and under requests made from it.
 
-The many requests of a release are made against a running system, see docs/operations/data-plane.md.
+Many more requests (20,000 in some ten minutes) go to a running system, after ``make up`` and ``. .run/env``::
+
+    schemathesis run docs/reference/openapi.json --url "$STRONGROOM_VAULT_URL" --tls-verify "$STRONGROOM_CA" \\
+        -H "Authorization: Bearer $($STRONGROOM_TOKEN_COMMAND)" --generation-with-security-parameters false \\
+        --exclude-checks positive_data_acceptance --max-examples 1500 --continue-on-failure
+
+It knows of no state, so that it takes it for a fault when a condition does not hold or when a backup that it made up is
+refused: hence the check that is left out. It finds one fault: ``/secrets/restore`` may also be a secret's name, so its
+405 names methods that are not described there.
 """
 
 from __future__ import annotations
