@@ -20,13 +20,21 @@ from strongroom.entrypoints.access import add_vault, connected, finish
 from strongroom.entrypoints.files import write_private
 
 _PROGRAM: Final = "strongroom secrets"
+_NO_VALUE: Final = (
+    "there are more arguments than this command takes. Everybody on this machine can read a command line: a value is "
+    "given by --file, a pipe or the prompt"
+)
 
 _Action = Callable[[Secrets, argparse.Namespace], Awaitable[str]]
 
 
 def main(arguments: list[str]) -> int:
     """See the module."""
-    return finish(_PROGRAM, _run, parser().parse_args(arguments))
+    made = parser()
+    options, surplus = made.parse_known_args(arguments)
+    if surplus:  # argparse would repeat it, and it may be a value
+        made.error(_NO_VALUE)
+    return finish(_PROGRAM, _run, options)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -59,7 +67,6 @@ def _add_set(commands: Any) -> None:
     made = _add_named(
         commands, "set", _set, "make a version; its value is read from a file, standard input or a prompt"
     )
-    made.add_argument("surplus", nargs="*", help=argparse.SUPPRESS)
     made.add_argument("--file", metavar="FILE", type=Path, help="with the value; default: standard input")
     made.add_argument("--trim", action="store_true", help="leave out one newline at the end of the value")
     made.add_argument("--allow-empty", action="store_true", help="the empty value is meant")
@@ -132,8 +139,6 @@ async def _run(options: argparse.Namespace) -> int:
 
 
 async def _set(secrets: Secrets, options: argparse.Namespace) -> str:
-    if options.surplus:
-        raise InvalidInput("everybody on this machine can read a command line: give the value by --file or a prompt")
     octets = inputs.value(options.file)
     value = values.to_text(octets, trim=options.trim, allow_empty=options.allow_empty)
     if value.endswith("\n"):

@@ -86,16 +86,16 @@ def test_a_wrong_command_line(line: str, capsys: pytest.CaptureFixture[str]) -> 
     assert ended.value.code == 2
 
 
-def test_a_value_on_the_command_line_is_refused_and_not_repeated(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    token = tmp_path / "token"
-    token.write_text("opaque")
-    monkeypatch.setenv("STRONGROOM_TOKEN_FILE", str(token))
-    assert main.main(["secrets", "set", "--url", URL, "name", "hunter2"]) == 2
+@pytest.mark.parametrize(
+    "line", ["name hunter2", "name --vault demo hunter2", "--vault demo name one hunter2", "name --value=hunter2"]
+)
+def test_a_value_on_the_command_line_is_refused_and_not_repeated(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main.main(["secrets", "set", *line.split()])
+    assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert "--file or a prompt" in said
     assert "hunter2" not in said
+    assert "the prompt" in said
 
 
 def test_every_command_for_people_has_a_parser_that_can_be_shown() -> None:
