@@ -118,6 +118,7 @@ class Door:
         peer = request.transport.get_extra_info("peername") if request.transport else None
         forwarded = ", ".join(request.headers.getall("X-Forwarded-For", ()))
         visit.address = client_address(str(peer[0]) if peer else "", forwarded, self._settings.proxies)
+        visit.origin = _text(visit.address)
         visit.ref, visit.place = locate(request.headers.get("Host", ""), self._settings.domain)
         return visit
 
@@ -137,7 +138,7 @@ class Door:
             return Fault(500, "InternalServerError", f"The request failed; the log tells more of {visit.id}.")
 
     async def _serve(self, visit: Visit) -> Reply:
-        with self._in_flight.slot(f"address {visit.address}"):
+        with self._in_flight.slot(visit.origin):
             caller = visit.caller = await self._authenticate(visit.request)
         with self._in_flight.slot(caller.name):
             self._read_request(visit)
@@ -180,7 +181,7 @@ class Door:
                 "ForbiddenByFirewall", "Client address is not authorized and caller is not a trusted service."
             )
         operation = visit.operation
-        visit.verdict = await self._authorizer.check(view.resource, caller, operation.area, operation.permission)
+        visit.verdict = await self._authorizer.check(view, caller, operation.area, operation.permission)
         if not visit.verdict.allowed:
             raise _forbidden(caller, operation, visit.ref, rbac=view.resource.rbac)
 
@@ -215,6 +216,11 @@ def locate(host: str, domain: str) -> tuple[VaultRef | None, Place]:
     if not matches or not VAULT_NAME.fullmatch(labels[0]) or not _NAMESPACE.fullmatch(labels[1]):
         return None, NOWHERE
     return VaultRef(labels[1], labels[0]), Place(f"https://{name}{'' if port == '443' else colon + port}")
+
+
+@lru_cache(maxsize=4096)
+def _text(address: Address | None) -> str:
+    return str(address or "")
 
 
 @lru_cache(maxsize=4096)

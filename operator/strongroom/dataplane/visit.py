@@ -29,6 +29,7 @@ class Visit:
     at: float  # Unix seconds
     id: str = field(default_factory=lambda: f"{_ids.getrandbits(128):032x}")
     address: Address | None = None
+    origin: str = ""  # the address as text
     ref: VaultRef | None = None
     place: Place = NOWHERE
     api_version: str = ""

@@ -50,6 +50,24 @@ ALL: Final = "all"
 """Every permission of an area."""
 
 
+class Granted:
+    """The policies of a vault by subject: asked at each request, however many there are."""
+
+    def __init__(self, policies: Iterable[Policy]) -> None:
+        self._permissions: dict[tuple[Subject, Area], set[str]] = {}
+        for policy in policies:
+            for area in Area:
+                self._permissions.setdefault((policy.subject, area), set()).update(getattr(policy, area))
+
+    def allows(self, subjects: Iterable[Subject], area: Area, permission: str) -> bool:
+        """Does any policy grant the permission to any of these subjects?"""
+        for subject in subjects:
+            granted = self._permissions.get((subject, area), ())
+            if permission in granted or ALL in granted:
+                return True
+        return False
+
+
 def allowed(policies: Iterable[Policy], subject: Subject, area: Area, permission: str) -> bool:
     """Does any policy grant this subject the permission?"""
     granted = (getattr(policy, area) for policy in policies if policy.subject == subject)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -95,6 +96,7 @@ class Journals(Protocol):
         ...
 
 
+@lru_cache(maxsize=4096)
 def resource_id(tenant: str, vault: VaultRef | None) -> str:
     """Return the identity of a vault in the form of an ARM id, upper case as Azure's logs have it.
 
@@ -131,7 +133,13 @@ def to_record(event: AuditEvent) -> dict[str, Any]:
 
 def utc(time: float) -> str:
     """Return Unix seconds as RFC 3339 in UTC with microseconds."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    seconds, micros = divmod(round(time * 1_000_000), 1_000_000)
+    return f"{_second(seconds)}.{micros:06d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _result(event: AuditEvent) -> str:
@@ -140,6 +148,7 @@ def _result(event: AuditEvent) -> str:
     return "Success" if event.status in _SUCCESS else "Failure"
 
 
+@lru_cache(maxsize=4096)
 def _claims(identity: AuditIdentity) -> dict[str, Any]:
     claims = {
         "oid": _cut(identity.uid),

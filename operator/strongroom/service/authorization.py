@@ -6,15 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.domain.access import Area, Subject, allowed
+from strongroom.domain.access import Area, Subject
 from strongroom.domain.identity import Caller
 from strongroom.domain.network import Address, NetworkRules, by_address, by_namespace, parse_address
 from strongroom.kinds import names
-from strongroom.kinds.vault import VaultResource
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi, Verb, Write
 from strongroom.kube.resources import NAMESPACES, PODS, SUBJECT_ACCESS_REVIEWS
 from strongroom.service.recent import Recent
+from strongroom.service.vaultviews import VaultView
 
 _RBAC_SECONDS: Final = 5.0
 """For which an answer of Kubernetes RBAC is believed."""
@@ -57,10 +57,11 @@ class Authorizer:
             self._review, monotonic, max_age=_RBAC_SECONDS, refresh=_RBAC_SECONDS - 1
         )
 
-    async def check(self, vault: VaultResource, caller: Caller, area: Area, permission: str) -> Verdict:
+    async def check(self, view: VaultView, caller: Caller, area: Area, permission: str) -> Verdict:
         """Decide on one permission."""
+        vault = view.resource
         if not vault.rbac:
-            granted = any(allowed(vault.policies, each, area, permission) for each in (caller.subject, *caller.groups))
+            granted = view.granted.allows((caller.subject, *caller.groups), area, permission)
             return Verdict(granted, policy=granted)
         groups = tuple(group.name for group in caller.groups)
         question = _Question(caller.name, groups, caller.uid, permission, area, vault.namespace, vault.name)
