@@ -31,6 +31,7 @@ class ApiRelay:
         self._tls = ssl.create_default_context(cafile=str(cluster.ca))
         self._held = ""  # or "watches", or "everything"
         self._changed = asyncio.Event()
+        self._open: set[asyncio.WriteTransport] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever)
         self._thread.start()
@@ -68,9 +69,10 @@ class ApiRelay:
 
     async def _end(self) -> None:
         self._server.close()
+        await self._hold("")
+        for transport in self._open:
+            transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -85,12 +87,11 @@ class ApiRelay:
             while self._held == "everything" or (self._held == "watches" and watching):
                 await self._changed.wait()
 
+        self._open.add(writer.transport)
         above, below = await asyncio.open_connection(*self._above, ssl=self._tls)
-        try:
-            await asyncio.gather(_copy(reader, below, note), _copy(above, writer, wait))
-        finally:
-            writer.transport.abort()
-            below.transport.abort()
+        self._open.add(below.transport)
+        await asyncio.gather(_copy(reader, below, note), _copy(above, writer, wait))
+        self._open -= {writer.transport, below.transport}
 
 
 async def _copy(
