@@ -67,7 +67,9 @@ def add_vault(parser: argparse.ArgumentParser) -> None:
 def finish(program: str, command: Command, options: argparse.Namespace) -> int:
     """Run a command to its exit code; say on standard error what went wrong."""
     try:
-        return asyncio.run(command(options))
+        code = asyncio.run(command(options))
+        sys.stdout.flush()
+        return code
     except StrongroomError as error:
         print(f"{program}: {explaining.explain(error)}", file=sys.stderr)
         return explaining.exit_code(error)

@@ -14,24 +14,31 @@ from typing import Final
 from argcomplete import autocomplete
 from argcomplete.shell_integration import shellcode
 
-_PROGRAMS: Final = ("strongroom", "kubectl-strongroom")
+from strongroom.cli import explaining
+from strongroom.entrypoints.access import finish
+
+_PROGRAM: Final = "strongroom completion"
+_COMPLETED: Final = ("strongroom", "kubectl-strongroom")
 
 
 def main(arguments: list[str]) -> int:
     """Print the code."""
-    shell = parser().parse_args(arguments).shell
-    print(shellcode(list(_PROGRAMS), shell=shell))
-    return 0
+    return finish(_PROGRAM, _show, parser().parse_args(arguments))
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser; completion and the reference read it too."""
     made = argparse.ArgumentParser(
-        "strongroom completion",
+        _PROGRAM,
         description="Print what a shell must read to complete command lines: source <(strongroom completion bash)",
     )
     made.add_argument("shell", choices=("bash", "zsh", "fish"))
     return made
+
+
+async def _show(options: argparse.Namespace) -> int:
+    print(shellcode(list(_COMPLETED), shell=options.shell))
+    return explaining.OK
 
 
 def answer(commands: Mapping[str, tuple[str, str]]) -> None:

@@ -9,10 +9,12 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from hack.localcluster.paths import REPOSITORY
+from strongroom.client.vaultsecrets import Secrets
 from strongroom.entrypoints import inputs, login, main, secretcommands
 from strongroom.entrypoints.main import COMMANDS
 
@@ -191,3 +193,47 @@ def test_shells_are_told_of_both_names(shell: str, capsys: pytest.CaptureFixture
     code = capsys.readouterr().out
     assert "strongroom" in code
     assert "kubectl-strongroom" in code
+
+
+def test_a_reader_that_has_enough_is_no_traceback(tmp_path: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "strongroom.entrypoints.main", "completion", "bash"]
+    ran = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, cwd=REPOSITORY, check=False)
+    os.close(write)
+    assert (ran.returncode, ran.stderr) == (1, b"")
+
+
+class Terminal(io.TextIOWrapper):
+    """Standard output, of which it is known whether it is a terminal."""
+
+    def __init__(self, terminal: bool) -> None:
+        super().__init__(io.BytesIO(), encoding="utf-8")
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+class Holding:
+    """Secrets with one value."""
+
+    def __init__(self, value: str) -> None:
+        self._bundle = {"value": value}
+
+    async def get(self, name: str, version: str) -> dict[str, str]:
+        return self._bundle
+
+
+@pytest.mark.parametrize(
+    ("terminal", "written"), [(False, b"a\x1b[2J\nb"), (True, b"")], ids=["as it is into a pipe", "by the caller"]
+)
+async def test_a_value_goes_into_a_pipe_as_it_is_and_cannot_command_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, terminal: bool, written: bytes
+) -> None:
+    stdout = Terminal(terminal)
+    monkeypatch.setattr("sys.stdout", stdout)
+    options = secretcommands.parser().parse_args(["get", "name"])
+    shown = await secretcommands._get(cast(Secrets, Holding("a\x1b[2J\nb")), options)
+    assert stdout.buffer.getvalue() == written  # type: ignore[attr-defined]
+    assert shown == ("a\\x1b[2J\nb" if terminal else "")

@@ -48,6 +48,7 @@ def test_a_vaults_url(url: str, audience: str, again: str) -> None:
         "https://demo.default.kv.example\\@evil.example",
         "https://demo.default.kv.example\r\nHost: evil",
         "https://demo.default.kv.exämple",
+        "https://demo.de\tfault.kv.example",
         "https://[::1]",
         "https://[::1",
         "https://demo.default." + "a" * 600,
@@ -84,6 +85,8 @@ def test_any_text_is_a_url_or_refused(text: str) -> None:
         ("//demo.default.kv.example:8443/secrets", False),
         ("/secrets", False),
         ("https://demo.default.kv.example:x/", False),
+        (f"{DEMO.url}/\\@evil.example/", False),
+        (f"{DEMO.url}/secrets\n", False),
     ],
 )
 def test_only_links_to_the_same_vault_are_followed(link: str, followed: bool) -> None:
