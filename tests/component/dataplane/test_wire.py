@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.network import DefaultAction
+from tests.helpers.controllers import NAMESPACE
 from tests.helpers.door import HOST, DoorLab, door_lab
 from tests.helpers.memory import Fault
 from tests.helpers.stores import NOW
@@ -384,3 +386,53 @@ async def test_a_purge_of_one_version_that_is_cut_short_is_finished(lab: DoorLab
     assert not stub.data
     assert await listed(lab) == [first, third]
     assert (await lab.ask("GET", f"/secrets/x/{first}")).body["value"] == "1"
+
+
+DENY = {"defaultAction": "Deny"}
+
+
+@pytest.mark.parametrize(
+    ("bypass", "policies", "code"),
+    [
+        ("TrustedServices", None, ""),
+        ("None", None, "Forbidden/ForbiddenByFirewall"),
+        ("TrustedServices", [], "Forbidden/ForbiddenByPolicy"),
+    ],
+)
+async def test_trusted_services_need_no_rule_but_a_policy(bypass: str, policies: list[Any] | None, code: str) -> None:
+    app = Subject(SubjectKind.SERVICE_ACCOUNT, "app", NAMESPACE)
+    rules = {**DENY, "bypass": bypass}
+    async with door_lab(networkRules=rules, trusted=frozenset({app}), policies=policies) as lab:
+        answer = await lab.ask("GET", "/secrets")
+        assert (answer.code if answer.status != 200 else "") == code
+        assert lab.records.events[-1].trusted_service is (bypass == "TrustedServices")
+
+
+POD = {"status": {"podIPs": [{"ip": "127.0.0.1"}, {"ip": "::1"}]}}
+PODS: dict[str, tuple[dict[str, Any], dict[str, str], int]] = {
+    "its own pod in a namespace that is let in": (POD, {"team": "blue"}, 200),
+    "in another namespace": (POD, {"team": "red"}, 403),
+    "from another address": ({"status": {"podIPs": [{"ip": "192.0.2.1"}]}}, {"team": "blue"}, 403),
+    "from a pod in the host's network": ({**POD, "spec": {"hostNetwork": True}}, {"team": "blue"}, 403),
+    "from a successor of the pod": ({**POD, "uid": "another"}, {"team": "blue"}, 403),
+}
+
+
+@pytest.mark.parametrize(("pod", "labels", "status"), PODS.values(), ids=PODS)
+async def test_rules_let_in_by_namespace(pod: dict[str, Any], labels: dict[str, str], status: int) -> None:
+    rules = {**DENY, "namespaces": [{"matchLabels": {"team": "blue"}}]}
+    async with door_lab(networkRules=rules) as lab:
+        lab.world.add_namespace(NAMESPACE, **labels)
+        lab.kube.objects[("namespaces", "", NAMESPACE)]["metadata"]["labels"] = labels
+        token = lab.token(pod="web-1")
+        uid = pod.get("uid", lab.kube.pods[(NAMESPACE, "web-1")])
+        body = {key: value for key, value in pod.items() if key != "uid"}
+        lab.kube.objects[("pods", NAMESPACE, "web-1")] = {"metadata": {"name": "web-1", "uid": uid}, **body}
+        assert (await lab.ask("GET", "/secrets", token=token)).status == status
+
+
+async def test_a_token_that_is_bound_to_no_pod_is_from_nowhere() -> None:
+    rules = {**DENY, "namespaces": [{"matchLabels": {"team": "blue"}}]}
+    async with door_lab(networkRules=rules) as lab:
+        lab.kube.objects[("namespaces", "", NAMESPACE)]["metadata"]["labels"] = {"team": "blue"}
+        assert (await lab.ask("GET", "/secrets")).code == "Forbidden/ForbiddenByFirewall"
