@@ -9,7 +9,8 @@ from strongroom.cli import explaining, times
 from strongroom.cli.tables import printable
 from strongroom.client.errors import Denied
 from strongroom.client.session import Session
-from strongroom.entrypoints.access import SHORTEST, add_vault, connected, finish
+from strongroom.entrypoints.access import add_vault, finish
+from strongroom.entrypoints.connecting import SHORTEST, connected
 from strongroom.entrypoints.logins import Logins, default_path
 
 _PROGRAM: Final = "strongroom login"

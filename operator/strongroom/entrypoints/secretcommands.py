@@ -16,7 +16,8 @@ from strongroom.cli import explaining, secretcommands, secretviews, tables, time
 from strongroom.client.vaultsecrets import Changes, Condition, Secrets
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints import inputs
-from strongroom.entrypoints.access import add_vault, connected, finish
+from strongroom.entrypoints.access import add_vault, finish
+from strongroom.entrypoints.connecting import connected
 from strongroom.entrypoints.files import write_private
 
 _PROGRAM: Final = "strongroom secrets"

@@ -6,7 +6,8 @@ import argparse
 from typing import Final
 
 from strongroom.cli import explaining, vaultviews
-from strongroom.entrypoints.access import add_cluster, add_server, finish, inspected
+from strongroom.entrypoints.access import add_cluster, add_server, finish
+from strongroom.entrypoints.connecting import inspected
 
 _PROGRAM: Final = "strongroom vault"
 

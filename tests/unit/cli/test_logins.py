@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -84,7 +85,10 @@ def test_an_open_file_is_replaced_by_a_private_one(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_stays_what_it_is(tmp_path: Path) -> None:
-    for path in (Path("/dev/null"), tmp_path):
+    """A pipe stands for all devices: a test that fails must not replace one of the machine's."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, tmp_path):
         with pytest.raises(InvalidInput, match="is not a file"):
             write_private(path, b"value")
-    assert list(tmp_path.iterdir()) == []
+    assert [(each, each.is_fifo()) for each in tmp_path.iterdir()] == [(pipe, True)]
