@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -20,6 +20,7 @@ from strongroom.dataplane import paths
 from strongroom.dataplane.auditing import event
 from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.errors import Fault, Forbidden, fault
+from strongroom.dataplane.floods import Floods
 from strongroom.dataplane.limits import InFlight, read_body
 from strongroom.dataplane.paths import NotServed, Operation
 from strongroom.dataplane.secretroutes import Handler
@@ -100,6 +101,7 @@ class Door:
         self._metrics = metrics
         self._monotonic = monotonic
         self._wall = wall
+        self._floods = Floods(monotonic)
         self._headers = _HEADERS | {"x-ms-keyvault-service-version": settings.service_version}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -107,7 +109,7 @@ class Door:
         visit = self._visit(request)
         try:
             outcome = await self._outcome(visit)
-            await self._journal.record(self._event(visit, outcome))
+            await self._tell(visit, outcome)
         except StrongroomError as error:
             outcome = fault(error)
         self._metrics.served(visit.name, _status(outcome), self._monotonic() - visit.began)
@@ -184,6 +186,14 @@ class Door:
         visit.verdict = await self._authorizer.check(view, caller, operation.area, operation.permission)
         if not visit.verdict.allowed:
             raise _forbidden(caller, operation, visit.ref, rbac=view.resource.rbac)
+
+    async def _tell(self, visit: Visit, outcome: Reply | Fault) -> None:
+        """Journal the outcome; of strangers only so many that they cannot fill the disk."""
+        unrecorded = 0 if visit.caller else self._floods.admit(visit.origin)
+        if unrecorded is not None:
+            told = self._event(visit, outcome)
+            more = {"unrecordedAttempts": str(unrecorded)} if unrecorded else {}
+            await self._journal.record(replace(told, properties=more) if more else told)
 
     def _event(self, visit: Visit, outcome: Reply | Fault) -> AuditEvent:
         phase = Phase.RESULT if visit.route and visit.operation.mutation and visit.verdict else Phase.SINGLE

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from strongroom.dataplane.auditing import identity_of
 from strongroom.dataplane.errors import fault
+from strongroom.dataplane.floods import Floods
 from strongroom.dataplane.limits import InFlight
 from strongroom.dataplane.sts import CALLER
 from strongroom.domain.audit import AuditEvent, Journals
@@ -33,6 +34,7 @@ class TokenDoor:
         self._in_flight = in_flight
         self._proxies = proxies
         self._wall = wall
+        self._floods = Floods(wall)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one request."""
@@ -44,12 +46,16 @@ class TokenDoor:
             with self._in_flight.slot(f"address {address}"):
                 response = await self._handle(request)
             if request.method == "POST":
-                await self._journal.record(self._event(request, response, str(address or ""), began))
+                await self._tell(request, response, str(address or ""), began)
         except StrongroomError as error:
             refused = fault(error)
             body = {"error": "temporarily_unavailable", "error_description": refused.message}
             return web.json_response(body, status=refused.status, headers=refused.headers)
         return response
+
+    async def _tell(self, request: web.BaseRequest, response: web.StreamResponse, address: str, began: float) -> None:
+        if CALLER in request or self._floods.admit(address) is not None:
+            await self._journal.record(self._event(request, response, address, began))
 
     def _event(self, request: web.BaseRequest, response: web.StreamResponse, address: str, began: float) -> AuditEvent:
         return AuditEvent(
