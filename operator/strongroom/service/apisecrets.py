@@ -23,11 +23,12 @@ from strongroom.domain.errors import (
     ObjectDeleted,
     PreconditionFailed,
 )
-from strongroom.domain.limits import Room, no_room
+from strongroom.domain.limits import no_room
 from strongroom.domain.names import object_id
 from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead, Version
 from strongroom.domain.ports import Collector, Store, Stored
 from strongroom.domain.vaults import VaultHead
+from strongroom.service.rooms import room_of
 
 _TRIES = 8
 _BY_STATE = (NotFound, ObjectDeleted, BeingDeleted, AlreadyExists, Claimed, PreconditionFailed)
@@ -60,7 +61,7 @@ class ApiSecrets:
 
         async def attempt(stored: Stored[ObjectHead] | None) -> Found:
             head = stored.head if stored else None
-            rules.check_settable(vault, head, self._room(vault), condition)
+            rules.check_settable(vault, head, room_of(self._store, vault, self._total_octets), condition)
             served = await self._served(vault, head)
             attributes = rules.as_declared(wanted, head, served).fresh(self._clock())
             version = await self._store.write_record(vault, name, head, Kind.SECRET, value, attributes)
@@ -199,7 +200,7 @@ class ApiSecrets:
     def no_room(self, vault: VaultHead, head: ObjectHead | None) -> str | None:
         """Return why the vault can take nothing more; None: it can."""
         face = head.faces.get(Kind.SECRET) if head else None
-        return no_room(vault.limits, self._room(vault), head, face)
+        return no_room(vault.limits, room_of(self._store, vault, self._total_octets), head, face)
 
     # Inside
 
@@ -266,8 +267,3 @@ class ApiSecrets:
     ) -> Stored[ObjectHead]:
         after = rules.with_end(stored.head, version, expires)
         return stored if after is stored.head else await self._store.commit(vault, stored, after)
-
-    def _room(self, vault: VaultHead) -> Room:
-        usage = self._store.usage(vault)
-        octets = min(vault.limits.octets - usage.octets, self._total_octets - self._store.total_octets())
-        return Room(vault.limits.objects - usage.objects, octets)

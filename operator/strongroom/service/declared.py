@@ -37,6 +37,7 @@ from strongroom.domain.ports import Store, Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.service.generators import draw
 from strongroom.service.imports import Imports
+from strongroom.service.rooms import room_of
 
 _STEPS = 12  # the longest honest path takes seven; more means that somebody undoes what we do
 _TOTAL_OCTETS = 1 * 2**30
@@ -156,8 +157,9 @@ class DeclaredSecrets:
         recovers = wish.recover and head is not None and head.state is State.DELETED
         namespace = await self._questions.namespace_uid(wish.claim.namespace) if recovers else ""
         chain = await self._chain(wish, outcome)
-        room, since = self._room(outcome.vault), self._questions.acting_since
-        return Seen(outcome.vault, head, room, self._clock(), gone, namespace, chain, since)
+        vault, since = outcome.vault, self._questions.acting_since
+        room = room_of(self._store, vault, self._total_octets) if vault else Room(0, 0)
+        return Seen(vault, head, room, self._clock(), gone, namespace, chain, since)
 
     async def _chain(self, wish: Declaration, outcome: Outcome) -> tuple[str, ...]:
         """The committed versions, where the wish depends on them."""
@@ -169,13 +171,6 @@ class DeclaredSecrets:
         if wish.pin and wish.pin not in found:
             found = tuple(info.id for info in await self._store.fresh_versions(vault, head, Kind.SECRET))
         return found
-
-    def _room(self, vault: VaultHead | None) -> Room:
-        if vault is None:
-            return Room(0, 0)
-        usage = self._store.usage(vault)
-        octets = min(vault.limits.octets - usage.octets, self._total_octets - self._store.total_octets())
-        return Room(vault.limits.objects - usage.objects, octets)
 
     async def _take(
         self,
