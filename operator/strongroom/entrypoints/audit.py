@@ -32,7 +32,7 @@ from strongroom.telemetry.audit.verify import Expectations
 
 def main(arguments: list[str]) -> int:
     """See the module."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int] = options.run
     try:
         return run(options)
@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     return 1
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("strongroom audit", description="Verify and query audit records.")
     commands = parser.add_subparsers(required=True, metavar="{verify,query,checkpoints}")
     _add_verify(commands.add_parser("verify", help="find altered and missing records in files"))
