@@ -47,12 +47,15 @@ def parameters(page: int, token_length: int, orders: Iterable[str]) -> dict[str,
 def headers() -> dict[str, Json]:
     """Return the headers of answers by name."""
     return {
-        "x-ms-request-id": _header({"type": "string", "pattern": "^[0-9a-f]{32}$"}, "As in the audit record."),
+        "x-ms-request-id": _header(
+            {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+            "As in the audit record. Absent where the request could not be read.", required=False,
+        ),
         "ETag": _header({"type": "string", "pattern": '^"[0-9a-f]{32}"$'}, "The version, for `If-Match`."),
         "WWW-Authenticate": _header({"type": "string", "pattern": "^Bearer authorization="}, "Where to get a token."),
         "Allow": _header({"type": "string"}, "The methods of the path."),
         "Retry-After": _header({"type": "integer", "minimum": 1}, "Seconds."),
-    }
+    }  # fmt: skip
 
 
 def schemas(page: int) -> dict[str, Json]:
@@ -167,5 +170,5 @@ def _parameter(place: str, name: str, schema: Json, description: str, *, require
     return found | ({"required": True} if required else {})
 
 
-def _header(schema: Json, description: str) -> Json:
-    return {"description": description, "required": True, "schema": schema}
+def _header(schema: Json, description: str, *, required: bool = True) -> Json:
+    return {"description": description, "required": required, "schema": schema}

@@ -26,6 +26,7 @@ _HANDSHAKE_SECONDS = 10.0
 _SHUTDOWN_SECONDS = 2.0  # for the TLS farewell
 _BACKLOG = 1024
 _BAD_HOST = b'{"error":{"code":"BadParameter","message":"the request needs one Host header"}}'
+_UNREADABLE = b'{"error":{"code":"BadParameter","message":"this is no HTTP request, or its headers are too long"}}'
 _FAILED = b'{"error":{"code":"InternalServerError","message":"the server failed; its log names the kind of failure"}}'
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,7 @@ class DataPlaneServer:
 
     async def start(self) -> None:
         """Listen. Raises ``OSError`` when the port is taken."""
-        self._http = web.Server(
+        self._http = _Http(
             self._handle,
             request_factory=_Request.make,
             keepalive_timeout=self._settings.idle_seconds,
@@ -139,6 +140,24 @@ class _Request(web.BaseRequest):
 
     async def _prepare_hook(self, response: web.StreamResponse) -> None:
         response.headers["Server"] = "Strongroom"
+
+
+class _Http(web.Server):
+    def __call__(self) -> web.RequestHandler:
+        return _Protocol(self, loop=self._loop, **self._kwargs)
+
+
+class _Protocol(web.RequestHandler):
+    """Answers what cannot be parsed without quoting it: it may hold a token."""
+
+    def handle_error(
+        self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
+    ) -> web.StreamResponse:
+        super().handle_error(request, status, exc)  # logs; raises when an answer has begun
+        body = _FAILED if status >= 500 else _UNREADABLE
+        response = web.Response(status=status, body=body, content_type="application/json")
+        response.force_close()
+        return response
 
 
 class _TurnedAway(asyncio.Protocol):

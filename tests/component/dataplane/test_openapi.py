@@ -77,7 +77,7 @@ class Fuzz:
     def run(self) -> None:
         @hypothesis.settings(max_examples=REQUESTS, derandomize=True, database=None, deadline=None)
         @hypothesis.given(case=SCHEMA.as_strategy(generation_mode=self._mode), name=st.sampled_from([*"aab", None]))
-        def ask(case: schemathesis.Case, name: str | None) -> None:
+        def ask(case: schemathesis.Case[Any], name: str | None) -> None:
             if name and self._mode is GenerationMode.POSITIVE:
                 self._aim(case, name)
             answer = case.call(base_url=self._lab._url, headers=self._headers)
@@ -87,7 +87,7 @@ class Fuzz:
 
         ask()
 
-    def _aim(self, case: schemathesis.Case, name: str) -> None:
+    def _aim(self, case: schemathesis.Case[Any], name: str) -> None:
         """Ask for what exists: a name that is made up is a name that nobody has."""
         known = self._versions.get(name, VERSION)
         if "name" in case.path_parameters:
@@ -97,7 +97,8 @@ class Fuzz:
         if case.headers.get("If-Match", "*") != "*":
             case.headers["If-Match"] = f'"{known}"'
 
-    def _note(self, case: schemathesis.Case, answer: Any) -> None:
+    def _note(self, case: schemathesis.Case[Any], answer: Any) -> None:
+        assert "x-ms-request-id" in answer.headers
         self.statuses.add(answer.status_code)
         if answer.status_code < 300:
             self.done.add(case.operation.definition.raw["operationId"])
