@@ -44,6 +44,9 @@ from strongroom.telemetry.requests import RequestMetrics
 WATCHES: Final = ("heads", "records")
 """Those that must show a heartbeat before what they have shown is believed."""
 
+_FAREWELL: Final = 5.0
+"""Seconds for the last request to the API server."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApiSettings:
@@ -130,8 +133,9 @@ class VaultsApi:
             self._vaults.close(), self._gatekeeper.close(), self._authorizer.close(), self.freshness.close()
         )
         await self.journal.close()
-        with suppress(StrongroomError):  # another replica removes it later
-            await self.heartbeats.remove()
+        with suppress(StrongroomError, TimeoutError):  # another replica removes it later
+            async with asyncio.timeout(_FAREWELL):
+                await self.heartbeats.remove()
 
     async def _sign(self, statement: bytes) -> tuple[str, bytes]:
         versions = await self._objects.read(AUDIT_SIGNING)

@@ -15,8 +15,8 @@ from strongroom.domain.access import Area
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import HEX_ID, OBJECT_NAME
 
-SMALL_BODY: Final = 128 * 1024
-"""Octets: a value of 25 KiB may be 150 KB of escaped JSON, but no client escapes more than it must."""
+SMALL_BODY: Final = 192 * 1024
+"""Octets: a value of 25 KiB of control characters, which JSON must escape, is 150 KiB; tags come on top."""
 
 BACKUP_BODY: Final = 48 * 2**20
 

@@ -91,9 +91,8 @@ class Subject(Shape):
     kind: Annotated[
         domain.SubjectKind,
         Field(
-            description="`ServiceAccount`: a workload. `User`, `Group`: people, as the identity provider names them. "
-            "`Namespace`: the custom resources of a namespace, which act as it: only this one is used so far; the "
-            "others are for the vault's API."
+            description="`ServiceAccount`, `User`, `Group`: callers of the vault's API; people as the identity "
+            "provider names them, with the issuer's prefix. `Namespace`: the custom resources of a namespace, which act as it."
         ),
     ]
     name: Annotated[

@@ -36,6 +36,7 @@ MANY: Final = 1000
 _OVERDUE: Final = 60.0  # seconds without a checkpoint, while there is something to cover, before ``problem`` says so
 _PAUSE: Final = 1.0  # seconds after a checkpoint that failed
 _PROBE: Final = b"strongroom audit: is there a key?"
+_FAREWELL: Final = 5.0  # seconds for the last checkpoint: a process that ends must not be killed for waiting
 _DRAIN: Final = 10.0  # seconds that sinks get at the end
 
 _log = logging.getLogger("strongroom.audit")
@@ -126,10 +127,11 @@ class Journal:
             self._task.cancel()
             await asyncio.wait([self._task])
         try:
-            await self._append(writer.chain_record(END, {}))
-            await self._checkpoint(Mark.END)
-        except StrongroomError as error:
-            _log.warning("the audit journal ends without its last checkpoint: %s", error)
+            async with asyncio.timeout(_FAREWELL):
+                await self._append(writer.chain_record(END, {}))
+                await self._checkpoint(Mark.END)
+        except (StrongroomError, TimeoutError) as error:
+            _log.warning("the audit journal ends without its last checkpoint: %s", error or "no answer in time")
         await asyncio.gather(*(asyncio.to_thread(shipper.stop, _DRAIN) for shipper in self._shippers))
         await asyncio.to_thread(writer.stop)
         self._writer = None
