@@ -92,8 +92,8 @@ class Subject(Shape):
         domain.SubjectKind,
         Field(
             description="`ServiceAccount`, `User`, `Group`: callers of the vault's API; people as the identity "
-            "provider names them, with the issuer's prefix. `Namespace`: the custom resources of a namespace, which act "
-            "as it."
+            "provider names them, with the issuer's prefix. `Namespace`: the custom resources of a namespace, which "
+            "act as it."
         ),
     ]
     name: Annotated[
