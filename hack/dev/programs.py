@@ -37,13 +37,16 @@ def hsm_init(run: RunDir, module: Path) -> Program:
     return Program("hsm-init", [*command, "--geography", GEOGRAPHY, "--create-token"], _softhsm(run))
 
 
-def programs(run: RunDir, module: Path, ports: Ports) -> list[Program]:
-    """What runs in the background, in the order in which it is started. One sidecar serves both of its clients here."""
+def programs(run: RunDir, module: Path, ports: Ports, *, alone: bool = False) -> list[Program]:
+    """What runs in the background, in the order in which it is started. One sidecar serves both of its clients here.
+
+    ``alone``: the controller with nothing beside it, and without a journal.
+    """
     socket = str(run.socket)
     hsm = [STRONGROOM, "hsm", *_token(run, module), "--socket", socket]
     urls = ["--hsm-socket", socket, "--domain", DOMAIN, "--external-port", str(ports.vaults)]
     controller = ["--kubeconfig", str(run.controller_kubeconfig), "--metrics-port", str(ports.metrics)]
-    controller += ["--audit-directory", str(run.root / "audit-controller")]
+    controller += [] if alone else ["--audit-directory", str(run.root / "audit-controller")]
     vaults = ["--kubeconfig", str(run.dataplane_kubeconfig), "--metrics-port", str(ports.vaults_metrics)]
     vaults += [
         "--host",
@@ -55,10 +58,11 @@ def programs(run: RunDir, module: Path, ports: Ports) -> list[Program]:
         "--audit-directory",
         str(run.root / "audit"),
     ]
+    served = [] if alone else [Program("dataplane", [STRONGROOM, "dataplane", *urls, *vaults])]
     return [
         Program("hsm", hsm, _softhsm(run)),
         Program("controller", [STRONGROOM, "controller", *urls, *controller]),
-        Program("dataplane", [STRONGROOM, "dataplane", *urls, *vaults]),
+        *served,
     ]
 
 

@@ -40,10 +40,11 @@ class System:
     vault_url: str  # of the demo vault
 
 
-def up(run: RunDir, owner: Process | None = None, *, throwaway: bool = False) -> System:
+def up(run: RunDir, owner: Process | None = None, *, throwaway: bool = False, alone: bool = False) -> System:
     """Start everything, unless it runs already, and return when it serves.
 
-    On any failure what was started is stopped, and the logs are left.
+    ``alone``: without data plane, and without the controller's journal, to measure the controller. On any failure what
+    was started is stopped, and the logs are left.
     """
     run.create()
     with locked(run.root):
@@ -53,7 +54,7 @@ def up(run: RunDir, owner: Process | None = None, *, throwaway: bool = False) ->
         _stop(run)
         run.create()
         try:
-            return _start(run, owner, Options(unsafe_no_fsync=throwaway))
+            return _start(run, owner, Options(unsafe_no_fsync=throwaway), alone=alone)
         except BaseException:
             _stop(run)
             raise
@@ -87,13 +88,14 @@ def metrics_url(port: int) -> str:
     return f"http://{HOST}:{port}/metrics"
 
 
-def _await_serving(run: RunDir, ports: Ports) -> None:
+def _await_serving(run: RunDir, ports: Ports, *, alone: bool = False) -> None:
     ready.until("the HSM sidecar serves", lambda: ready.sidecar_serves(run.socket))
     ready.until("the controller leads", lambda: ready.controller_leads(metrics_url(ports.metrics)))
-    ready.until("the data plane serves", lambda: ready.dataplane_serves(metrics_url(ports.vaults_metrics)))
+    if not alone:
+        ready.until("the data plane serves", lambda: ready.dataplane_serves(metrics_url(ports.vaults_metrics)))
 
 
-def _start(run: RunDir, owner: Process | None, options: Options) -> System:
+def _start(run: RunDir, owner: Process | None, options: Options, *, alone: bool) -> System:
     library = softhsm.module()
     with step("Kubernetes control plane"):
         cluster = lifecycle.up(run.name, run.cluster, options, owner)
@@ -107,10 +109,10 @@ def _start(run: RunDir, owner: Process | None, options: Options) -> System:
         softhsm.prepare(run, library)
     ports = _free_ports()
     with step("HSM sidecar, controller and data plane"):
-        _supervise(run, library, ports, owner)
-        _await_serving(run, ports)
+        _supervise(run, library, ports, owner, alone=alone)
+        _await_serving(run, ports, alone=alone)
     url = demovault.url(DOMAIN, ports.vaults)
-    if not options.unsafe_no_fsync:  # the demo declares its vault itself, and is looked at from inside only
+    if not (alone or options.unsafe_no_fsync):  # the demo declares its vault itself, and is looked at from inside only
         with step("The vault demo"):
             _open_demo_vault(run, cluster, url)
     write_private(run.ports, json.dumps(asdict(ports)))
@@ -177,8 +179,8 @@ def _kubeconfig(cluster: Cluster, account: str, path: Path) -> None:
     cluster.kubeconfig_for_token(path, token)
 
 
-def _supervise(run: RunDir, library: Path, ports: Ports, owner: Process | None) -> None:
-    write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, ports)]))
+def _supervise(run: RunDir, library: Path, ports: Ports, owner: Process | None, *, alone: bool) -> None:
+    write_private(run.programs, json.dumps([asdict(each) for each in programs(run, library, ports, alone=alone)]))
     command = [sys.executable, "-m", "hack.dev.supervisor", str(run.root), *([str(owner.pid)] if owner else [])]
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
     process = processes.launch(command, run.logs / "supervisor.log", environment)
