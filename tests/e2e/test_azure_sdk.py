@@ -96,9 +96,16 @@ def test_the_sdks_own_tests(distribution: Path, environment: dict[str, str]) -> 
     assert int(found[1]) >= LEAST
 
 
+@pytest.mark.parametrize("kind", ["", "_async"])
 @pytest.mark.parametrize("sample", SAMPLES)
 def test_the_sdks_samples(
-    sample: str, distribution: Path, environment: dict[str, str], vaults: DataPlane, namespace: str, tmp_path: Path
+    sample: str,
+    kind: str,
+    distribution: Path,
+    environment: dict[str, str],
+    vaults: DataPlane,
+    namespace: str,
+    tmp_path: Path,
 ) -> None:
     """By ``DefaultAzureCredential``, as in a pod with a projected token and no code of ours."""
     token = tmp_path / "token"
@@ -110,6 +117,6 @@ def test_the_sdks_samples(
         "AZURE_CLIENT_ID": "app",
         "AZURE_FEDERATED_TOKEN_FILE": str(token),
     }
-    command = [sys.executable, str(distribution / "samples" / f"{sample}.py")]
+    command = [sys.executable, str(distribution / "samples" / f"{sample}{kind}.py")]
     ran = subprocess.run(command, env=environment | identity, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stdout + ran.stderr
