@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final, Protocol
@@ -48,6 +49,10 @@ _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "x-ms-keyvault-region": "strongroom",
 }
+_HEAVY: Final = 8
+_HEAVY_PER_CALLER: Final = 2
+"""Backups and restores at a time, of all and of one: each may hold a hundred megabytes."""
+
 _JSON: Final = "application/json; charset=utf-8"
 _log = logging.getLogger(__name__)
 
@@ -102,6 +107,7 @@ class Door:
         self._monotonic = monotonic
         self._wall = wall
         self._floods = Floods(monotonic)
+        self._heavy = InFlight(_HEAVY_PER_CALLER, _HEAVY)
         self._headers = _HEADERS | {"x-ms-keyvault-service-version": settings.service_version}
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -146,12 +152,16 @@ class Door:
             self._read_request(visit)
             visit.fresh = not await self._freshness.trusted()
             await self._admit(visit, caller)
-            body = await read_body(visit.request, visit.operation.body) if visit.operation.body else b""
-            if visit.operation.mutation:
-                await self._journal.record(event(visit, Phase.INTENT, monotonic=self._monotonic()))
-            reply = await self._handlers[visit.operation](visit, body)
-            visit.subject_url = reply.subject_url or visit.subject_url
-            return reply
+            with self._heavy.slot(caller.name) if visit.operation.heavy else nullcontext():
+                return await self._carry_out(visit)
+
+    async def _carry_out(self, visit: Visit) -> Reply:
+        body = await read_body(visit.request, visit.operation.body) if visit.operation.body else b""
+        if visit.operation.mutation:
+            await self._journal.record(event(visit, Phase.INTENT, monotonic=self._monotonic()))
+        reply = await self._handlers[visit.operation](visit, body)
+        visit.subject_url = reply.subject_url or visit.subject_url
+        return reply
 
     async def _authenticate(self, request: web.BaseRequest) -> Caller:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")

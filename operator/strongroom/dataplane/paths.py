@@ -7,7 +7,7 @@ and a method may stand in the header X-HTTP-METHOD of a POST.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
@@ -45,6 +45,7 @@ class Operation:
     permission: str
     mutation: bool = False
     body: int = 0  # octets that its body may have; 0: it has none
+    heavy: bool = False  # takes so much memory that only a few run at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ LIST_DELETED: Final = _secret("ListDeleted", "list")
 GET_DELETED: Final = _secret("GetDeleted", "get")
 RECOVER: Final = _secret("Recover", "recover", mutation=True)
 PURGE: Final = _secret("Purge", "purge", mutation=True)
-BACKUP: Final = _secret("Backup", "backup")
-RESTORE: Final = _secret("Restore", "restore", mutation=True, body=BACKUP_BODY)
+BACKUP: Final = replace(_secret("Backup", "backup"), heavy=True)
+RESTORE: Final = replace(_secret("Restore", "restore", mutation=True, body=BACKUP_BODY), heavy=True)
 
 OPERATIONS: Final = (
     SET, GET, UPDATE, DELETE, LIST, LIST_VERSIONS, LIST_DELETED, GET_DELETED, RECOVER, PURGE, BACKUP, RESTORE

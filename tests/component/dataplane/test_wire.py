@@ -16,6 +16,7 @@ from tests.helpers.stores import NOW
 
 BASE = f"https://{HOST}"
 DAY = 86_400
+CALLER = f"system:serviceaccount:{NAMESPACE}:app"
 
 
 @pytest.fixture
@@ -436,3 +437,13 @@ async def test_a_token_that_is_bound_to_no_pod_is_from_nowhere() -> None:
     async with door_lab(networkRules=rules) as lab:
         lab.kube.objects[("namespaces", "", NAMESPACE)]["metadata"]["labels"] = {"team": "blue"}
         assert (await lab.ask("GET", "/secrets")).code == "Forbidden/ForbiddenByFirewall"
+
+
+async def test_backups_are_made_a_few_at_a_time(lab: DoorLab) -> None:
+    """Each may take much memory; who comes too often is told when to come again."""
+    await lab.ask("PUT", "/secrets/x", {"value": "1"})
+    with lab.door._heavy.slot(CALLER), lab.door._heavy.slot(CALLER):
+        answer = await lab.ask("POST", "/secrets/x/backup")
+        assert (answer.status, answer.code, answer.headers["Retry-After"]) == (429, "Throttled", "1")
+        assert (await lab.ask("GET", "/secrets/x")).status == 200
+    assert (await lab.ask("POST", "/secrets/x/backup")).status == 200
