@@ -4,6 +4,7 @@ Each page has a namespace of its own, in which its kubectl works when it names n
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -36,10 +37,15 @@ def reader(system: System, namespace: str, tmp_path: Path) -> Iterator[Shell]:
     clone = tmp_path / "clone"
     clone.mkdir()
     (clone / "examples").symlink_to(REPOSITORY / "examples")
+    (clone / ".run" / "socket").mkdir(parents=True)
+    (clone / ".run" / "socket" / "hsm.sock").symlink_to(system.sidecar.socket)
+    command = system.controller.command
+    (clone / ".run" / "controller.kubeconfig").symlink_to(command[command.index("--kubeconfig") + 1])
     environment = {
         "KUBECONFIG": str(kubeconfig),
         "KUBECACHEDIR": str(tmp_path / "kubectl-cache"),
-        "PATH": f"{system.cluster.kubectl.parent}:/usr/local/bin:/usr/bin:/bin",
+        "STRONGROOM_METRICS_URL": system.controller.metrics_url,
+        "PATH": f"{Path(sys.executable).parent}:{system.cluster.kubectl.parent}:/usr/local/bin:/usr/bin:/bin",
     }
     with Shell(clone, environment, tmp_path) as shell:
         yield shell
