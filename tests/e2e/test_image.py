@@ -99,7 +99,8 @@ def _service(cluster: Cluster) -> AbstractContextManager[str]:
 
 def _volumes(scratch: Path, cluster: Cluster, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
     """As the kubelet makes them: emptyDir and claim belong to root and to the group of the pod."""
-    volumes = _token_volumes(scratch, bodies) | {name: scratch / f"volume-{name}" for name in ("run", "api-token", "audit")}
+    volumes = _token_volumes(scratch, bodies)
+    volumes |= {name: scratch / f"volume-{name}" for name in ("run", "api-token", "audit")}
     volumes["api-token"].mkdir()
     for name in ("run", "audit"):
         _give_group(volumes[name], 0o2777)
