@@ -1,0 +1,209 @@
+"""A value and a token that go through every path of the data plane are found in the answers to those who may only."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hack.localcluster.paths import REPOSITORY
+from tests.helpers.canary import holds
+from tests.helpers.dataplane import DOMAIN, Answer, Connection, DataPlane, grant, serving
+from tests.helpers.system import System
+
+CANARY = b"canary-7c41aa90-that-is-told-to-nobody"
+TEXT = CANARY.decode()
+VALUE = {"value": TEXT}
+PATH = "/secrets/db?api-version=7.5"
+
+
+@pytest.fixture
+def running(system: System, tmp_path: Path) -> Iterator[DataPlane]:
+    options = (
+        "--log-level",
+        "debug",
+        "--log-format",
+        "json",
+        "--audit-stdout",
+        "--audit-files",
+        str(tmp_path / "shipped"),
+    )
+    with serving(system, tmp_path, *options) as made:
+        yield made
+
+
+def raw(running: DataPlane, namespace: str, octets: bytes) -> bytes:
+    """Send what may be no HTTP at all."""
+    connection = running.connect(namespace)
+    connection.connect()
+    assert connection.sock is not None
+    try:
+        connection.sock.sendall(octets)
+        return connection.sock.recv(65536)
+    finally:
+        connection.close()
+
+
+def refused(running: DataPlane, namespace: str, token: str, stranger: str) -> list[tuple[int, Answer]]:
+    """Requests that carry the value and fail, each with the status that is expected."""
+    ask = running.ask
+    connection = running.connect(namespace)
+    connection.request("PUT", PATH, body=f'{{"value": "{TEXT}"', headers={"Authorization": f"Bearer {token}"})
+    response = connection.getresponse()
+    broken = Answer(response.status, response.headers, json.loads(response.read()))
+    connection.close()
+    old = {"value": TEXT, "attributes": {"enabled": TEXT}}
+    return [
+        (400, broken),
+        (400, ask(namespace, "PUT", PATH, token=token, body=old)),
+        (400, ask(namespace, "PUT", PATH, token=token, body={**VALUE, "tags": {TEXT: 1}})),
+        (400, ask(namespace, "PUT", PATH, token=token, body={"value": TEXT * 700})),
+        (413, ask(namespace, "PUT", PATH, token=token, body={"value": TEXT * 7000})),
+        (400, ask(namespace, "PUT", "/secrets/a_b?api-version=7.5", token=token, body=VALUE)),
+        (400, ask(namespace, "PUT", "/secrets/db", token=token, body=VALUE)),
+        (400, ask(namespace, "POST", "/secrets/restore?api-version=7.5", token=token, body=VALUE)),
+        (401, ask(namespace, "PUT", PATH, body=VALUE)),
+        (401, ask(namespace, "PUT", PATH, token=TEXT, body=VALUE)),
+        (403, ask(namespace, "PUT", PATH, token=stranger, body=VALUE)),
+        (405, ask(namespace, "POST", PATH, token=token, body=VALUE)),
+        (409, ask(namespace, "PUT", "/secrets/gone?api-version=7.5", token=token, body=VALUE)),
+    ]
+
+
+def test_a_value_and_a_token_are_told_to_nobody(
+    running: DataPlane, system: System, namespace: str, tmp_path: Path
+) -> None:
+    system.kubectl("create", "serviceaccount", "stranger", "-n", namespace)
+    body = {
+        "apiVersion": "strongroom.dev/v1alpha1",
+        "kind": "Vault",
+        "metadata": {"name": "demo", "namespace": namespace},
+    }
+    system.apply({**body, "spec": {"accessPolicies": [grant("default", namespace, secrets=["all"])]}})
+    system.until_ready(namespace, "demo", "vault")
+    token, stranger = running.token(namespace), running.token(namespace, "stranger")
+    said: list[bytes] = []
+    for name in ("db", "gone"):
+        assert running.ask(namespace, "PUT", f"/secrets/{name}?api-version=7.5", token=token, body=VALUE).status == 200
+    assert running.ask(namespace, "GET", PATH, token=token).body["value"] == TEXT
+    for method, path, status in (
+        ("GET", "/secrets?api-version=7.5", 200),
+        ("GET", "/secrets/db/versions?api-version=7.5", 200),
+        ("PATCH", PATH, 200),
+        ("POST", "/secrets/db/backup?api-version=7.5", 200),
+        ("DELETE", "/secrets/gone?api-version=7.5", 200),
+        ("GET", "/deletedsecrets/gone?api-version=7.5", 200),
+    ):
+        answer = running.ask(
+            namespace, method, path, token=token, body={"tags": {"a": "b"}} if method == "PATCH" else None
+        )
+        assert answer.status == status
+        said.append(json.dumps(answer.body).encode())
+    for status, answer in refused(running, namespace, token, stranger):
+        assert answer.status == status, answer.body
+        said.append(json.dumps(answer.body).encode() + str(answer.headers).encode())
+    said += _at_the_token_service(running, namespace)
+    said.append(raw(running, namespace, b"PUT /secrets/db " + CANARY + b"\r\n\r\n"))
+    said.append(raw(running, namespace, b"GET / HTTP/1.1\r\n" + CANARY + b"\r\n\r\n"))
+    said.append(_without_hsm(running, system, namespace, token))
+    said += _by_the_cli(running, namespace, stranger, tmp_path)
+    running.process.kill()
+    running.process.start()
+    running.until_ready()
+    assert running.ask(namespace, "GET", PATH, token=token).body["value"] == TEXT  # the search would find it
+    found = [place for place, text in _places(running, system, tmp_path, said) if holds(text, CANARY)]
+    assert found == []
+    bearers = [place for place, text in _ours(running, tmp_path) if token.encode() in text or stranger.encode() in text]
+    assert bearers == []
+
+
+def _at_the_token_service(running: DataPlane, namespace: str) -> Iterator[bytes]:
+    form = {"grant_type": "client_credentials", "client_id": "x", "client_secret": TEXT, "scope": TEXT}
+    for more in ({}, {"client_assertion": TEXT}, {"client_assertion": f"{TEXT}.{TEXT}.{TEXT}"}):
+        connection = running.connect(namespace)
+        sts = Connection(f"sts.{DOMAIN}", running.port, connection._ours)
+        text = urllib.parse.urlencode({**form, **more})
+        sts.request("POST", "/adfs/oauth2/v2.0/token", text, {"Content-Type": "application/x-www-form-urlencoded"})
+        response = sts.getresponse()
+        assert response.status in (400, 401)
+        yield response.read()
+        sts.close()
+
+
+def _without_hsm(running: DataPlane, system: System, namespace: str, token: str) -> bytes:
+    """A process without keys in memory meets a value."""
+    running.process.stop()
+    running.process.start()
+    running.until_ready()
+    system.sidecar.kill()
+    try:
+        answer = running.ask(namespace, "PUT", PATH, token=token, body=VALUE)
+        return json.dumps(answer.body).encode()
+    finally:
+        system.sidecar.start()
+        running.until_ready()
+
+
+def _by_the_cli(running: DataPlane, namespace: str, stranger: str, tmp_path: Path) -> Iterator[bytes]:
+    """Somebody who may not, and somebody whose value ended up on the command line."""
+    bundle, file = tmp_path / "cli-ca.crt", tmp_path / "cli-token"
+    bundle.write_text(running.ca)
+    file.write_text(stranger)
+    environment = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "STRONGROOM_TOKEN_FILE": str(file)}
+    base = [sys.executable, "-m", "strongroom.entrypoints.main", "secrets"]
+    base_options = ["--url", running.url(namespace), "--ca-file", str(bundle), "--connect-to", "127.0.0.1"]
+    for arguments in (["set", "db"], ["set", "db", TEXT], ["set", TEXT * 9], ["get", "db"], ["restore"]):
+        done = subprocess.run(
+            [*base, *arguments, *base_options],
+            env=environment,
+            input=CANARY,
+            capture_output=True,
+            cwd=REPOSITORY,
+            check=False,
+        )
+        assert done.returncode != 0
+        if arguments != ["set", TEXT * 9]:  # a name is shown: what stands there is no value
+            yield done.stdout + done.stderr
+    file.unlink()
+
+
+def _ours(running: DataPlane, tmp_path: Path) -> Iterator[tuple[str, bytes]]:
+    """What the process itself left: logs, journal, shipped records, what it says over HTTP, how it was started."""
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and path.suffix != ".kubeconfig"]
+    assert {"dataplane.log", "PT1H.json"} <= {path.name for path in files}
+    assert any(path.suffix == ".jsonl" for path in files)
+    yield from ((str(path.relative_to(tmp_path)), path.read_bytes()) for path in files)
+    for page in ("metrics", "healthz", "readyz"):
+        try:
+            yield page, urllib.request.urlopen(running.process.metrics_url.replace("metrics", page), timeout=5).read()
+        except urllib.error.HTTPError as error:
+            yield page, error.read()
+    assert running.process.process is not None
+    for part in ("cmdline", "environ"):
+        yield part, Path(f"/proc/{running.process.process.pid}/{part}").read_bytes()
+
+
+def _places(running: DataPlane, system: System, tmp_path: Path, said: list[bytes]) -> Iterator[tuple[str, bytes]]:
+    yield from ((f"answer {number}", text) for number, text in enumerate(said))
+    yield from _ours(running, tmp_path)
+    yield "controller.log", system.controller.log.read_bytes()
+    yield "sidecar.log", system.sidecar.log.read_bytes()
+    kinds = system.kubectl("api-resources", "--verbs=list", "-o", "name").split()
+    everything = ",".join(kind for kind in kinds if kind != "componentstatuses")
+    shown = json.loads(system.kubectl("get", everything, "-A", "-o", "json", "--show-managed-fields"))["items"]
+    assert {"Secret", "Vault", "ConfigMap"} <= {each["kind"] for each in shown}
+    for each in shown:
+        yield (
+            f"{each['kind']}/{each['metadata'].get('namespace')}/{each['metadata']['name']}",
+            json.dumps(each).encode(),
+        )
+    assert system.cluster.audit_log is not None
+    yield "the API server's audit log", system.cluster.audit_log.read_bytes()
