@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
 
+from strongroom.cli import tables
+from strongroom.cli.tables import printable
 from strongroom.domain.errors import InvalidInput
 from strongroom.telemetry.audit import checkpoints
 from strongroom.telemetry.audit.checkpoints import Checkpoint
@@ -18,7 +20,6 @@ from strongroom.telemetry.audit.verify import Expectations, Report
 
 _AGO: Final = re.compile(r"(\d{1,6})([smhd])")
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-_WIDEST: Final = 80  # characters of a cell of a table
 
 
 def parse_time(text: str, now: float) -> datetime:
@@ -62,7 +63,7 @@ def show_report(report: Report, expected: Expectations, *, as_json: bool) -> str
 
 def _report_lines(report: Report, expected: Expectations) -> Iterator[str]:
     rows = [(chain.chain, chain.first, chain.last, chain.checkpoints, chain.uncovered) for chain in report.chains]
-    yield from _aligned(("CHAIN", "FIRST", "LAST", "CHECKPOINTS", "UNCOVERED"), rows)
+    yield tables.table(("CHAIN", "FIRST", "LAST", "CHECKPOINTS", "UNCOVERED"), [list(map(str, row)) for row in rows])
     if expected.keys is None:
         yield "note: signatures were not checked: give the public keys with --keys"
     if expected.registered is None:
@@ -84,26 +85,13 @@ def show_table(table: Table, *, as_json: bool) -> str:
         return orjson.dumps(
             rows, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC
         ).decode()
-    shown = list(_aligned([column.upper() for column in table.columns], table.rows))
+    shown = [tables.table([column.upper() for column in table.columns], [list(map(_text, row)) for row in table.rows])]
     if table.cut:
         shown.append("… there is more: raise --limit, or ask for less")
     return "\n".join(shown)
 
 
-def _aligned(titles: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    cells = [list(titles), *([_cell(value) for value in row] for row in rows)]
-    widths = [max(len(row[column]) for row in cells) for column in range(len(titles))]
-    for row in cells:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = f"{value:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z" if isinstance(value, datetime) else printable(str(value))
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-
-
-def printable(text: str) -> str:
-    """Escape what a terminal would obey: callers choose their names and user agents."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return f"{value:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z" if isinstance(value, datetime) else str(value)

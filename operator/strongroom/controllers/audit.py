@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -11,23 +10,18 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from strongroom.crypto import auditsigning
-from strongroom.domain.errors import StoreUnavailable, StrongroomError
-from strongroom.domain.keypairs import PRIVATE_KEY
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.kube.api import KubeApi
-from strongroom.service.systemobjects import AUDIT_SIGNING, SystemObjects
+from strongroom.service.auditkeys import AuditSigner
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.telemetry.audit.journal import Journal
 from strongroom.telemetry.audit.metrics import AuditMetrics
 from strongroom.telemetry.audit.registry import KubernetesRegistry
 from strongroom.telemetry.audit.shipping import Sink
 from strongroom.telemetry.audit.writer import JournalSettings
 
-_AGAIN: Final = 0.5
-"""Seconds between two tries to open the journal: on the first start its key is there in a moment."""
-
 _PATIENCE: Final = 3.0
-_log = logging.getLogger(__name__)
+"""Seconds for which the start of the work waits for the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +38,7 @@ class Audit:
     """``journal`` refuses until ``run`` has opened it, and so does everything that is to be journalled."""
 
     def __init__(self, client: KubeApi, settings: AuditSettings) -> None:
-        self._objects: SystemObjects | None = None
+        self._signer: AuditSigner | None = None
         self._opened = asyncio.Event()
         registry = KubernetesRegistry(client, SYSTEM_NAMESPACE)
         metrics = AuditMetrics(settings.registry)
@@ -52,16 +46,9 @@ class Audit:
 
     async def run(self, objects: SystemObjects) -> None:
         """Open the journal, trying until it can be, and close it in good order when cancelled."""
-        self._objects, said = objects, ""
-        while not self._opened.is_set():
-            try:
-                await self.journal.start()
-                self._opened.set()
-            except StrongroomError as error:
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("the audit journal cannot be opened: %s; trying again", said)
-                await asyncio.sleep(_AGAIN)
+        self._signer = AuditSigner(objects)
+        await self.journal.start_patiently()
+        self._opened.set()
         try:
             await asyncio.Event().wait()
         finally:
@@ -74,7 +61,6 @@ class Audit:
                 await self._opened.wait()
 
     async def _sign(self, statement: bytes) -> tuple[str, bytes]:
-        versions = await self._objects.read(AUDIT_SIGNING) if self._objects else []
-        if not versions:
-            raise StoreUnavailable("there is no audit signing key yet")
-        return auditsigning.sign(versions[0].fields[PRIVATE_KEY], statement)
+        """The store that holds the key is made after the journal that it writes to."""
+        assert self._signer is not None
+        return await self._signer(statement)

@@ -25,7 +25,7 @@ from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain.keys import KeyService
-from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
+from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
 from strongroom.kinds import names
 from strongroom.kube import errors
@@ -50,7 +50,6 @@ from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, Kubern
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 
-DEFAULT_DOMAIN = "vault.strongroom.internal"
 _RECENT = 5.0  # seconds for which a listing of everything need not be repeated
 _FORSAKEN = 60.0  # seconds without a renewal after which a shard's lease counts for nothing
 _log = logging.getLogger(__name__)

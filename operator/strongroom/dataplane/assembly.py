@@ -11,14 +11,12 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry
 
-from strongroom.crypto import auditsigning
 from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.door import Authenticates, Door, DoorSettings
 from strongroom.dataplane.limits import InFlight
 from strongroom.dataplane.secretroutes import SecretRoutes
 from strongroom.domain.access import Subject
-from strongroom.domain.errors import StoreUnavailable, StrongroomError
-from strongroom.domain.keypairs import PRIVATE_KEY
+from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keys import KeyService
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.domain.network import Network
@@ -26,9 +24,10 @@ from strongroom.kube.api import KubeApi
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apilists import ApiLists
 from strongroom.service.apisecrets import ApiSecrets
+from strongroom.service.auditkeys import AuditSigner
 from strongroom.service.authorization import Authorizer, Gatekeeper
 from strongroom.service.freshness import Freshness
-from strongroom.service.systemobjects import AUDIT_SIGNING, SystemObjects
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.vaultviews import VaultViews
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
@@ -82,14 +81,13 @@ class VaultsApi:
         def seconds() -> int:
             return int(clock())
 
-        self._objects = objects
         self._clock = clock
         self.heartbeats = Heartbeats(client, SYSTEM_NAMESPACE, settings.replica)
         self.freshness = Freshness(self.heartbeats.beat, WATCHES, time.monotonic, first=int(clock() * 1000))
         self.journal = Journal(
             settings.journal,
             KubernetesRegistry(client, SYSTEM_NAMESPACE),
-            self._sign,
+            AuditSigner(objects),
             AuditMetrics(registry),
             clock,
             settings.sinks,
@@ -118,8 +116,8 @@ class VaultsApi:
         )
 
     async def start(self) -> None:
-        """Open the journal. Raises what it raises: without it nothing may be answered."""
-        await self.journal.start()
+        """Open the journal, however long that takes: without it nothing may be answered."""
+        await self.journal.start_patiently()
 
     async def run(self) -> None:
         """Keep the proof of freshness young, until cancelled."""
@@ -136,9 +134,3 @@ class VaultsApi:
         with suppress(StrongroomError, TimeoutError):  # another replica removes it later
             async with asyncio.timeout(_FAREWELL):
                 await self.heartbeats.remove()
-
-    async def _sign(self, statement: bytes) -> tuple[str, bytes]:
-        versions = await self._objects.read(AUDIT_SIGNING)
-        if not versions:
-            raise StoreUnavailable("there is no audit signing key yet: the controller makes it")
-        return auditsigning.sign(versions[0].fields[PRIVATE_KEY], statement)

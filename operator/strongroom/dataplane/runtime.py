@@ -177,19 +177,7 @@ class DataPlane:
         self._index.complete = True
         _log.info("warm: waiting for the controller's certificate authority")
         await self._certified.wait()
-        await self._open_journal()
-
-    async def _open_journal(self) -> None:
-        said = ""
-        while True:
-            try:
-                await self._api.start()
-                return
-            except StrongroomError as error:
-                if str(error) != said:
-                    said = str(error)
-                    _log.warning("the audit journal cannot be opened: %s; trying again", said)
-                await asyncio.sleep(_FIRST)
+        await self._api.start()
 
     async def _prove(self) -> None:
         """Prove that the watches show the present, once they do."""

@@ -22,6 +22,9 @@ HEX_ID = re.compile(r"[0-9a-f]{32}")
 SYSTEM_NAMESPACE = "strongroom-system"
 SYSTEM_VAULT = "system"
 
+DEFAULT_DOMAIN = "vault.strongroom.internal"
+"""Of vault URLs, where nothing else is set."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class VaultRef:

@@ -16,6 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from strongroom.cli import audit as answers
+from strongroom.cli.tables import printable
 from strongroom.crypto.auditsigning import PublicKeys
 from strongroom.domain.errors import InvalidInput, StrongroomError
 from strongroom.domain.names import SYSTEM_NAMESPACE
@@ -37,7 +38,7 @@ def main(arguments: list[str]) -> int:
     try:
         return run(options)
     except StrongroomError as error:
-        print(f"strongroom audit: {answers.printable(str(error))}", file=sys.stderr)
+        print(f"strongroom audit: {printable(str(error))}", file=sys.stderr)
     except OSError as error:
         print(f"strongroom audit: {error.filename}: {error.strerror}", file=sys.stderr)
     return 1

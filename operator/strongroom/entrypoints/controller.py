@@ -30,8 +30,9 @@ from prometheus_client import (
 from strongroom.controllers import shards
 from strongroom.controllers.audit import AuditSettings
 from strongroom.controllers.kopfdoor import Account
-from strongroom.controllers.runtime import DEFAULT_DOMAIN, Controller, ControllerSettings, Ended
+from strongroom.controllers.runtime import Controller, ControllerSettings, Ended
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.notices import Notice
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.options import add_logging, environment

@@ -32,6 +32,7 @@ from strongroom.dataplane.runtime import DataPlane, DataPlaneSettings
 from strongroom.dataplane.server import ServerSettings
 from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.network import parse_range
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.issuers import read_issuers
@@ -44,7 +45,6 @@ from strongroom.telemetry import logs, probes
 from strongroom.telemetry.audit.writer import JournalSettings
 from strongroom.telemetry.dataplane import DataPlaneMetrics
 
-DEFAULT_DOMAIN = "vault.strongroom.internal"
 _GC = (50_000, 20, 50)  # what is watched is live for good: the default looks through it all the time
 _log = logging.getLogger("strongroom.dataplane")
 

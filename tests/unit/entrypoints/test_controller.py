@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from strongroom.controllers.runtime import DEFAULT_DOMAIN
+from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.entrypoints import controller, main
 
 

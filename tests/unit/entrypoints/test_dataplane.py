@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from strongroom.controllers import runtime
 from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.entrypoints import dataplane
 from strongroom.entrypoints.issuers import read_issuers
 
@@ -31,8 +31,8 @@ def settings(*arguments: str) -> dataplane.DataPlaneSettings:
 
 def test_defaults_fit_those_of_the_controller() -> None:
     found = settings()
-    assert found.identity.domain == runtime.DEFAULT_DOMAIN
-    assert found.identity.resource == f"https://{runtime.DEFAULT_DOMAIN}"
+    assert found.identity.domain == DEFAULT_DOMAIN
+    assert found.identity.resource == f"https://{DEFAULT_DOMAIN}"
     assert (found.server.port, found.server.reuse_port) == (8443, False)
     assert found.api.trusted_services == frozenset()
 

@@ -36,6 +36,7 @@ MANY: Final = 1000
 _OVERDUE: Final = 60.0  # seconds without a checkpoint, while there is something to cover, before ``problem`` says so
 _PAUSE: Final = 1.0  # seconds after a checkpoint that failed
 _PROBE: Final = b"strongroom audit: is there a key?"
+_AGAIN: Final = 0.5  # seconds between two tries to start
 _FAREWELL: Final = 5.0  # seconds for the last checkpoint: a process that ends must not be killed for waiting
 _DRAIN: Final = 10.0  # seconds that sinks get at the end
 
@@ -99,6 +100,19 @@ class Journal:
         for shipper in self._shippers:
             shipper.start()
         self._task = asyncio.create_task(self._keep_covering(), name="audit checkpoints")
+
+    async def start_patiently(self) -> None:
+        """Start, trying until it can be: at the very beginning the key that signs is still to be made."""
+        said = ""
+        while True:
+            try:
+                await self.start()
+                return
+            except StrongroomError as error:
+                if str(error) != said:
+                    said = str(error)
+                    _log.warning("the audit journal cannot be opened: %s; trying again", said)
+            await asyncio.sleep(_AGAIN)
 
     async def record(self, event: AuditEvent) -> None:
         """Make the record of an event durable. Raises AuditUnavailable."""
