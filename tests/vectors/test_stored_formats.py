@@ -27,7 +27,7 @@ from strongroom.domain.names import VaultRef, object_head_name, object_id, recor
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead, Version
 from strongroom.domain.vaults import Limits, State, VaultHead, WrappedDek
 from strongroom.store.backend import Blob
-from strongroom.store.codec import decode, encode
+from strongroom.domain.codec import decode, encode
 from strongroom.store.keyring import Ring
 from strongroom.store.sealing import (
     RecordFacts,

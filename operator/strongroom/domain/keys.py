@@ -17,9 +17,9 @@ class WrappedKey:
     """
 
     world: str  # id of the world key that wrapped it: "<geography id, 32 hex>.<world key version>"
-    key_class: str  # "aes"; later "rsa", "ec"
-    usage: str  # "kek": encrypts DEK seeds with AES-256-GCM, nothing else
-    owner: str  # the vault id it serves, 32 hex
+    key_class: str  # "aes", "rsa", "ec", "oct"
+    usage: str  # "kek": encrypts DEK seeds with AES-256-GCM, nothing else; "key": a user's; "exportable": the same
+    owner: str  # what it serves, 32 hex: a vault id, or of a user's key what ``keymaterial.key_owner`` returns
     version: int  # of the key, from 1
     blob: bytes = field(repr=False)
     mac: bytes = field(repr=False)

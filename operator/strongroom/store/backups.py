@@ -21,7 +21,7 @@ from strongroom.domain.backups import VALUES_OCTETS, VERSIONS, Backup
 from strongroom.domain.errors import BackupRefused, InvalidInput, KeyRefused, LimitExceeded, Tampered, UnsupportedFormat
 from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.domain.vaults import WrappedDek
-from strongroom.store.codec import decode, encode
+from strongroom.domain.codec import decode, encode
 
 _MAGIC = b"SRB\x01"
 _LENGTH_OCTETS = 4

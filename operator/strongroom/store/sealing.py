@@ -18,7 +18,7 @@ from strongroom.domain.names import object_head_name, object_id, record_name, va
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version
 from strongroom.domain.vaults import VaultHead, WrappedDek
 from strongroom.store.backend import Blob, BlobKind
-from strongroom.store.codec import decode, encode
+from strongroom.domain.codec import decode, encode
 from strongroom.store.keyring import Ring
 
 HEAD_OCTETS = 16 * 1024
