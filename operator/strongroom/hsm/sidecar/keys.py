@@ -5,8 +5,6 @@ Everything is checked here before it reaches C: modules misbehave on empty IVs, 
 
 from __future__ import annotations
 
-import hashlib
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,23 +18,26 @@ from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
+from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
 
 _KEK_BITS = 256
 _KEK_USES = MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
-_CACHED_PER_SEAT = 1024  # about 11 KiB each in SoftHSM
 _BITS = 8
 
 
 class Keys:
     """KEKs, DEK seeds and random octets. Every method may raise ``TokenLost`` besides what it names."""
 
-    def __init__(self, token: OpenToken, cached_per_seat: int = _CACHED_PER_SEAT) -> None:
+    def __init__(self, token: OpenToken, cached_per_seat: int = CACHED_PER_SEAT) -> None:
         self._token = token
-        self._cached_per_seat = cached_per_seat
-        self._counter = threading.Lock()
-        self.made_objects = 0  # SoftHSM leaks some 256 octets for each, until C_Finalize
+        self._handles = Handles(token, cached_per_seat)
+
+    @property
+    def made_objects(self) -> int:
+        """Session objects made since the token was opened."""
+        return self._handles.made_objects
 
     def generate_kek(self, owner: str, version: int) -> WrappedKey:
         """Generate, wrap, MAC and forget. Raises ``InvalidInput``, and ``HsmUnavailable`` if the token will not."""
@@ -82,11 +83,10 @@ class Keys:
             return self._token.seat().session.generate_random(size * _BITS)
 
     def _wrapped_newborn(self, seat: Seat, world: World) -> bytes:
-        with self._token.objects:
+        with self._handles.making():
             newborn: Any = seat.session.generate_key(
                 KeyType.AES, _KEK_BITS, capabilities=_KEK_USES, template=NEWBORN_KEK
             )
-            self._count()
             try:
                 blob: bytes = world.key.wrap_key(newborn, mechanism=WRAPPING)
             finally:
@@ -96,25 +96,10 @@ class Keys:
         return blob
 
     def _handle(self, seat: Seat, kek: WrappedKey) -> Any:
-        """Return the KEK's handle in this seat. Only keys whose MAC was right are ever in the cache."""
-        authenticated = layouts.mac_input(kek)
-        name = hashlib.sha256(authenticated + kek.mac).digest()
-        handle = seat.keks.get(name)
-        if handle is None:
-            handle = self._unwrapped(seat, kek, authenticated)
-            seat.keks[name] = handle
-            self._evict(seat)
-        seat.keks.move_to_end(name)
-        return handle
+        return self._handles.get(seat, kek, layouts.mac_input(kek), "", lambda world: self._unwrapped(world, kek))
 
-    def _unwrapped(self, seat: Seat, kek: WrappedKey, authenticated: bytes) -> Any:
-        world = seat.worlds.get(kek.world)
-        if world is None:
-            raise KeyRefused("the wrapped key belongs to a world that this token does not hold")
-        if not world.mac.verify(authenticated, kek.mac, mechanism=Mechanism.SHA256_HMAC):
-            raise KeyRefused("the wrapped key failed its MAC")
-        with self._token.objects:
-            self._count()
+    def _unwrapped(self, world: World, kek: WrappedKey) -> Any:
+        with self._handles.making():
             return world.key.unwrap_key(
                 ObjectClass.SECRET_KEY,
                 KeyType.AES,
@@ -123,16 +108,6 @@ class Keys:
                 capabilities=_KEK_USES,
                 template=UNWRAPPED_KEK,
             )
-
-    def _evict(self, seat: Seat) -> None:
-        if len(seat.keks) > self._cached_per_seat:
-            _, oldest = seat.keks.popitem(last=False)
-            with self._token.objects:
-                oldest.destroy()
-
-    def _count(self) -> None:
-        with self._counter:
-            self.made_objects += 1
 
     @contextmanager
     def _judged(self, verdict: Callable[[str], Exception]) -> Iterator[None]:

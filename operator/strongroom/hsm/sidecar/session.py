@@ -3,7 +3,7 @@
 Rules that measured zero errors with SoftHSM (docs/design/0005-hsm-sidecar.md): the anchor is opened with the PIN and
 never
 closed, because closing it logs the process out and kills every session object; other sessions carry no PIN and live
-as long as their thread; one mutex covers every search and every creation or destruction of an object.
+as long as their thread; nobody searches while another makes or destroys an object.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from strongroom.hsm.sidecar import attributes, faults, selfcheck, world
 from strongroom.hsm.sidecar.faults import TokenLost, Uninitialised
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.turns import Turns
 from strongroom.hsm.sidecar.world import World
 
 _PROBE = b"strongroom/probe/v1"
@@ -47,7 +48,7 @@ class Seat:
 
     session: Session
     worlds: dict[str, World]
-    keks: OrderedDict[bytes, Any] = field(default_factory=OrderedDict)  # unwrapped handles, least recently used first
+    handles: OrderedDict[bytes, Any] = field(default_factory=OrderedDict)  # unwrapped, least recently used first
 
     @property
     def current(self) -> World:
@@ -59,7 +60,7 @@ class OpenToken:
 
     def __init__(self, token: Token, anchor: Session, description: Description) -> None:
         self.description = description
-        self.objects = threading.Lock()  # held round every search, creation and destruction of objects
+        self.objects = Turns()  # taken for every search, creation and destruction of objects
         self._token = token
         self._anchor = anchor  # referenced for as long as the process lives
         self._local = threading.local()
@@ -108,7 +109,7 @@ class OpenToken:
 
     @property
     def cached_keys(self) -> int:
-        return sum(len(seat.keks) for seat in self._seats)
+        return sum(len(seat.handles) for seat in self._seats)
 
 
 def open_token(module: Module, token: Token, pin: Pin, on_login: Callable[[], None]) -> OpenToken:
