@@ -21,13 +21,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom.crypto.envelope import Binding, Dek, seal_with_salt, unseal
 from strongroom.crypto.fingerprints import content_digest, fingerprint
 from strongroom.domain.access import Policy, Subject, SubjectKind
+from strongroom.domain.codec import decode, encode
 from strongroom.domain.content import Content, Layout
+from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.domain.names import VaultRef, object_head_name, object_id, record_name, vault_head_name
-from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead, Version
+from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead, Standing, Version
 from strongroom.domain.vaults import Limits, State, VaultHead, WrappedDek
 from strongroom.store.backend import Blob
-from strongroom.domain.codec import decode, encode
 from strongroom.store.keyring import Ring
 from strongroom.store.sealing import (
     RecordFacts,
@@ -113,6 +115,32 @@ CODEC_VECTORS: dict[str, Any] = {
             Policy(Subject(SubjectKind.GROUP, "g")),
         ),
         shard="east",
+    ),
+    "object head, a key with a life of its own": ObjectHead(
+        VAULT_ID,
+        "Db-Password",
+        1_700_000_000,
+        generation=9,
+        claim=Claim("uid", "team-a", "db", ("generate",)),
+        faces={Kind.SECRET: FULL_FACE, Kind.KEY: Face(EARLIER, 1, 5)},
+        origin="team-a",
+        key=Standing(
+            1_700_000_500, State.DELETED, Claim("key-uid", "team-b", "key"), 1_700_000_600, 1_700_700_000, "team-b"
+        ),
+    ),
+    "attributes, of a key": Attributes(
+        1_700_000_000,
+        1_700_000_050,
+        operations=("sign", "verify"),
+        exportable=True,
+        release_policy='{"version":"1.0.0"}',
+        release_policy_immutable=True,
+    ),
+    "key material, software": KeyMaterial(KeySpec(KeyType.EC, curve=Curve.P256), bytes(range(90)), bytes(range(138))),
+    "key material, HSM": KeyMaterial(
+        KeySpec(KeyType.RSA, 3072, hsm=True),
+        bytes(range(100)),
+        wrapped=replace(WRAPPED_KEY, key_class="rsa", usage="key"),
     ),
     "object head, with single versions deleted": ObjectHead(
         "0f" * 16,

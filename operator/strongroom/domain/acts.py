@@ -8,23 +8,36 @@ from typing import Final
 from strongroom.domain.objects import ERASING, Kind, ObjectHead
 from strongroom.domain.vaults import State, VaultHead
 
-SECRET_GET: Final = "SecretGet"  # noqa: S105 - an operation
-SECRET_UPDATE: Final = "SecretUpdate"  # noqa: S105
+WORDS: Final = {Kind.SECRET: "Secret", Kind.KEY: "Key", Kind.CERTIFICATE: "Certificate"}
+"""What the operations on a kind begin with."""
+
+COLLECTIONS: Final = {Kind.SECRET: "secrets", Kind.KEY: "keys", Kind.CERTIFICATE: "certificates"}
+"""Where objects of a kind are, in their URLs."""
+
 _INTO: Final = {State.DELETED: "Delete", State.LIVE: "Recover", State.PURGING: "Purge"}
 
 
-def on_object(before: ObjectHead | None, after: ObjectHead) -> str:
-    """Return the operation; empty for what is no act, such as a schedule that is noted."""
-    if before is not None and before.state is not after.state:
-        return "Secret" + _INTO[after.state]
-    old, new = (head.faces.get(Kind.SECRET) if head else None for head in (before, after))
+def on_object(before: ObjectHead | None, after: ObjectHead) -> tuple[Kind, str] | None:
+    """Return the kind that is acted on, and the operation; None for what is no act, such as a noted schedule."""
+    for kind in (Kind.SECRET, Kind.KEY):
+        old, new = before.part(kind) if before else None, after.part(kind)
+        if old != new and (operation := _on_part(kind, old, new)):
+            return kind, operation
+    return None
+
+
+def _on_part(kind: Kind, before: ObjectHead | None, after: ObjectHead) -> str:
+    word = WORDS[kind]
+    old, new = (head.faces.get(kind) if head else None for head in (before, after))
     if new is None:
         return ""
+    if before is not None and before.state is not after.state:
+        return word + _INTO[after.state]
     if old is None or old.current != new.current:
-        return "SecretSet"
+        return "SecretSet" if kind is Kind.SECRET else "KeyRotate" if old else "KeyCreate"
     if [id for id, until in new.withdrawn.items() if until == ERASING != old.withdrawn.get(id)]:
-        return "SecretPurge"
-    return SECRET_UPDATE if old.pin != new.pin else ""
+        return word + "Purge"
+    return word + "Update" if old.pin != new.pin else ""
 
 
 def on_vault(before: VaultHead | None, after: VaultHead) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Final
 
@@ -80,11 +80,26 @@ class Face:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a key stands in its life. The fields are those of a head, which speak of its other faces."""
+
+    created: int = 0
+    state: State = State.LIVE
+    claim: Claim | None = None
+    deleted_at: int = 0
+    purge_at: int = 0
+    origin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ObjectHead:
-    """The truth about one object: the commit point of every change. Bounded to 16 KiB sealed.
+    """The truth about one name: the commit point of every change. Bounded to 16 KiB sealed.
 
     Replaced as a whole by compare-and-swap; every replacement raises ``generation``. A head without faces is an
     empty head: it holds a name, or a fence that the garbage collector raised, and no version.
+
+    A secret and a key of one name are two objects with lives of their own, the parts of one head: ``part`` shows one
+    as if it stood alone, and ``joined`` puts a changed one back.
     """
 
     vault_id: str
@@ -97,33 +112,82 @@ class ObjectHead:
     deleted_at: int = 0
     purge_at: int = 0
     origin: str = ""  # the namespace whose custom resource made it; empty: made through the API
+    key: Standing = Standing()  # of the key; the fields above are of the other faces
+
+    @property
+    def parts(self) -> tuple[ObjectHead, ...]:
+        """The objects of this name that hold anything, each as if it stood alone."""
+        return tuple(part for part in (self.part(Kind.SECRET), self.part(Kind.KEY)) if part.faces)
 
     @property
     def due(self) -> int | None:
         """When its next rotation is due; None: never, or not while it is deleted."""
-        if self.state is not State.LIVE:
-            return None
-        return min((face.due for face in self.faces.values() if face.due is not None), default=None)
+        live = (face for part in self.parts if part.state is State.LIVE for face in part.faces.values())
+        return min((face.due for face in live if face.due is not None), default=None)
 
     @property
     def tending_due(self) -> int | None:
         """When it wants tending, with or without a claimant: purge, removal of a pruned version, a notice; 0: now."""
-        if self.state is not State.LIVE:
-            return 0 if self.state is State.PURGING else self.purge_at
-        times = [until for face in self.faces.values() for until in face.pruned.values()]
-        times += [until for face in self.faces.values() for until in face.withdrawn.values() if until != ERASED]
-        notices = (next_notice(face.begun, face.expires, face.told) for face in self.faces.values())
-        times += [at for at in notices if at is not None]
-        return min(times, default=None)
+        times = (_tending_due(part) for part in self.parts)
+        return min((at for at in times if at is not None), default=None)
+
+    def part(self, kind: Kind) -> ObjectHead:
+        """Return the head as the door of one kind sees it: the key alone, or everything but the key."""
+        if kind is not Kind.KEY:
+            if Kind.KEY not in self.faces and self.key == _NO_KEY:
+                return self
+            return replace(self, faces=_others(self), key=_NO_KEY)
+        faces: dict[Kind, Face] = {Kind.KEY: self.faces[Kind.KEY]} if Kind.KEY in self.faces else {}
+        alone = replace(self, faces=faces, key=_NO_KEY)
+        return replace(alone, **{name: getattr(self.key, name) for name in _STANDING})
 
     def changed(self, **fields: object) -> ObjectHead:
         """Return the head's next generation with these fields replaced."""
         return replace(self, generation=self.generation + 1, **fields)  # type: ignore[arg-type]
 
 
+_NO_KEY: Final = Standing()
+_STANDING: Final = tuple(each.name for each in fields(Standing))
+
+
+def joined(whole: ObjectHead | None, after: ObjectHead, kind: Kind) -> ObjectHead:
+    """Return the whole head with its part of this kind as ``after`` has it, generation included."""
+    if kind is not Kind.KEY:
+        if whole is None or whole.part(kind) is whole:
+            return after
+        key: dict[Kind, Face] = {each: face for each, face in whole.faces.items() if each is Kind.KEY}
+        return replace(after, faces={**after.faces, **key}, key=whole.key)
+    base = whole or ObjectHead(after.vault_id, after.name, after.created)
+    standing = Standing(**{name: getattr(after, name) for name in _STANDING}) if after.faces else _NO_KEY
+    return replace(base, generation=after.generation, faces={**_others(base), **after.faces}, key=standing)
+
+
+def _others(head: ObjectHead) -> dict[Kind, Face]:
+    return {kind: face for kind, face in head.faces.items() if kind != Kind.KEY}
+
+
+def without(whole: ObjectHead, kind: Kind) -> ObjectHead:
+    """Return the head's next generation without its part of this kind, which is past return."""
+    empty = ObjectHead(whole.vault_id, whole.name, whole.created, generation=whole.generation + 1)
+    return joined(whole, empty, kind)
+
+
+def _tending_due(part: ObjectHead) -> int | None:
+    if part.state is not State.LIVE:
+        return 0 if part.state is State.PURGING else part.purge_at
+    times = [until for face in part.faces.values() for until in face.pruned.values()]
+    times += [until for face in part.faces.values() for until in face.withdrawn.values() if until != ERASED]
+    notices = (next_notice(face.begun, face.expires, face.told) for face in part.faces.values())
+    times += [at for at in notices if at is not None]
+    return min(times, default=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Attributes:
-    """The mutable part of a version (Azure: ``attributes``, ``tags``, ``contentType``), with its own generation."""
+    """The mutable part of a version (Azure: ``attributes``, ``tags``, ``contentType``), with its own generation.
+
+    Of keys: ``operations`` (Azure: ``key_ops``), whether it may be released, to whom, and whether that may change.
+    """
 
     created: int
     updated: int
@@ -133,6 +197,10 @@ class Attributes:
     expires: int | None = None
     content_type: str = ""
     tags: dict[str, str] = field(default_factory=dict)
+    operations: tuple[str, ...] = ()
+    exportable: bool = False
+    release_policy: str = ""  # JSON
+    release_policy_immutable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +233,7 @@ class VersionInfo:
 
 
 def soft_delete(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
-    """Delete an object softly with all versions; its claim is released, its schedule rests."""
+    """Delete an object softly with all versions; its claim is released, its schedule rests. All below is of a part."""
     return head.changed(state=State.DELETED, claim=None, deleted_at=now, purge_at=now + retention_days * DAY)
 
 

@@ -22,11 +22,12 @@ HeadT = TypeVar("HeadT", VaultHead, ObjectHead)
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[HeadT]):
-    """A head with the token of the state it was read from."""
+    """A head with the token of the state it was read from. ``whole``: the object's head, where ``head`` is a part."""
 
     head: HeadT
     token: str
     uid: str
+    whole: HeadT | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,10 @@ class Store(Protocol):
         payload: bytes,
         attributes: Attributes,
         layout: Layout = Layout.VALUE,
+        version: str = "",
     ) -> str:
-        """Store a version's record, return its id. It exists once a head that names it is committed."""
+        """Store a version's record, return its id, which may be given. It exists once a head that names it is
+        committed."""
         ...
 
     async def commit(

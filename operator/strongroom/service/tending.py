@@ -14,10 +14,11 @@ from strongroom.domain import objects, withdrawals
 from strongroom.domain.apisecrets import with_end
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
-from strongroom.domain.objects import Claim, Kind, ObjectHead
+from strongroom.domain.objects import Claim, Kind, ObjectHead, joined
 from strongroom.domain.ports import Collector, Store, Stored
 from strongroom.domain.vaults import State, VaultHead
 
+_WORDS = {Kind.SECRET: "Secret", Kind.KEY: "Key"}
 _NOTICE_REASONS = {Stage.NEAR: "SecretNearExpiry", Stage.EXPIRED: "SecretExpired"}
 
 
@@ -60,23 +61,34 @@ class Tending:
         stored = await self._store.object_by_id(vault, oid, fresh=True)
         if stored is None:
             return Tended(vault.ref)
-        head = stored.head
-        if head.state is State.LIVE:
-            return await self._tend_live(vault, oid, stored)
-        if head.state is State.DELETED and self._clock() < head.purge_at:
+        for kind in (Kind.SECRET, Kind.KEY):
+            part = stored.head.part(kind)
+            if part.faces and (told := await self._tend_part(vault, oid, stored, kind, part)):
+                return told  # whatever else there is to do is due at once
+        if not any(part.state is State.LIVE for part in stored.head.parts):
             return Tended(vault.ref, collected=await self._collector.collect(vault, oid))
-        if head.state is State.DELETED:
-            await self._store.commit(vault, stored, objects.purge(head, self._clock()))
+        return await self._tend_live(vault, oid, stored)
+
+    async def _tend_part(
+        self, vault: VaultHead, oid: str, stored: Stored[ObjectHead], kind: Kind, part: ObjectHead
+    ) -> Tended | None:
+        """Bury, or purge. None: neither is due."""
+        word, now = _WORDS[kind], self._clock()
+        if part.state is State.LIVE:
+            if part.claim is None or not await self._claimant_gone(part.claim):
+                return None
+            after = objects.let_go(part, now, vault.retention_days)
+            await self._store.commit(vault, stored, joined(stored.head, after, kind))
+            reason = "Retained" if after.state is State.LIVE else "Deleted"
+            return Tended(vault.ref, word + reason, part.name, until=after.purge_at)
+        if part.state is State.DELETED and now < part.purge_at:
+            return None
+        if part.state is State.DELETED:
+            await self._store.commit(vault, stored, joined(stored.head, objects.purge(part, now), kind))
         await self._collector.purge_object(vault, oid)
-        return Tended(vault.ref, "SecretPurged", head.name)
+        return Tended(vault.ref, word + "Purged", part.name)
 
     async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:
-        head = stored.head
-        if head.claim is not None and await self._claimant_gone(head.claim):
-            after = objects.let_go(head, self._clock(), vault.retention_days)
-            await self._store.commit(vault, stored, after)
-            reason = "SecretRetained" if after.state is State.LIVE else "SecretDeleted"
-            return Tended(vault.ref, reason, head.name, until=after.purge_at)
         stored, removed = await self._expunge(vault, stored)
         stored = await self._erase(vault, stored)
         told = await self._give_notice(vault, stored)

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 from strongroom.crypto.envelope import SEED_OCTETS, Binding, Dek, seal, unseal
 from strongroom.domain.backups import VALUES_OCTETS, VERSIONS, Backup
+from strongroom.domain.codec import decode, encode
 from strongroom.domain.errors import BackupRefused, InvalidInput, KeyRefused, LimitExceeded, Tampered, UnsupportedFormat
 from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.domain.vaults import WrappedDek
-from strongroom.domain.codec import decode, encode
 
 _MAGIC = b"SRB\x01"
 _LENGTH_OCTETS = 4

@@ -15,7 +15,7 @@ from __future__ import annotations
 from strongroom.domain import withdrawals
 from strongroom.domain.errors import Conflict, Tampered
 from strongroom.domain.names import object_id
-from strongroom.domain.objects import ObjectHead, VersionInfo, chain, expunged
+from strongroom.domain.objects import Kind, ObjectHead, VersionInfo, chain, expunged, without
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.store.sealed import SealedStore
@@ -36,7 +36,7 @@ class Collector:
         stored = await self._store.object_by_id(vault, oid, fresh=True)
         if stored is None:
             return 0
-        if stored.head.state is State.PURGING:
+        if _past_return(stored.head):
             return await self.purge_object(vault, oid)
         doomed = unnamed(stored.head, await self._store.list_records(oid))
         if doomed:
@@ -70,7 +70,7 @@ class Collector:
         return len(versions)
 
     async def purge_object(self, vault: VaultHead, oid: str) -> int:
-        """Remove all records of an object whose head is past return, then the head; ``Conflict`` when it is not.
+        """Remove all records of an object that is past return, then its part of the head; ``Conflict`` when none is.
 
         Records are listed before the head is looked at: what was stored while the old head still stood is not its
         successor's, so a late collector cannot touch an object that was made anew under the same name.
@@ -79,11 +79,17 @@ class Collector:
         stored = await self._store.object_by_id(vault, oid, fresh=True)
         if stored is None:
             return 0
-        if stored.head.state is not State.PURGING:
+        doomed = _past_return(stored.head)
+        if not doomed:
             raise Conflict("the object is not past the point of no return")
-        for version in records:
-            await self._store.remove_record(oid, version)
-        await self._store.remove_object(oid, stored.token)
+        stays = len(doomed) < len(stored.head.parts)
+        for record in [each for each in records.values() if not stays or each.kind in doomed]:
+            await self._store.remove_record(oid, record.id)
+        if stays:
+            (kind,) = doomed
+            await self._store.commit(vault, stored, without(stored.head, kind))
+        else:
+            await self._store.remove_object(oid, stored.token)
         return len(records)
 
     async def purge_vault(self, stored: Stored[VaultHead]) -> None:
@@ -99,6 +105,12 @@ class Collector:
         for version in await self._store.list_records(oid):
             await self._store.remove_record(oid, version)
         await self._store.remove_object(oid)
+
+
+def _past_return(head: ObjectHead) -> set[Kind]:
+    """The parts of the head that are to be removed, by kind."""
+    parts = ((kind, head.part(kind)) for kind in (Kind.SECRET, Kind.KEY))
+    return {kind for kind, part in parts if part.state is State.PURGING}
 
 
 def unnamed(head: ObjectHead, records: dict[str, VersionInfo]) -> list[VersionInfo]:

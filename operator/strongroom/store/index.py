@@ -97,7 +97,7 @@ class Index:
 
     def _must_stay(self, entry: Entry) -> bool:
         """A live head with content never vanishes, unless its whole vault is purged."""
-        if entry.opened is None or entry.opened.state is not State.LIVE or not _holds(entry):
+        if entry.opened is None or not _alive(entry.opened):
             return False
         name = self._vault_names.get(entry.vault)
         if name is None or isinstance(entry.opened, VaultHead):
@@ -214,5 +214,7 @@ def _octets(blob: Blob) -> int:
     return int(noted) if noted.isdecimal() else sum(map(len, blob.data.values()))
 
 
-def _holds(entry: Entry) -> bool:
-    return isinstance(entry.opened, VaultHead) or bool(entry.opened and entry.opened.faces)
+def _alive(head: VaultHead | ObjectHead) -> bool:
+    if isinstance(head, VaultHead):
+        return head.state is State.LIVE
+    return any(part.state is State.LIVE for part in head.parts)

@@ -126,16 +126,17 @@ class SealedStore:
         payload: bytes,
         attributes: Attributes,
         layout: Layout = Layout.VALUE,
+        version: str = "",
     ) -> str:
         """Store a new version's record and return its id. It does not exist until a head that names it is committed."""
         ring = await self._ring(vault)
         face = before.faces.get(kind) if before else None
         previous = face.current if face else ""
-        version = Version(os.urandom(16).hex(), kind, payload, attributes, previous, layout)
+        made = Version(version or os.urandom(16).hex(), kind, payload, attributes, previous, layout)
         display = before.name if before else name
-        blob = sealing.record_blob(vault.id, ring, display, before.generation if before else 0, version)
+        blob = sealing.record_blob(vault.id, ring, display, before.generation if before else 0, made)
         self.index.apply(await self._backend.create(blob))
-        return version.id
+        return made.id
 
     async def commit(
         self, vault: VaultHead, before: Stored[ObjectHead] | None, after: ObjectHead
@@ -146,12 +147,15 @@ class SealedStore:
         ring = await self._ring(vault)
         blob = sealing.object_blob(after, ring, before.token if before else "", before.uid if before else "")
         try:
-            return self._keep(await self._write(blob), after)
+            stored = self._keep(await self._write(blob), after)
         except (Conflict, StoreUnavailable):
             actual = await self.object(vault, after.name, fresh=True)
-            if actual and actual.head == after:
-                return actual
-            raise
+            if actual is None or actual.head != after:
+                raise
+            stored = actual
+        if before is None:
+            await self._check_first(vault, stored)
+        return stored
 
     async def version(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = True) -> Version:
         """Return an opened version; ``Tampered`` when a head names it and it is gone.
@@ -344,6 +348,17 @@ class SealedStore:
         if not isinstance(last, ObjectHead) or known.uid == blob.uid:
             return False
         return sealing.open_object(blob, vault.id, await self._ring(vault)).created > last.created
+
+    async def _check_first(self, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
+        """Take a new head back when the records that it names are gone; ``Conflict`` then.
+
+        Who wrote them may have overlooked an earlier object of this name, with which they were removed.
+        """
+        oid = object_id(vault.id, stored.head.name)
+        for face in stored.head.faces.values():
+            if await self._backend.get(record_name(oid, face.current)) is None:
+                await self.commit(vault, stored, stored.head.changed(faces={}, claim=None))
+                raise Conflict("the name belonged to an object that was removed meanwhile")
 
     async def _open_object(self, entry: Entry, vault: VaultHead) -> ObjectHead:
         sealed = entry.sealed

@@ -11,6 +11,7 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from strongroom.crypto.envelope import Binding, seal, unseal
+from strongroom.domain.codec import decode, encode
 from strongroom.domain.content import Layout
 from strongroom.domain.errors import LimitExceeded, Tampered
 from strongroom.domain.keys import WrappedKey
@@ -18,7 +19,6 @@ from strongroom.domain.names import object_head_name, object_id, record_name, va
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version
 from strongroom.domain.vaults import VaultHead, WrappedDek
 from strongroom.store.backend import Blob, BlobKind
-from strongroom.domain.codec import decode, encode
 from strongroom.store.keyring import Ring
 
 HEAD_OCTETS = 16 * 1024

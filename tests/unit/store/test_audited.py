@@ -44,8 +44,19 @@ ACTS: dict[str, tuple[ObjectHead | None, ObjectHead, str]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "operation"), ACTS.values(), ids=ACTS)
-def test_what_a_change_is_called(before: ObjectHead | None, after: ObjectHead, operation: str) -> None:
-    assert acts.on_object(before, after) == operation
+@pytest.mark.parametrize("kind", [Kind.SECRET, Kind.KEY])
+def test_what_a_change_is_called(before: ObjectHead | None, after: ObjectHead, operation: str, kind: Kind) -> None:
+    if kind is Kind.KEY:
+        first = "KeyRotate" if before and before.faces else "KeyCreate"
+        operation = operation.replace("SecretSet", first).replace("Secret", "Key")
+        before, after = as_key(before or replace(LIVE, faces={})), as_key(after)
+    assert acts.on_object(before, after) == ((kind, operation) if operation else None)
+
+
+def as_key(head: ObjectHead) -> ObjectHead:
+    """The same, of the key beside a secret of the same name."""
+    faces = {Kind.KEY: head.faces[Kind.SECRET]} if head.faces else {}
+    return objects.joined(LIVE, replace(head, faces=faces), Kind.KEY)
 
 
 class Scene:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strongroom.domain.codec import decode, encode
 from strongroom.domain.errors import Tampered, UnsupportedFormat
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.names import VAULT_NAME, VaultRef
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.vaults import Limits, State, VaultHead, WrappedDek
-from strongroom.domain.codec import decode, encode
 from strongroom.store.sealing import RecordFacts, VaultPublic
 
 texts, numbers = st.text(max_size=12), st.integers(-(2**63), 2**63)
