@@ -1,4 +1,4 @@
-"""``strongroom hsm``: the sidecar, the ceremony and the status, from arguments, environment and files.
+"""``strongroom hsm``: the sidecar and its status, from arguments, environment and files; and the ceremonies.
 
 Every option may come from the environment as ``STRONGROOM_HSM_<NAME>``. A PIN never does: it is in a file.
 """
@@ -13,13 +13,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strongroom.domain.errors import InvalidInput, StrongroomError
+from strongroom.domain.errors import StrongroomError
+from strongroom.entrypoints.hsmceremonies import add_ceremonies
+from strongroom.entrypoints.hsmoptions import add_token, environment, module_of
 from strongroom.hsm.sidecar.settings import (
     DEFAULT_HUNG_AFTER,
     DEFAULT_RECYCLE_AFTER,
     DEFAULT_WORKERS,
     Settings,
-    usual_place,
 )
 from strongroom.telemetry import logs
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from strongroom.hsm.client import Status
 
 _DEFAULT_SOCKET = "/run/strongroom/hsm/hsm.sock"
-_DEFAULT_PIN_FILE = "/etc/strongroom/hsm/pin"
-_DEFAULT_SO_PIN_FILE = "/etc/strongroom/hsm/so-pin"
 
 
 def main(arguments: list[str]) -> int:
@@ -48,19 +47,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_socket(parser)
     _add_serving(parser)
     parser.set_defaults(run=_serve)
-    commands = parser.add_subparsers(title="instead of serving", metavar="{init,status}")
-
-    init = commands.add_parser("init", help="make the world keys of a geography (security-officer ceremony)")
-    _add_token(init)
-    init.add_argument("--geography", required=True, metavar="NAME", help="the set of tokens that share the world key")
-    init.add_argument("--so-pin-file", type=Path, default=_environment("so-pin-file", _DEFAULT_SO_PIN_FILE))
-    init.add_argument(
-        "--create-token",
-        action="store_true",
-        help="initialise a blank slot as the token first; PIN files that do not exist are written with random PINs",
-    )
-    init.set_defaults(run=_init)
-
+    commands = parser.add_subparsers(title="instead of serving", metavar="{init,join,rotate-world,status}")
+    add_ceremonies(commands)
     status = commands.add_parser("status", help="show what a running sidecar knows of its token")
     _add_socket(status)
     status.set_defaults(run=_status)
@@ -77,43 +65,21 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_socket(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--socket", type=Path, default=_environment("socket", _DEFAULT_SOCKET))
-
-
-def _add_token(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--module",
-        type=Path,
-        default=_environment("module"),
-        help="PKCS#11 module; default: SoftHSM2, where it is found",
-    )
-    parser.add_argument("--token-label", default=_environment("token-label", "strongroom"))
-    parser.add_argument("--pin-file", type=Path, default=_environment("pin-file", _DEFAULT_PIN_FILE))
+    parser.add_argument("--socket", type=Path, default=environment("socket", _DEFAULT_SOCKET))
 
 
 def _add_serving(parser: argparse.ArgumentParser) -> None:
-    _add_token(parser)
-    parser.add_argument("--metrics-port", type=int, default=_environment("metrics-port"), help="default: no metrics")
-    parser.add_argument("--log-format", default=_environment("log-format", "text"), choices=logs.FORMATS)
-    parser.add_argument("--workers", type=int, default=_environment("workers", str(DEFAULT_WORKERS)))
-    parser.add_argument("--recycle-after", type=int, default=_environment("recycle-after", str(DEFAULT_RECYCLE_AFTER)))
-    parser.add_argument("--hung-after", type=float, default=_environment("hung-after", str(DEFAULT_HUNG_AFTER)))
-
-
-def _environment(option: str, default: str | None = None) -> str | None:
-    return os.environ.get("STRONGROOM_HSM_" + option.upper().replace("-", "_"), default)
-
-
-def _module(options: argparse.Namespace) -> Path:
-    module: Path | None = options.module or usual_place()
-    if module is None:
-        raise InvalidInput("SoftHSM2 is in none of its usual places; name a PKCS#11 module with --module")
-    return module
+    add_token(parser)
+    parser.add_argument("--metrics-port", type=int, default=environment("metrics-port"), help="default: no metrics")
+    parser.add_argument("--log-format", default=environment("log-format", "text"), choices=logs.FORMATS)
+    parser.add_argument("--workers", type=int, default=environment("workers", str(DEFAULT_WORKERS)))
+    parser.add_argument("--recycle-after", type=int, default=environment("recycle-after", str(DEFAULT_RECYCLE_AFTER)))
+    parser.add_argument("--hung-after", type=float, default=environment("hung-after", str(DEFAULT_HUNG_AFTER)))
 
 
 def _settings(options: argparse.Namespace) -> Settings:
     return Settings(
-        module=_module(options),
+        module=module_of(options),
         token_label=options.token_label,
         pin_file=options.pin_file,
         socket=options.socket,
@@ -164,23 +130,6 @@ def _work(options: argparse.Namespace) -> int:
         report_to=options.report_to,
         refused=options.refused,
     )
-
-
-def _init(options: argparse.Namespace) -> int:
-    from strongroom.hsm.sidecar.initialise import Plan, initialise
-
-    plan = Plan(
-        module=_module(options),
-        token_label=options.token_label,
-        geography=options.geography,
-        so_pin_file=options.so_pin_file,
-        pin_file=options.pin_file,
-        create_token=options.create_token,
-    )
-    outcome = initialise(plan, announce=lambda step: print(f"{step} …", flush=True))
-    done = "initialised" if outcome.made else "already initialised"
-    print(f"{done}, geography {outcome.world.geography} id {outcome.world}")
-    return 0
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -12,14 +12,14 @@ from tests.helpers.hsm import TokenHome
 KILLED_BEFORE = """
 import os, signal, sys
 from pathlib import Path
-from strongroom.hsm.sidecar.initialise import Plan, initialise
+from strongroom.hsm.sidecar.initialise import Place, initialise
 module, label, root, step = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
 steps = []
 def announce(what):
     if len(steps) == step:
         os.kill(os.getpid(), signal.SIGKILL)
     steps.append(what)
-initialise(Plan(module, label, "test-1", root / "so-pin", root / "pin", create_token=False), announce)
+initialise(Place(module, label, root / "so-pin", root / "pin"), "test-1", announce)
 """
 STEPS = 7  # two generated, two finished, two removed, the attacks
 COMMITTED = 4  # the first step after the world key is finished

@@ -1,22 +1,23 @@
-"""The world can travel to a token that joins its geography later. The command is to come; the keys must allow it."""
+"""What a holder of the user PINs may try while a world travels: on either token, with everything on the way in hand."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session, Token
-from pkcs11.exceptions import KeyNotWrappable
+from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass, Session, Token
+from pkcs11.exceptions import PKCS11Error
 
-from strongroom.hsm.sidecar import attributes, provisioning, selfcheck, world
-from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, STAGED_WORLD, WRAPPING
+from strongroom.hsm.sidecar import attributes, provisioning, transport, world
+from strongroom.hsm.sidecar.attributes import STAGED_WORLD, Template
 from strongroom.hsm.sidecar.ceremony import Ceremony
+from strongroom.hsm.sidecar.join import Joining, Sponsor
+from strongroom.hsm.sidecar.joinfiles import JoinAnswer, JoinRequest, fingerprint
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin, PinFile
+from strongroom.hsm.sidecar.transport import Cargo
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome
-
-PRIVATE_HALF = {Attribute.EXTRACTABLE: False, Attribute.SENSITIVE: True, Attribute.PRIVATE: False}
-WRAP_ONLY = {Attribute.WRAP: True, Attribute.ENCRYPT: False, Attribute.VERIFY: False}
 
 
 def officer(token: Token) -> Session:
@@ -27,7 +28,7 @@ def user(token: Token) -> Session:
     return token.open(rw=True, user_pin=hsm.USER_PIN, attribute_mapper=attributes.Mapper())
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def pair(module_in_process: Module, blank_home: TokenHome) -> Iterator[tuple[Token, Token]]:
     """A sponsor after its ceremony, and a blank token that wants to join."""
     provisioning.ensure_token(
@@ -43,89 +44,121 @@ def pair(module_in_process: Module, blank_home: TokenHome) -> Iterator[tuple[Tok
                 each.destroy()
 
 
-def transport(session: Session) -> tuple[Any, Any]:
-    uses = MechanismFlag.WRAP | MechanismFlag.UNWRAP
-    return session.generate_keypair(
-        KeyType.RSA, 2048, label="transport", store=True, capabilities=uses, private_template=PRIVATE_HALF
-    )
+@dataclass
+class Underway:
+    """A join between approval and acceptance."""
+
+    joining: Token
+    request: JoinRequest
+    answer: JoinAnswer
+    sponsor: Token
 
 
-def import_public(session: Session, modulus: bytes, exponent: bytes, *, trusted: bool) -> None:
-    session.create_object(
-        {
-            Attribute.CLASS: ObjectClass.PUBLIC_KEY,
-            Attribute.KEY_TYPE: KeyType.RSA,
-            Attribute.MODULUS: modulus,
-            Attribute.PUBLIC_EXPONENT: exponent,
-            Attribute.TOKEN: True,
-            Attribute.PRIVATE: False,
-            Attribute.LABEL: f"peer-{trusted}",
-            **WRAP_ONLY,
-            **({Attribute.TRUSTED: True} if trusted else {}),
-        }
-    )
-
-
-def peer(session: Session, *, trusted: bool) -> Any:
-    (key,) = list(session.get_objects({Attribute.LABEL: f"peer-{trusted}"}))
-    return key
-
-
-def test_both_keys_travel_under_a_key_that_the_officer_trusts_and_under_no_other(pair: tuple[Token, Token]) -> None:
+@pytest.fixture(scope="module")
+def underway(pair: tuple[Token, Token]) -> Underway:
     sponsor, joining = pair
-    with officer(joining) as session:
-        public, _ = transport(session)
-        modulus, exponent = public[Attribute.MODULUS], public[Attribute.PUBLIC_EXPONENT]
-    with officer(sponsor) as session:
-        import_public(session, modulus, exponent, trusted=True)
-        import_public(session, modulus, exponent, trusted=False)
-    with user(sponsor) as session:
-        home = world.current(world.find_worlds(session))
-        for key in (home.key, home.mac):
-            with pytest.raises(KeyNotWrappable):
-                peer(session, trusted=False).wrap_key(key, mechanism=Mechanism.RSA_PKCS_OAEP)
-        trusted = peer(session, trusted=True)
-        blobs = [trusted.wrap_key(key, mechanism=Mechanism.RSA_PKCS_OAEP) for key in (home.key, home.mac)]
-        kek = selfcheck.honest_target(session, home)
-        signed = home.mac.sign(b"message", mechanism=Mechanism.SHA256_HMAC)
-    receive(joining, blobs, home.id.cka_id)
-    with user(joining) as session:
-        arrived = world.current(world.find_worlds(session))
-        assert arrived.id == home.id
-        assert arrived.mac.verify(b"message", signed, mechanism=Mechanism.SHA256_HMAC)
-        arrived.key.unwrap_key(
-            ObjectClass.SECRET_KEY,
-            KeyType.AES,
-            kek.blob,
-            mechanism=WRAPPING,
-            capabilities=MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
-            template=attributes.UNWRAPPED_KEK,
-        )
-        selfcheck.check(session, arrived)  # the attacks fail there as well
+    pins = (lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), lambda _: None)
+    request = Joining(joining, *pins).request()
+    return Underway(joining, request, Sponsor(sponsor, *pins).approve(request, fingerprint(request)), sponsor)
 
 
-def receive(token: Token, blobs: list[bytes], cka_id: bytes) -> None:
-    """Unwrap by the officer with the templates of the ceremony, finish by the user."""
-    wanted = (
-        (KeyType.AES, "strongroom:world:test-1", STAGED_WORLD, MechanismFlag.WRAP | MechanismFlag.UNWRAP),
-        (KeyType.GENERIC_SECRET, "strongroom:world-mac:test-1", STAGED_MAC, MechanismFlag.SIGN | MechanismFlag.VERIFY),
-    )
-    with officer(token) as session:
-        (private,) = list(session.get_objects({Attribute.CLASS: ObjectClass.PRIVATE_KEY}))
-        for blob, (key_type, label, template, uses) in zip(blobs, wanted, strict=True):
+READABLE = {Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
+LOOSE = {Attribute.SENSITIVE: True, Attribute.EXTRACTABLE: True, Attribute.WRAP_WITH_TRUSTED: False}
+UNTRUSTED = {**STAGED_WORLD, Attribute.TRUSTED: False}
+NO_TEMPLATE = {name: value for name, value in STAGED_WORLD.items() if name is not Attribute.UNWRAP_TEMPLATE}
+
+
+@pytest.mark.parametrize("pin", [None, hsm.USER_PIN], ids=["nobody", "user"])
+@pytest.mark.parametrize(
+    "template",
+    [READABLE, LOOSE, UNTRUSTED, NO_TEMPLATE, STAGED_WORLD],
+    ids=["readable", "loose", "untrusted", "no template", "as staged"],
+)
+@pytest.mark.parametrize("cargo", [transport.WORLD, transport.MAC], ids=["its own half", "the other half"])
+def test_only_the_officer_of_the_joining_token_unwraps_the_world_key(
+    underway: Underway, pin: str | None, template: Template, cargo: Cargo
+) -> None:
+    (sent,) = underway.answer.worlds
+    with underway.joining.open(rw=True, user_pin=pin, attribute_mapper=attributes.Mapper()) as session:
+        private = transport.private_half(session, cargo)
+        with pytest.raises(PKCS11Error):
             private.unwrap_key(
                 ObjectClass.SECRET_KEY,
-                key_type,
-                blob,
-                mechanism=Mechanism.RSA_PKCS_OAEP,
-                id=cka_id,
-                label=label,
-                store=True,
-                capabilities=uses,
-                template=template,
+                KeyType.AES,
+                sent.key,
+                mechanism=transport.TRANSPORTING,
+                capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
+                template={Attribute.PRIVATE: False, **template, Attribute.TOKEN: False},
             )
-    with user(token) as session:
-        staged: list[Any] = list(session.get_objects({Attribute.CLASS: ObjectClass.SECRET_KEY}))
-        for key in staged:
-            key.copy(FINAL)
-            key.destroy()
+
+
+@pytest.mark.parametrize("template", [READABLE, LOOSE], ids=["readable", "loose"])
+def test_the_mac_key_is_unwrapped_in_its_own_form_only(underway: Underway, template: Template) -> None:
+    (sent,) = underway.answer.worlds
+    with user(underway.joining) as session, pytest.raises(PKCS11Error):
+        transport.private_half(session, transport.MAC).unwrap_key(
+            ObjectClass.SECRET_KEY,
+            KeyType.GENERIC_SECRET,
+            sent.mac,
+            mechanism=transport.TRANSPORTING,
+            capabilities=MechanismFlag.SIGN,
+            template={Attribute.PRIVATE: False, **template, Attribute.TOKEN: False},
+        )
+
+
+def test_the_transport_keys_cannot_be_changed_read_or_used_otherwise(underway: Underway) -> None:
+    with user(underway.joining) as session:
+        for cargo in (transport.WORLD, transport.MAC):
+            private = transport.private_half(session, cargo)
+            with pytest.raises(PKCS11Error):
+                private[Attribute.DECRYPT] = True
+            with pytest.raises(PKCS11Error):
+                private.copy({Attribute.TOKEN: False, Attribute.MODIFIABLE: True})
+            with pytest.raises(PKCS11Error):
+                private[Attribute.PRIVATE_EXPONENT]
+
+
+def test_in_the_sponsor_only_a_trusted_half_wraps_and_each_only_its_kind(underway: Underway) -> None:
+    request = underway.request
+    with officer(underway.sponsor) as session:
+        transport.trust(session, transport.WORLD, request.world_modulus)
+        transport.trust(session, transport.MAC, request.mac_modulus)
+    with user(underway.sponsor) as session:
+        home = world.current(world.find_worlds(session))
+        key = transport.trusted(session, transport.WORLD, request.world_modulus)
+        mac = transport.trusted(session, transport.MAC, request.mac_modulus)
+        his = session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.PUBLIC_KEY,
+                Attribute.KEY_TYPE: KeyType.RSA,
+                Attribute.MODULUS: request.world_modulus,
+                Attribute.PUBLIC_EXPONENT: b"\x01\x00\x01",
+                Attribute.LABEL: transport.WORLD.label,
+                Attribute.TOKEN: False,
+                Attribute.WRAP: True,
+            }
+        )
+        assert key.wrap_key(home.key, mechanism=transport.TRANSPORTING)
+        assert mac.wrap_key(home.mac, mechanism=transport.TRANSPORTING)
+        for half, what in ((key, home.mac), (mac, home.key), (his, home.key), (his, home.mac)):
+            with pytest.raises(PKCS11Error):
+                half.wrap_key(what, mechanism=transport.TRANSPORTING)
+        for half in transport.halves(session):
+            half.destroy()
+
+
+def test_an_imitation_in_the_sponsor_is_not_taken_for_trusted(underway: Underway) -> None:
+    modulus = underway.request.world_modulus
+    with user(underway.sponsor) as session:
+        session.create_object(
+            {
+                Attribute.CLASS: ObjectClass.PUBLIC_KEY,
+                Attribute.KEY_TYPE: KeyType.RSA,
+                Attribute.MODULUS: modulus,
+                Attribute.PUBLIC_EXPONENT: b"\x01\x00\x01",
+                Attribute.LABEL: transport.WORLD.label,
+                Attribute.TOKEN: False,
+                Attribute.WRAP: True,
+            }
+        )
+        assert transport.trusted(session, transport.WORLD, modulus) is None

@@ -1,10 +1,10 @@
-"""The security-officer ceremony: makes the world key and the world MAC key of a new geography.
+"""The security-officer ceremony: makes the world key and the world MAC key of a geography, or their next version.
 
 ::
 
     1  SO    stage world key, stage MAC key       public objects: an SO session cannot touch private ones
     2  user  copy the MAC key to its final form   private, not modifiable
-    3  user  copy the world key                   ← commit point: from here on the token has a world
+    3  user  copy the world key                   ← commit point: from here on the token has this version
     4  user  destroy both staged keys
 
 A ceremony killed before 3 leaves debris that never protected anything: the next run removes it and starts over. Killed
@@ -13,23 +13,19 @@ after 3, the next run only tidies up. A finished world key is never destroyed or
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass, Session, Token
-from pkcs11.exceptions import PKCS11Error
+from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass, Session
 
-from strongroom.hsm.sidecar import attributes, faults, world
-from strongroom.hsm.sidecar.pins import Pin
+from strongroom.domain.errors import InvalidInput
+from strongroom.hsm.sidecar import attributes, world
+from strongroom.hsm.sidecar.logins import Logins
 from strongroom.hsm.sidecar.world import World, WorldId
 
 _WORLD_BITS = 256
 _MAC_BITS = 256
 _GEOGRAPHY_BITS = 128
-
-Announce = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,102 +33,115 @@ class Outcome:
     """What a ceremony found or made."""
 
     world: WorldId
-    made: bool  # False: the token had a world already
+    made: bool  # False: it was there already
 
 
-@dataclass(frozen=True, slots=True)
-class Ceremony:
-    """One token, how to get its two PINs when they are needed, and where to announce each step before it is taken."""
+class Ceremony(Logins):
+    """Makes worlds. Raises what the sessions raise, and ``TokenUnfit``."""
 
-    token: Token
-    so_pin: Callable[[], Pin]
-    user_pin: Callable[[], Pin]
-    announce: Announce
+    __slots__ = ()
 
     def perform(self, geography: str) -> Outcome:
         """Make the world of ``geography`` unless the token has a world; repair what a killed ceremony left.
 
-        Raises ``LoginRefused`` for either PIN (one try each), ``TokenLost``, ``TokenUnfit``, and what getting a PIN
-        raises. The security officer's is only asked for when there is something to make.
+        The security officer's PIN is only asked for when there is something to make.
         """
-        with self._user_session() as session:
-            found = _finished(session)
-            self._clear(session, keep=found)
-        if found is not None:
-            return Outcome(found.id, made=False)
-        made = self._stage(geography)
-        with self._user_session() as session:
-            self._finish(session, made)
-            self._clear(session, keep=_finished(session))
+        with self.user() as session:
+            found = _worlds(session)
+            clear(self, session, found)
+            if found:
+                return Outcome(world.current(found).id, made=False)
+            made = WorldId(geography, session.generate_random(_GEOGRAPHY_BITS), 1)
+        self._make(made)
         return Outcome(made, made=True)
 
-    def _stage(self, geography: str) -> WorldId:
-        with self._session("security officer", so_pin=self.so_pin().reveal()) as session:
-            new = WorldId(geography, session.generate_random(_GEOGRAPHY_BITS), 1)
-            self.announce("generating the world key")
-            session.generate_key(
-                KeyType.AES,
-                _WORLD_BITS,
-                id=new.cka_id,
-                label=new.world_label,
-                store=True,
-                capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-                template=attributes.STAGED_WORLD,
-            )
-            self.announce("generating the world MAC key")
-            session.generate_key(
-                KeyType.GENERIC_SECRET,
-                _MAC_BITS,
-                id=new.cka_id,
-                label=new.mac_label,
-                store=True,
-                capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
-                template=attributes.STAGED_MAC,
-            )
-        return new
+    def rotate(self) -> Outcome:
+        """Make the next version of the world, which unwraps at once and wraps only once it is put in force.
 
-    def _finish(self, session: Session, new: WorldId) -> None:
-        (mac,) = _staged(session, new.mac_label)
-        (key,) = _staged(session, new.world_label)
-        self.announce("finishing the world MAC key")
-        mac.copy(attributes.FINAL)
-        self.announce("finishing the world key")
-        key.copy(attributes.FINAL)
+        While one waits to be put in force no further one is made: run again after a crash, this only tidies up.
+        ``Uninitialised`` when there is no world yet.
+        """
+        with self.user() as session:
+            found = world.find_worlds(session)
+            clear(self, session, found)
+        newest = world.newest(found)
+        if not newest.in_force:
+            return Outcome(newest.id, made=False)
+        made = WorldId(newest.id.geography, newest.id.geography_id, newest.id.version + 1)
+        self._make(made)
+        return Outcome(made, made=True)
 
-    def _clear(self, session: Session, keep: World | None) -> None:
-        """Destroy staged keys, and finished MAC keys of a world that never came to be."""
-        debris = _staged_keys(session)
-        if keep is None:
-            debris += [key for key in world.find(session, {}) if key.label.startswith(world.MAC_PREFIX)]
-        for key in debris:
-            self.announce("removing a key that is no longer needed")
-            key.destroy()
+    def activate(self) -> Outcome:
+        """Put the newest version in force: from now on it wraps new keys. Older ones go on unwrapping."""
+        with self.user() as session:
+            newest = world.newest(world.find_worlds(session))
+            if newest.in_force:
+                return Outcome(newest.id, made=False)
+            self.announce(f"putting version {newest.id.version} of the world key in force")
+            world.put_in_force(session, newest.id)
+        return Outcome(newest.id, made=True)
 
-    def _user_session(self) -> Any:
-        return self._session("user", user_pin=self.user_pin().reveal())
+    def _make(self, new: WorldId) -> None:
+        with self.officer() as session:
+            self._stage(session, new)
+        with self.user() as session:
+            finish(self, session, new)
+            clear(self, session, world.find_worlds(session))
 
-    @contextmanager
-    def _session(self, who: str, **pin: str) -> Iterator[Session]:
-        try:
-            session = self.token.open(rw=True, attribute_mapper=attributes.Mapper(), **pin)  # type: ignore[arg-type]
-        except PKCS11Error as error:
-            raise faults.login_fault(who, error) from error
-        try:
-            with session:
-                yield session
-        except PKCS11Error as error:
-            raise faults.TokenLost(f"the ceremony was interrupted ({faults.name(error)}); run it again") from error
+    def _stage(self, session: Session, new: WorldId) -> None:
+        self.announce("generating the world key")
+        session.generate_key(
+            KeyType.AES,
+            _WORLD_BITS,
+            id=new.cka_id,
+            label=new.world_label,
+            store=True,
+            capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
+            template=attributes.STAGED_WORLD,
+        )
+        self.announce("generating the world MAC key")
+        session.generate_key(
+            KeyType.GENERIC_SECRET,
+            _MAC_BITS,
+            id=new.cka_id,
+            label=new.mac_label,
+            store=True,
+            capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+            template=attributes.STAGED_MAC,
+        )
 
 
-def _finished(session: Session) -> World | None:
-    """Return the world of the token, None if there is no world key. A world key without MAC key raises."""
-    if not world.find_world_keys(session):
-        return None
-    return world.current(world.find_worlds(session))
+def finish(logins: Logins, session: Session, new: WorldId) -> None:
+    """Copy both staged keys of a version to their final form; the world key last, which is the commit point.
+
+    ``InvalidInput`` unless each was staged exactly once.
+    """
+    mac, key = _staged(session, new, new.mac_label), _staged(session, new, new.world_label)
+    logins.announce("finishing the world MAC key")
+    mac.copy(attributes.FINAL)
+    logins.announce("finishing the world key")
+    key.copy(attributes.FINAL)
 
 
-def _staged(session: Session, label: str) -> list[Any]:
-    return [key for key in _staged_keys(session) if key.label == label]
+def clear(logins: Logins, session: Session, keep: dict[str, World]) -> None:
+    """Destroy staged keys, and finished MAC keys of a version that never came to be."""
+    kept = {held.id.cka_id for held in keep.values()}
+    macs = [key for key in world.find(session, {}) if key.label.startswith(world.MAC_PREFIX)]
+    for key in _staged_keys(session) + [key for key in macs if key.id not in kept]:
+        logins.announce("removing a key that is no longer needed")
+        key.destroy()
+
+
+def _worlds(session: Session) -> dict[str, World]:
+    """Return the worlds of the token, none if there is no world key. A world key without MAC key raises."""
+    return world.find_worlds(session) if world.find_world_keys(session) else {}
+
+
+def _staged(session: Session, new: WorldId, label: str) -> Any:
+    staged = [key for key in _staged_keys(session) if (key.label, key.id) == (label, new.cka_id)]
+    if len(staged) != 1:
+        raise InvalidInput("another ceremony is under way on this token; run one at a time")
+    return staged[0]
 
 
 def _staged_keys(session: Session) -> list[Any]:

@@ -1,58 +1,94 @@
-"""``strongroom hsm init`` from end to end: token, PINs, ceremony, attacks."""
+"""The ceremonies of ``strongroom hsm`` from end to end: token, PINs, steps, attacks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-from pkcs11 import Token
-from pkcs11.exceptions import PKCS11Error
+from typing import TypeVar
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.sidecar import attributes, faults, module, process, provisioning, selfcheck, world
-from strongroom.hsm.sidecar.ceremony import Announce, Ceremony, Outcome
-from strongroom.hsm.sidecar.pins import Pin, PinFile
-from strongroom.hsm.sidecar.world import check_geography
+from strongroom.hsm.sidecar import module, process, provisioning, selfcheck, world
+from strongroom.hsm.sidecar.ceremony import Ceremony, Outcome
+from strongroom.hsm.sidecar.join import Joining, Sponsor
+from strongroom.hsm.sidecar.joinfiles import JoinAnswer, JoinRequest
+from strongroom.hsm.sidecar.logins import Announce, Logins
+from strongroom.hsm.sidecar.pins import PinFile
+from strongroom.hsm.sidecar.world import WorldId, check_geography
+
+LoginsT = TypeVar("LoginsT", bound=Logins)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What to initialise. Only paths: the PINs are read when they are needed."""
+class Place:
+    """A token and where its PINs are. Only paths: the PINs are read when they are needed."""
 
     module: Path
     token_label: str
-    geography: str
     so_pin_file: Path
     pin_file: Path
-    create_token: bool
+    create_token: bool = False  # in a blank slot, if there is none with the label
 
 
-def initialise(plan: Plan, announce: Announce) -> Outcome:
+def initialise(place: Place, geography: str, announce: Announce) -> Outcome:
     """Make the token's world, or find that it has one; safe to run again after any interruption.
 
     Raises ``InvalidInput`` for an impossible name or a token that belongs to another geography, ``TokenUnfit`` when an
     attack succeeds, ``LoginRefused`` (each PIN is tried once), ``Uninitialised`` for missing PIN files, ``TokenLost``,
     ``ModuleFault``.
     """
-    check_geography(plan.geography)
-    process.harden()
-    loaded = module.load(plan.module)
-    so_pin, user_pin = PinFile(plan.so_pin_file), PinFile(plan.pin_file)
-    if plan.create_token:
-        token = provisioning.ensure_token(loaded, plan.token_label, so_pin, user_pin)
-    else:
-        token = provisioning.find_token(loaded, plan.token_label)
-    outcome = Ceremony(token, so_pin.read, user_pin.read, announce).perform(plan.geography)
-    if outcome.world.geography != plan.geography:
+    check_geography(geography)
+    ceremony = _open(place, announce, Ceremony)
+    outcome = ceremony.perform(geography)
+    if outcome.world.geography != geography:
         raise InvalidInput(f"the token belongs to geography {outcome.world.geography} already")
-    _try_attacks(token, user_pin.read(), announce)
+    _try_attacks(ceremony)
     return outcome
 
 
-def _try_attacks(token: Token, user_pin: Pin, announce: Announce) -> None:
-    announce("trying the attacks")
-    try:
-        with token.open(rw=True, user_pin=user_pin.reveal(), attribute_mapper=attributes.Mapper()) as session:
-            selfcheck.check(session, world.current(world.find_worlds(session)))
-    except PKCS11Error as error:
-        raise faults.TokenLost(f"the self-check was interrupted ({faults.name(error)}); run it again") from error
+def rotate(place: Place, announce: Announce) -> Outcome:
+    """Make the next version of the token's world. Raises what ``initialise`` raises."""
+    ceremony = _open(place, announce, Ceremony)
+    outcome = ceremony.rotate()
+    _try_attacks(ceremony)
+    return outcome
+
+
+def activate(place: Place, announce: Announce) -> Outcome:
+    """Put the newest version in force. Raises what ``initialise`` raises."""
+    return _open(place, announce, Ceremony).activate()
+
+
+def request(place: Place, announce: Announce) -> JoinRequest:
+    """Ask for the world of another token. Raises what ``initialise`` raises."""
+    return _open(place, announce, Joining).request()
+
+
+def approve(place: Place, asked: JoinRequest, told: str, announce: Announce) -> JoinAnswer:
+    """Wrap the token's world for who asks. Raises what ``initialise`` raises."""
+    return _open(place, announce, Sponsor).approve(asked, told)
+
+
+def accept(place: Place, answer: JoinAnswer, told: str, announce: Announce) -> tuple[WorldId, ...]:
+    """Take the world in; return the versions that are new here. Raises what ``initialise`` raises."""
+    joining = _open(place, announce, Joining)
+    arrived = joining.accept(answer, told)
+    _try_attacks(joining)
+    return arrived
+
+
+def _open(place: Place, announce: Announce, kind: type[LoginsT]) -> LoginsT:
+    process.harden()
+    loaded = module.load(place.module)
+    so_pin, user_pin = PinFile(place.so_pin_file), PinFile(place.pin_file)
+    if place.create_token:
+        token = provisioning.ensure_token(loaded, place.token_label, so_pin, user_pin)
+    else:
+        token = provisioning.find_token(loaded, place.token_label)
+    return kind(token, so_pin.read, user_pin.read, announce)
+
+
+def _try_attacks(logins: Logins) -> None:
+    logins.announce("trying the attacks")
+    with logins.user() as session:
+        for each in world.find_worlds(session).values():
+            selfcheck.check(session, each)

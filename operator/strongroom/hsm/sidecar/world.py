@@ -1,12 +1,13 @@
-"""The world keys of a token: how they are named and found.
+"""The world keys of a token: how they are named and found, and which of them wraps new keys.
 
-CKA_ID of both keys is the geography id (16 octets) followed by the world key version (4 octets, big endian).
+CKA_ID of both keys is the geography id (16 octets) followed by the world key version (4 octets, big endian). A data
+object names the version in force: a newer one may be there already, until every token of the geography holds it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pkcs11 import Attribute, KeyType, ObjectClass, Session
@@ -17,7 +18,8 @@ from strongroom.hsm.sidecar.faults import TokenUnfit, Uninitialised
 
 WORLD_PREFIX = "strongroom:world:"
 MAC_PREFIX = "strongroom:world-mac:"
-_GEOGRAPHY_OCTETS = 16
+_IN_FORCE_PREFIX = "strongroom:in-force:"
+GEOGRAPHY_OCTETS = 16
 _VERSION_OCTETS = 4
 _GEOGRAPHY_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -53,6 +55,7 @@ class World:
     id: WorldId
     key: Any  # wraps and unwraps; python-pkcs11 makes a class per set of attributes, so no static type fits
     mac: Any  # signs and verifies
+    in_force: bool = False  # it wraps new keys; the others only unwrap
 
 
 def check_geography(name: str) -> None:
@@ -72,12 +75,31 @@ def find_worlds(session: Session) -> dict[str, World]:
         raise Uninitialised("the token holds no world key; run: strongroom hsm init")
     if len({world.id.geography_id for world in worlds}) > 1 or len({str(w.id) for w in worlds}) < len(worlds):
         raise TokenUnfit("the token holds world keys of two geographies, or one twice")
-    return {str(world.id): world for world in worlds}
+    wraps = _version_in_force(session, worlds)
+    return {str(world.id): replace(world, in_force=world.id.version == wraps) for world in worlds}
 
 
 def current(worlds: dict[str, World]) -> World:
-    """Return the world that wraps new keys; older versions only unwrap."""
+    """Return the world that wraps new keys."""
+    return next(world for world in worlds.values() if world.in_force)
+
+
+def newest(worlds: dict[str, World]) -> World:
+    """Return the newest world; it may not be in force yet."""
     return max(worlds.values(), key=lambda world: world.id.version)
+
+
+def put_in_force(session: Session, world: WorldId) -> None:
+    """Have new keys wrapped by this version. The mark of an earlier one is left alone: the newest mark counts."""
+    session.create_object(
+        {
+            Attribute.CLASS: ObjectClass.DATA,
+            Attribute.TOKEN: True,
+            Attribute.PRIVATE: True,
+            Attribute.LABEL: _IN_FORCE_PREFIX + world.geography,
+            Attribute.VALUE: world.cka_id,
+        }
+    )
 
 
 def find_world_keys(session: Session) -> list[Any]:
@@ -88,15 +110,24 @@ def find_world_keys(session: Session) -> list[Any]:
 def id_of(key: Any) -> WorldId:
     """Read the id from a world key's label and CKA_ID. Raises ``TokenUnfit`` when they are not ours."""
     geography, octets = key.label.removeprefix(WORLD_PREFIX), key.id
-    if len(octets) != _GEOGRAPHY_OCTETS + _VERSION_OCTETS:
+    if len(octets) != GEOGRAPHY_OCTETS + _VERSION_OCTETS:
         raise TokenUnfit("a world key has an id that Strongroom did not give it")
-    return WorldId(geography, octets[:_GEOGRAPHY_OCTETS], int.from_bytes(octets[_GEOGRAPHY_OCTETS:], "big"))
+    return WorldId(geography, octets[:GEOGRAPHY_OCTETS], int.from_bytes(octets[GEOGRAPHY_OCTETS:], "big"))
 
 
 def find(session: Session, attributes: Template) -> list[Any]:
     """Return the private resident secret keys with ``attributes``. Exhausts the search, or the session stays busy."""
     wanted = {Attribute.CLASS: ObjectClass.SECRET_KEY, Attribute.TOKEN: True, Attribute.PRIVATE: True}
     return list(session.get_objects({**wanted, **attributes}))
+
+
+def _version_in_force(session: Session, worlds: list[World]) -> int:
+    """Return the newest version that is marked and held; without a mark the oldest."""
+    held = {world.id.cka_id: world.id.version for world in worlds}
+    wanted = {Attribute.CLASS: ObjectClass.DATA, Attribute.LABEL: _IN_FORCE_PREFIX + worlds[0].id.geography}
+    marks: list[Any] = list(session.get_objects(wanted))
+    marked = [held[mark[Attribute.VALUE]] for mark in marks if mark[Attribute.VALUE] in held]
+    return max(marked, default=min(held.values()))
 
 
 def _with_mac(session: Session, key: Any) -> World:
