@@ -8,6 +8,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from strongroom.domain.errors import InvalidInput
 from strongroom.domain.objects import Attributes
 
 STALE: Final = "stale"
@@ -19,7 +20,11 @@ _DEFAULTS: Final[dict[str, Any]] = {
     "expires": None,
     "content_type": "",
     "tags": {},
+    "operations": ...,
+    "release_policy": ...,
+    "release_policy_immutable": ...,
 }
+"""What can be declared, and what an attribute becomes when it is declared no more; the ellipsis: it stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,9 @@ class DeclaredAttributes:
     expires_after: int | None = None
     content_type: str | None = None
     tags: tuple[tuple[str, str], ...] | None = None
+    operations: tuple[str, ...] | None = None  # this and what follows: of keys
+    release_policy: str | None = None
+    release_policy_immutable: bool | None = None
 
     @property
     def digest(self) -> str:
@@ -54,15 +62,18 @@ class DeclaredAttributes:
     def applied(self, to: Attributes, before: Collection[str], now: int) -> Attributes:
         """Return a version's attributes as declared: those that were declared ``before`` and no more lose their value.
 
-        The same object when nothing changes.
+        The same object when nothing changes. ``InvalidInput`` for a release policy that may not change any more.
         """
-        wanted: dict[str, Any] = {name: _DEFAULTS[name] for name in before if name in _DEFAULTS}
+        wanted: dict[str, Any] = {name: _DEFAULTS[name] for name in before if _DEFAULTS.get(name, ...) is not ...}
         for name in _DEFAULTS:
             if (value := self._of(name, to.created)) is not None:
                 wanted[name] = value
         if all(getattr(to, name) == value for name, value in wanted.items()):
             return to
-        return replace(to, **wanted, updated=now)
+        after = replace(to, **wanted, updated=now)
+        if to.release_policy_immutable and _release(to) != _release(after):
+            raise InvalidInput("the release policy of this version is immutable; another one needs a new version")
+        return after
 
     def _of(self, name: str, created: int) -> Any:
         if name == "expires" and self.expires_after is not None:
@@ -70,6 +81,10 @@ class DeclaredAttributes:
         if name == "tags":
             return dict(self.tags) if self.tags is not None else None
         return getattr(self, name)
+
+
+def _release(of: Attributes) -> tuple[str, bool]:
+    return of.release_policy, of.release_policy_immutable
 
 
 UNDECLARED: Final = DeclaredAttributes()

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from strongroom.kinds import names
 from strongroom.kinds.schema import structural
 from strongroom.kinds.vault import VaultSpec, VaultStatus
+from strongroom.kinds.vaultkey import VaultKeySpec
+from strongroom.kinds.vaultkeystatus import VaultKeyStatus
 from strongroom.kinds.vaultsecret import VaultSecretSpec
 from strongroom.kinds.vaultsecretstatus import VaultSecretStatus
 
@@ -98,6 +100,10 @@ class Kind:
 
 _READY: Final = '.status.conditions[?(@.type=="Ready")]'
 _AGE: Final = Column("Age", ".metadata.creationTimestamp", "date")
+_NAMED: Final = (
+    f"has(self.spec.objectName) || self.metadata.name.matches('{names.OBJECT_NAME}')",
+    "spec.objectName is required when metadata.name is not 1 to 127 letters, digits and hyphens",
+)
 
 VAULT: Final = Kind(
     kind="Vault",
@@ -131,10 +137,7 @@ VAULT_SECRET: Final = Kind(
     "the current one. Deleting it deletes the secret softly; it stays recoverable in the vault.",
     spec=VaultSecretSpec,
     status=VaultSecretStatus,
-    rule=(
-        f"has(self.spec.objectName) || self.metadata.name.matches('{names.OBJECT_NAME}')",
-        "spec.objectName is required when metadata.name is not 1 to 127 letters, digits and hyphens",
-    ),
+    rule=_NAMED,
     columns=(
         Column("Vault", ".spec.vaultRef.name"),
         Column("Target", ".spec.target.name"),
@@ -150,4 +153,26 @@ VAULT_SECRET: Final = Kind(
     selectable=(".spec.vaultRef.name", ".spec.target.name"),
 )
 
-KINDS: Final = (VAULT, VAULT_SECRET)
+VAULT_KEY: Final = Kind(
+    kind="VaultKey",
+    plural="vaultkeys",
+    short_name="vkey",
+    description="A key in a vault: its type, what it may do, when it is rotated, and where its public part is "
+    "published. The private part stays in the vault. Deleting it deletes the key softly; it stays recoverable.",
+    spec=VaultKeySpec,
+    status=VaultKeyStatus,
+    rule=_NAMED,
+    columns=(
+        Column("Vault", ".spec.vaultRef.name"),
+        Column("Type", ".spec.kty"),
+        Column("Ready", f"{_READY}.status"),
+        Column("Reason", f"{_READY}.reason", wide=True),
+        Column("Version", ".status.currentVersion", wide=True),
+        Column("Last Rotation", ".status.lastRotationTime", "date"),
+        Column("Next Rotation", ".status.nextRotationTime"),
+        _AGE,
+    ),
+    selectable=(".spec.vaultRef.name",),
+)
+
+KINDS: Final = (VAULT, VAULT_SECRET, VAULT_KEY)

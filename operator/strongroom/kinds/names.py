@@ -11,13 +11,13 @@ CATEGORY: Final = "strongroom"
 
 # Annotations that a user sets to ask for something now.
 ROTATE: Final = f"{GROUP}/rotate"
-"""On a VaultSecret: any new value makes a new version, once per value."""
+"""On a VaultSecret or VaultKey: any new value makes a new version, once per value."""
 
 SYNC: Final = f"{GROUP}/sync"
-"""On a VaultSecret: any new value compares the target with the vault again, by asking the API server."""
+"""On a VaultSecret or VaultKey: any new value compares the target with the vault again, by asking the API server."""
 
 RECOVER: Final = f"{GROUP}/recover"
-"""On a Vault or VaultSecret: "true" brings back what was deleted softly under its name instead of
+"""On a Vault, VaultSecret or VaultKey: "true" brings back what was deleted softly under its name instead of
 refusing.
 """
 
@@ -32,7 +32,7 @@ ALLOW_DELETION: Final = f"{GROUP}/allow-deletion"
 
 # Annotations by which an owner agrees that something of his is used.
 IMPORT_BY: Final = f"{GROUP}/import-by"
-"""On a native Secret: the name of the VaultSecret of this namespace that may import it."""
+"""On a native Secret: the name of the VaultSecret or VaultKey of this namespace that may import it."""
 
 ACCEPT_FROM: Final = f"{GROUP}/accept-from"
 """On a namespace: the namespaces, separated by commas, whose VaultSecrets may have targets here."""
@@ -51,7 +51,7 @@ SHARD: Final = f"{GROUP}/shard"
 """On a Vault: the shard of controllers that serves it and its secrets. Without it: the shard without a name."""
 
 MANAGED_BY: Final = f"{GROUP}/managed-by"
-"""On a synchronised Secret: the UID of the VaultSecret that writes it.
+"""On a synchronised Secret or ConfigMap: the UID of the resource that writes it.
 
 The server-side filter of our watch.
 """

@@ -11,9 +11,9 @@ from strongroom.kinds.conditions import REASON_MEANINGS, TYPE_MEANINGS
 from strongroom.kinds.crd import KINDS, Kind
 
 _ANNOTATIONS = (
-    (names.ROTATE, "VaultSecret", "Any new value makes a new version, once per value."),
-    (names.SYNC, "VaultSecret", "Any new value writes the target Secret again."),
-    (names.RECOVER, "Vault, VaultSecret", '`"true"` brings back what was deleted under this name.'),
+    (names.ROTATE, "VaultSecret, VaultKey", "Any new value makes a new version, once per value."),
+    (names.SYNC, "VaultSecret, VaultKey", "Any new value compares the targets with the vault again."),
+    (names.RECOVER, "Vault, VaultSecret, VaultKey", '`"true"` brings back what was deleted under this name.'),
     (
         names.RECOVER_FROM_NAMESPACE,
         "Vault",

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import ConfigDict, Field
@@ -19,6 +17,16 @@ from strongroom.domain.rollouts import Workload
 from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.targets import TargetSpec
 from strongroom.kinds import names
+from strongroom.kinds.declaring import (
+    Tags,
+    VaultReference,
+    asked,
+    name_in_vault,
+    named,
+    same_object_name,
+    seconds,
+    vault_reference,
+)
 from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
 from strongroom.kinds.generators import Generate
 from strongroom.kinds.imports import FromSecret
@@ -27,34 +35,8 @@ from strongroom.kinds.rotation import Rotation
 from strongroom.kinds.shapes import Shape, Timestamp, checked, rules, without_values
 from strongroom.kinds.targets import Target
 
-TRIGGER_LENGTH: Final = 256
-"""Characters of an annotation's value that asks for something."""
-
 LONGEST_LIFE: Final = 3650 * 86_400
 _LIFE_BOUNDS: Final = "must be at least 1s and at most 3650d"
-
-
-class VaultReference(Shape):
-    """A Vault in the same namespace."""
-
-    name: Annotated[
-        str,
-        Field(
-            description="Name of the Vault.",
-            min_length=3,
-            max_length=24,
-            pattern=names.VAULT_NAME,
-        ),
-    ]
-
-
-Tags = Annotated[
-    dict[
-        Annotated[str, Field(min_length=1, max_length=128)],
-        Annotated[str, Field(max_length=256)],
-    ],
-    Field(max_length=15),
-]
 
 
 class VaultSecretSpec(Shape):
@@ -62,11 +44,7 @@ class VaultSecretSpec(Shape):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            (
-                "has(self.objectName) == has(oldSelf.objectName) && "
-                "(!has(self.objectName) || self.objectName == oldSelf.objectName)",
-                "objectName is immutable: it cannot be added, changed or removed; make a new VaultSecret instead",
-            ),
+            same_object_name("VaultSecret"),
             (
                 "!(has(self.generate) && has(self.fromSecret))",
                 "generate and fromSecret exclude each other; with neither, a value is set through the vault's API",
@@ -91,26 +69,8 @@ class VaultSecretSpec(Shape):
         )
     )
 
-    vault_ref: Annotated[
-        VaultReference,
-        Field(
-            description="The Vault that keeps the secret, in the same namespace. Cannot be changed later.",
-            json_schema_extra=rules(
-                ("self == oldSelf", "vaultRef is immutable; make a new VaultSecret for another vault")
-            ),
-        ),
-    ]
-    object_name: Annotated[
-        str | None,
-        Field(
-            description="Name of the secret in the vault: 1 to 127 letters, digits and hyphens. Upper and lower case "
-            "count as one, the case given here is kept for display. Default: `metadata.name`, which then must be such "
-            "a name. Cannot be added, changed or removed later.",
-            min_length=1,
-            max_length=127,
-            pattern=names.OBJECT_NAME,
-        ),
-    ] = None
+    vault_ref: Annotated[VaultReference, vault_reference("VaultSecret", "secret")]
+    object_name: Annotated[str | None, name_in_vault("secret")] = None
     generate: Annotated[
         Generate | None,
         Field(
@@ -261,7 +221,7 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         generation=meta["generation"],
         deleting="deletionTimestamp" in meta,
         vault=spec.vault_ref.name,
-        object_name=spec.object_name or _default_object_name(meta["name"]),
+        object_name=named(spec.object_name, meta["name"]),
         recipe=_recipe(spec),
         attributes=_attributes(spec),
         schedule=spec.rotation.to_domain() if spec.rotation else NEVER,
@@ -271,8 +231,8 @@ def parse_vaultsecret(body: Mapping[str, Any]) -> VaultSecretResource:
         target=spec.target.to_domain(meta["namespace"]) if spec.target else None,
         targets=_targets(spec, meta["namespace"]),
         restarts=tuple(target.to_domain() for target in spec.rollout_restart_targets),
-        rotate=_asked(annotations, names.ROTATE),
-        sync=_asked(annotations, names.SYNC),
+        rotate=asked(annotations, names.ROTATE),
+        sync=asked(annotations, names.SYNC),
         recover=annotations.get(names.RECOVER) == "true",
     )
 
@@ -295,16 +255,12 @@ def _attributes(spec: VaultSecretSpec) -> DeclaredAttributes:
         raise InvalidInput("spec.notBefore: must be earlier than spec.expires")
     return DeclaredAttributes(
         enabled=spec.enabled,
-        not_before=_seconds(spec.not_before),
-        expires=_seconds(spec.expires),
+        not_before=seconds(spec.not_before),
+        expires=seconds(spec.expires),
         expires_after=parse_duration(spec.expires_after) if spec.expires_after else None,
         content_type=spec.content_type,
         tags=tuple(sorted(spec.tags.items())) if spec.tags is not None else None,
     )
-
-
-def _seconds(moment: datetime | None) -> int | None:
-    return int(moment.timestamp()) if moment else None
 
 
 def _targets(spec: VaultSecretSpec, namespace: str) -> tuple[TargetSpec, ...]:
@@ -314,17 +270,3 @@ def _targets(spec: VaultSecretSpec, namespace: str) -> tuple[TargetSpec, ...]:
     if len(set(places)) < len(places):
         raise InvalidInput("spec.targets: two targets name the same Secret")
     return targets
-
-
-def _asked(annotations: Mapping[str, str], name: str) -> str:
-    """An annotation may hold 256 KiB; what is remembered of it in the store is bounded."""
-    value: str = annotations.get(name, "")
-    if len(value) > TRIGGER_LENGTH:
-        raise InvalidInput(f"metadata.annotations[{name}]: at most {TRIGGER_LENGTH} characters")
-    return value
-
-
-def _default_object_name(name: str) -> str:
-    if not re.fullmatch(names.OBJECT_NAME, name):
-        raise InvalidInput("spec.objectName: required, because metadata.name is not a name that an object can have")
-    return name

@@ -12,12 +12,12 @@ from hack.localcluster import Cluster
 from hack.localcluster.errors import KubectlFailed
 
 ROOT = Path(__file__).resolve().parents[3]
-CRDS = ("vaults.strongroom.dev", "vaultsecrets.strongroom.dev")
+CRDS = ("vaults.strongroom.dev", "vaultsecrets.strongroom.dev", "vaultkeys.strongroom.dev")
 
 
 @pytest.fixture(scope="session")
 def crds(cluster: Cluster) -> None:
-    """Both CRDs, established."""
+    """The CRDs, established."""
     cluster.kubectl_run("apply", "--server-side", "--force-conflicts", "-f", str(ROOT / "crds"))
     cluster.kubectl_run("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{name}" for name in CRDS))
 
