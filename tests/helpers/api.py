@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from strongroom.domain.apisecrets import ANY, Condition, Wanted
+from strongroom.domain.apiobjects import ANY, Condition, Wanted
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import VaultRef
+from strongroom.domain.objects import Kind
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apilists import ApiLists
-from strongroom.service.apisecrets import ApiSecrets, Found
+from strongroom.service.apiobjects import Found
+from strongroom.service.apisecrets import ApiSecrets
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
+from strongroom.store.parts import PartStore
 from strongroom.store.records import RecordCache
 from strongroom.store.sealed import SealedStore
 from tests.helpers.controllers import NAMESPACE, World
@@ -38,12 +41,13 @@ class Replica:
             records=RecordCache(cache),
         )
         collector = Collector(self.store)
-        self.secrets = ApiSecrets(store=self.store, collector=collector, clock=self._clock, total_octets=2**30)
-        self.lists = ApiLists(store=self.store, secrets=self.secrets)
+        secrets = PartStore(self.store, Kind.SECRET)
+        self.secrets = ApiSecrets(store=secrets, collector=collector, clock=self._clock, total_octets=2**30)
+        self.lists = ApiLists(store=secrets, objects=self.secrets)
         self.backups = ApiBackups(
-            store=self.store,
+            store=secrets,
             collector=collector,
-            secrets=self.secrets,
+            objects=self.secrets,
             codec=Backups(world.keys),
             clock=self._clock,
         )

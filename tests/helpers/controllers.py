@@ -39,6 +39,7 @@ from strongroom.store.backend import Blob, BlobKind
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
+from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 from tests.helpers.fake_kube import FakeKube
@@ -340,10 +341,11 @@ class Process:
             domain="vault.test",
             on_usable=loop.vault_usable,
         )
+        self.secret_store = PartStore(store, Face.SECRET)
         self.secrets = VaultSecretReconciler(
             resources=loop.resources,
             declared=DeclaredSecrets(
-                store=store,
+                store=self.secret_store,
                 clock=self._clock,
                 questions=loop,
                 imports=Imports(world.kube),

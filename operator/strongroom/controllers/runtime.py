@@ -27,6 +27,7 @@ from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain.keys import KeyService
 from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
+from strongroom.domain.objects import Kind as Face
 from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
@@ -47,6 +48,7 @@ from strongroom.store.collector import Collector
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
 from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, KubernetesBackend, feed
+from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 
@@ -173,7 +175,7 @@ class Controller:
         secrets = VaultSecretReconciler(
             resources=resources,
             declared=DeclaredSecrets(
-                store=store,
+                store=PartStore(store, Face.SECRET),
                 clock=clock,
                 questions=loop,
                 imports=Imports(self._client),

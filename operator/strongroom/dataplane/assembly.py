@@ -98,8 +98,8 @@ class VaultsApi:
         self._authorizer = Authorizer(client, time.monotonic)
         collector = Collector(store)
         secrets = ApiSecrets(store=store, collector=collector, clock=seconds, total_octets=settings.total_octets)
-        backups = ApiBackups(store=store, collector=collector, secrets=secrets, codec=Backups(keys), clock=seconds)
-        routes = SecretRoutes(secrets, ApiLists(store=store, secrets=secrets), backups)
+        backups = ApiBackups(store=store, collector=collector, objects=secrets, codec=Backups(keys), clock=seconds)
+        routes = SecretRoutes(secrets, ApiLists(store=store, objects=secrets), backups)
         self.door = Door(
             settings=DoorSettings(domain, challenge, settings.service_version, settings.proxies),
             authenticator=authenticator,

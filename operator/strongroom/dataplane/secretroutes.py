@@ -14,12 +14,13 @@ from strongroom.dataplane import paths, wire
 from strongroom.dataplane.paths import Operation
 from strongroom.dataplane.visit import Reply, Visit
 from strongroom.dataplane.wire import Fields
-from strongroom.domain.apisecrets import Condition
+from strongroom.domain.apiobjects import Condition
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.vaults import DAY
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apilists import ApiLists, Order, Page
-from strongroom.service.apisecrets import ApiSecrets, Found
+from strongroom.service.apiobjects import Found
+from strongroom.service.apisecrets import ApiSecrets
 
 PAGE: Final = 25
 """Items of a page, at most and by default, as in Azure."""
@@ -123,7 +124,7 @@ class SecretRoutes:
 
     async def _list_secrets(self, visit: Visit, *, deleted: bool) -> Reply:
         vault, (order, marker, count) = visit.served.head, _paging(visit)
-        page = await self._lists.secrets(vault, order, marker, count, deleted=deleted, fresh=visit.fresh)
+        page = await self._lists.objects(vault, order, marker, count, deleted=deleted, fresh=visit.fresh)
         items = []
         for found in page.items:
             item = wire.item(vault, visit.place, found.head, found.attributes)

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import orjson
 
-from strongroom.domain.apisecrets import Condition, Wanted
+from strongroom.domain.apiobjects import Condition, Wanted
 from strongroom.domain.errors import BackupRefused, InvalidInput
 from strongroom.domain.names import HEX_ID
 from strongroom.domain.objects import Attributes, ObjectHead

@@ -11,6 +11,7 @@
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
         ├── NotFound
+        │   └── KeyNotFound
         ├── ReferenceDenied       a reference leads to what its user may not have
         ├── LoginRefused          the token refused the PIN; never retried by itself
         ├── KeyRefused            a wrapped key failed its MAC, or a token will not use it
@@ -24,6 +25,11 @@
             ├── Claimed               a custom resource declares it, and is where to change it
             ├── VersionServed         the version that is served cannot be deleted alone
             ├── Disabled              the version is switched off
+            ├── KeyDisabled           the same, of a key
+            ├── OperationForbidden    the key is not for this operation (key_ops)
+            ├── OutsideValidity       the key is not yet valid, or has expired
+            ├── TierRefused           the vault's tier has no HSM-protected keys
+            ├── NotReleasable         the key is not exportable, or its release policy is not met
             ├── PurgeProtected        nothing of this vault is purged before its time
             ├── BackupRefused         a backup that is malformed, or belongs to another geography or tenant
             └── PreconditionFailed    the caller's condition on the present state does not hold
@@ -67,6 +73,10 @@ class InvalidInput(Refused):
 
 class NotFound(Refused):
     """The named thing does not exist."""
+
+
+class KeyNotFound(NotFound):
+    """The named key, or version of it, does not exist."""
 
 
 class ReferenceDenied(Refused):
@@ -119,6 +129,26 @@ class VersionServed(RequestRefused):
 
 class Disabled(RequestRefused):
     """The version is switched off."""
+
+
+class KeyDisabled(RequestRefused):
+    """The version of the key is switched off."""
+
+
+class OperationForbidden(RequestRefused):
+    """The key's ``key_ops`` do not list the operation."""
+
+
+class OutsideValidity(RequestRefused):
+    """The key is not yet valid, or has expired; what it protected can still be opened and verified."""
+
+
+class TierRefused(RequestRefused):
+    """The vault is of the tier Standard, which has no HSM-protected keys."""
+
+
+class NotReleasable(RequestRefused):
+    """The key is not exportable, or its release policy is not met by who asks for it."""
 
 
 class PurgeProtected(RequestRefused):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from strongroom.domain.apisecrets import check_unclaimed, check_unprotected, not_found
+from strongroom.domain.apiobjects import check_unclaimed, check_unprotected, not_found
 from strongroom.domain.errors import LimitExceeded, VersionServed
 from strongroom.domain.objects import ERASED, ERASING, Face, Kind, ObjectHead
 from strongroom.domain.pruning import FULL

@@ -1,18 +1,18 @@
-"""The use cases of backup and restore of one secret."""
+"""The use cases of backup and restore of one secret or key."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 
-from strongroom.domain import apisecrets as rules
+from strongroom.domain import apiobjects as rules
 from strongroom.domain.backups import Backup, BackupVersion
 from strongroom.domain.errors import AlreadyExists, BackupRefused, LimitExceeded
 from strongroom.domain.names import HEX_ID, OBJECT_NAME, object_id
 from strongroom.domain.objects import Face, Kind, ObjectHead, Version
 from strongroom.domain.ports import BackupCodec, Collector, Store, Stored
 from strongroom.domain.vaults import VaultHead
-from strongroom.service.apisecrets import ApiSecrets, Found
+from strongroom.service.apiobjects import ApiObjects, Found
 
 
 class ApiBackups:
@@ -23,32 +23,32 @@ class ApiBackups:
         *,
         store: Store,
         collector: Collector,
-        secrets: ApiSecrets,
+        objects: ApiObjects,
         codec: BackupCodec,
         clock: Callable[[], int],
     ) -> None:
         self._store = store
         self._collector = collector
-        self._secrets = secrets
+        self._objects = objects
         self._codec = codec
         self._clock = clock
 
     async def backup(self, vault: VaultHead, name: str) -> tuple[ObjectHead, bytes]:
-        """Return a secret with all its versions, encrypted. ``NotFound``, ``LimitExceeded``."""
-        head, versions = await self._secrets.versions(vault, name, fresh=True)
+        """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``."""
+        head, versions = await self._objects.versions(vault, name, fresh=True)
         opened = [BackupVersion.of(await self._store.version(vault, head, each)) for each in reversed(versions)]
-        backup = Backup(head.name, Kind.SECRET, head.created, tuple(opened))
+        backup = Backup(head.name, self._objects.kind, head.created, tuple(opened))
         return head, await self._codec.seal(vault.tenant, backup)
 
     async def restore(self, vault: VaultHead, octets: bytes) -> Found:
-        """Make a secret of a backup, with the ids of its versions. ``BackupRefused``, ``AlreadyExists``,
+        """Make an object of a backup, with the ids of its versions. ``BackupRefused``, ``AlreadyExists``,
         ``ObjectDeleted``, ``LimitExceeded``.
 
         An empty head takes the name first. A crash leaves it with records that it does not name: the name stays free,
         and the next restore clears them away.
         """
         backup = await self._codec.open(vault.tenant, octets)
-        _check(backup)
+        _check(backup, self._objects.kind)
         if len(backup.versions) > vault.limits.versions:
             raise LimitExceeded(
                 f"the backup has {len(backup.versions)} versions; the vault's spec.limits.versionsPerObject is "
@@ -57,7 +57,7 @@ class ApiBackups:
         stored = await self._empty_head(vault, backup)
         previous = ""
         for each in backup.versions:
-            version = Version(each.id, Kind.SECRET, each.payload, each.attributes, previous, each.layout)
+            version = Version(each.id, self._objects.kind, each.payload, each.attributes, previous, each.layout)
             await self._store.restore_record(vault, stored.head, version)
             previous = each.id
         newest = backup.versions[-1]
@@ -68,28 +68,28 @@ class ApiBackups:
             begun=newest.attributes.created,
             expires=newest.attributes.expires,
         )
-        after = stored.head.changed(faces={Kind.SECRET: face})
+        after = stored.head.changed(created=self._clock(), faces={self._objects.kind: face})
         committed = await self._store.commit(vault, stored, after)
         return Found(committed.head, newest.id, replace(newest.attributes, generation=1))
 
     async def _empty_head(self, vault: VaultHead, backup: Backup) -> Stored[ObjectHead]:
         stored = await self._store.object(vault, backup.name, fresh=True)
         if stored is not None:
-            rules.check_not_deleted(stored.head)
+            rules.check_not_deleted(stored.head, self._objects.kind)
             if stored.head.faces:
                 raise AlreadyExists(
-                    f"A secret named {stored.head.name} exists; a backup is only restored to a free name."
+                    f"A {self._objects.kind} named {stored.head.name} exists; a backup is only restored to a free name."
                 )
             await self._collector.collect(vault, object_id(vault.id, backup.name))
             stored = await self._store.object(vault, backup.name)
-        if complaint := self._secrets.no_room(vault, stored.head if stored else None):
+        if complaint := self._objects.no_room(vault, stored.head if stored else None):
             raise LimitExceeded(complaint)
         return stored or await self._store.commit(vault, None, ObjectHead(vault.id, backup.name, self._clock()))
 
 
-def _check(backup: Backup) -> None:
+def _check(backup: Backup, kind: Kind) -> None:
     """Ours are sound; but what a newer release backed up may be something else."""
     ids = [each.id for each in backup.versions]
     sound = ids and len(set(ids)) == len(ids) and all(map(HEX_ID.fullmatch, ids)) and OBJECT_NAME.fullmatch(backup.name)
-    if not sound or backup.kind is not Kind.SECRET:
-        raise BackupRefused("Backup blob is not one of a secret.")
+    if not sound or backup.kind is not kind:
+        raise BackupRefused(f"Backup blob is not one of a {kind}.")

@@ -1,4 +1,4 @@
-"""Lists of a vault's secrets and of a secret's versions, page by page."""
+"""Lists of a vault's secrets or keys and of the versions of one, page by page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Final, Generic, TypeVar
 
 from strongroom.domain.errors import NotFound, Tampered
 from strongroom.domain.names import fold
-from strongroom.domain.objects import Kind, ObjectHead
+from strongroom.domain.objects import ObjectHead
 from strongroom.domain.ports import Store
 from strongroom.domain.vaults import State, VaultHead
-from strongroom.service.apisecrets import ApiSecrets, Found
+from strongroom.service.apiobjects import ApiObjects, Found
 
 _VAULTS: Final = 64
 """Vaults whose order is remembered."""
@@ -40,18 +40,18 @@ class Page(Generic[T]):
 
 
 class ApiLists:
-    """Raises what ``Store`` and ``ApiSecrets`` raise. A page shows what was there when it was asked for."""
+    """Raises what ``Store`` and ``ApiObjects`` raise. A page shows what was there when it was asked for."""
 
-    def __init__(self, *, store: Store, secrets: ApiSecrets) -> None:
+    def __init__(self, *, store: Store, objects: ApiObjects) -> None:
         self._store = store
-        self._secrets = secrets
+        self._objects = objects
         self._heads: OrderedDict[str, tuple[int, list[ObjectHead]]] = OrderedDict()
         self._sorted: dict[tuple[str, bool, Order], tuple[int, list[tuple[_Key, ObjectHead]]]] = {}
 
-    async def secrets(
+    async def objects(
         self, vault: VaultHead, order: Order, marker: str, count: int, *, deleted: bool = False, fresh: bool = False
     ) -> Page[Found]:
-        """Return live or deleted secrets after ``marker``."""
+        """Return live or deleted objects after ``marker``."""
         if fresh:
             await self._store.refresh(vault)
         entries = await self._entries(vault, order, deleted)
@@ -64,9 +64,9 @@ class ApiLists:
     async def versions(
         self, vault: VaultHead, name: str, order: Order, marker: str, count: int, *, fresh: bool = False
     ) -> Page[Found]:
-        """Return a secret's versions after ``marker``; none of what is not there, as in Azure."""
+        """Return an object's versions after ``marker``; none of what is not there, as in Azure."""
         try:
-            head, ids = await self._secrets.versions(vault, name, fresh=fresh)
+            head, ids = await self._objects.versions(vault, name, fresh=fresh)
         except NotFound:
             return Page([])
         if order is Order.NAME:
@@ -75,27 +75,27 @@ class ApiLists:
             ids.reverse()
         start = ids.index(marker) + 1 if marker in ids else 0
         chosen = ids[start : start + count]
-        found = await asyncio.gather(*(self._secrets.describe(vault, head, each, fresh=fresh) for each in chosen))
+        found = await asyncio.gather(*(self._objects.describe(vault, head, each, fresh=fresh) for each in chosen))
         return Page(list(found), chosen[-1] if start + count < len(ids) else "")
 
     async def _describe(self, vault: VaultHead, head: ObjectHead, fresh: bool) -> Found | None:
         """None: it was removed while the page was made."""
         try:
-            return await self._secrets.describe(vault, head, fresh=fresh)
+            return await self._objects.describe(vault, head, fresh=fresh)
         except Tampered:
             stored = await self._store.object(vault, head.name, fresh=True)
             if stored is None or stored.head.state is State.PURGING:
                 return None
-            return await self._secrets.describe(vault, stored.head, fresh=True)
+            return await self._objects.describe(vault, stored.head, fresh=True)
 
     async def _entries(self, vault: VaultHead, order: Order, deleted: bool) -> list[tuple[_Key, ObjectHead]]:
-        """The secrets in order; sorted anew only when any head of the vault has changed."""
+        """The objects in order; sorted anew only when any head of the vault has changed."""
         place, changes = (vault.id, deleted, order), self._store.changes(vault)
         known = self._sorted.get(place)
         if known is not None and known[0] == changes:
             return known[1]
         wanted = State.DELETED if deleted else State.LIVE
-        heads = [each for each in await self._all(vault) if each.state is wanted and Kind.SECRET in each.faces]
+        heads = [each for each in await self._all(vault) if each.state is wanted and self._objects.kind in each.faces]
         entries = sorted(((_key(each, order), each) for each in heads), key=lambda entry: entry[0])
         self._sorted[place] = (changes, entries)
         return entries

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from strongroom.domain import objects, withdrawals
-from strongroom.domain.apisecrets import with_end
+from strongroom.domain.apiobjects import with_end
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
 from strongroom.domain.objects import Claim, Kind, ObjectHead, joined
@@ -120,7 +120,7 @@ class Tending:
         head, face = stored.head, stored.head.faces.get(Kind.SECRET)
         if face is None:
             return Tended(vault.ref)
-        now = stage(face.begun, face.expires, self._clock())
+        now = stage(face.near, face.expires, self._clock())
         if now in (Stage.FRESH, face.told) or face.expires is None:
             return Tended(vault.ref)
         ends = (await self._store.attributes(vault, head, face.served)).expires

@@ -252,7 +252,7 @@ async def test_a_resource_that_goes_while_its_object_is_made_leaves_no_live_obje
         process.hear()
         return await honest(*arguments)
 
-    monkeypatch.setattr(process.store, "write_record", write_record)
+    monkeypatch.setattr(process.secret_store, "write_record", write_record)
     await process.settle()
     head = await world.head()
     assert head is not None
@@ -276,7 +276,7 @@ async def test_a_resource_that_is_replaced_while_it_is_worked_on_is_judged_as_de
             process.hear()
         return await honest(*arguments)
 
-    monkeypatch.setattr(process.store, "write_record", write_record)
+    monkeypatch.setattr(process.secret_store, "write_record", write_record)
     await process.settle()
     assert world.reason(KEY) == "!ObjectDeleted"
     assert "currentVersion" not in world.status(KEY)

@@ -19,6 +19,7 @@ TABLE: dict[type[errors.StrongroomError], tuple[Reason, tuple[bool, float | None
     errors.StoreUnavailable: (Reason.STORE_UNAVAILABLE, RETRY),
     errors.Conflict: (Reason.PENDING, RETRY),
     errors.InvalidInput: (Reason.INVALID_SPEC, NEVER),
+    errors.KeyNotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.NotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.LoginRefused: (Reason.LOGIN_REFUSED, NEVER),
     errors.KeyRefused: (Reason.KEY_REFUSED, SLOWLY),

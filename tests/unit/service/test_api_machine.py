@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from strongroom.domain.apisecrets import Wanted
+from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import Conflict, StoreUnavailable, StrongroomError
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
@@ -204,7 +204,7 @@ async def _said(act: Callable[[Replica], Awaitable[Any]], api: Replica) -> Stron
 
 
 async def _listed(api: Replica) -> list[str]:
-    page = await api.lists.secrets(await api.vault(), Order.NAME, "", 25)
+    page = await api.lists.objects(await api.vault(), Order.NAME, "", 25)
     return [found.head.name.lower() for found in page.items]
 
 

@@ -23,6 +23,7 @@ from strongroom.service.declared import DeclaredSecrets, Outcome, Recipe
 from strongroom.service.imports import Imports
 from strongroom.store.backend import Blob
 from strongroom.store.collector import Collector
+from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from tests.helpers.fake_kube import FakeKube
 from tests.helpers.memory import Fault
@@ -51,7 +52,7 @@ class World:
         """The use case in a process that has just started."""
 
         return DeclaredSecrets(
-            store=store or self.lab.process(complete=True),
+            store=PartStore(store or self.lab.process(complete=True), Kind.SECRET),
             clock=lambda: self.now,
             questions=Answers(self),
             imports=Imports(self.kube),
@@ -418,12 +419,15 @@ async def test_a_token_that_is_gone_leaves_everything_as_it_was() -> None:
 async def test_a_key_of_the_same_name_is_left_alone() -> None:
     world = await make_world()
     store = world.lab.process()
-    head = ObjectHead(world.vault.id, "Db", NOW, faces={Kind.KEY: Face("f" * 32, 1, NOW)})
+    version = await store.write_record(world.vault, "Db", None, Kind.KEY, b"key", Attributes(NOW, NOW))
+    head = ObjectHead(world.vault.id, "Db", NOW, faces={Kind.KEY: Face(version, 1, NOW)})
     await store.commit(world.vault, None, head)
     outcome = await world.reconcile()
-    assert outcome.refusal is not None
-    assert outcome.refusal.reason is Reason.NAME_CLAIMED
-    assert (await world.head()).head == head
+    assert outcome.refusal is None
+    assert outcome.events == ["Created"]
+    after = (await world.head()).head
+    assert after.part(Kind.KEY).faces == head.faces
+    assert after.part(Kind.KEY).claim is None
 
 
 def test_a_payload_hides_in_the_repr_of_an_outcome() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.domain.apisecrets import Wanted
+from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.objects import Kind
 from strongroom.domain.vaults import DAY
 from tests.helpers.api import Replica, outcome

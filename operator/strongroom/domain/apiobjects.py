@@ -1,4 +1,4 @@
-"""What may be done with a secret through the API, and what becomes of its head. Pure.
+"""What may be done with a secret or a key through the API, and what becomes of its head. Pure.
 
 Beside the custom resources this is the second door to the same objects. A resource's claim forbids that anybody else
 deletes its object or changes what it declares; setting a value is a rotation, and stays allowed.
@@ -16,6 +16,7 @@ from strongroom.domain.errors import (
     AlreadyExists,
     BeingDeleted,
     Claimed,
+    KeyNotFound,
     LimitExceeded,
     NotFound,
     ObjectDeleted,
@@ -32,7 +33,13 @@ _NAMES: Final = {
     "expires": "attributes.exp",
     "content_type": "contentType",
     "tags": "tags",
+    "operations": "key_ops",
+    "exportable": "attributes.exportable",
+    "release_policy": "release_policy",
+    "release_policy_immutable": "release_policy.immutable",
 }
+_WORDS: Final = {Kind.SECRET: "secret", Kind.KEY: "key", Kind.CERTIFICATE: "certificate"}
+_RESOURCES: Final = {Kind.SECRET: "VaultSecret", Kind.KEY: "VaultKey", Kind.CERTIFICATE: "VaultCertificate"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,10 @@ class Wanted:
     expires: int | None = None
     content_type: str | None = None
     tags: Mapping[str, str] | None = None
+    operations: tuple[str, ...] | None = None
+    exportable: bool | None = None
+    release_policy: str | None = None
+    release_policy_immutable: bool | None = None
 
     @property
     def mentioned(self) -> dict[str, Any]:
@@ -68,67 +79,74 @@ class Condition:
     absent: bool = False
     present: bool = False
 
-    def check(self, head: ObjectHead | None) -> None:
+    def check(self, head: ObjectHead | None, kind: Kind = Kind.SECRET) -> None:
         """Raise ``PreconditionFailed`` when it does not hold."""
-        face = head.faces.get(Kind.SECRET) if head else None
+        face = head.faces.get(kind) if head else None
         if self.absent and face is not None:
-            raise PreconditionFailed("If-None-Match: the secret exists")
+            raise PreconditionFailed(f"If-None-Match: the {_WORDS[kind]} exists")
         if self.present and face is None:
-            raise PreconditionFailed("If-Match: the secret does not exist")
+            raise PreconditionFailed(f"If-Match: the {_WORDS[kind]} does not exist")
         if self.current and (face is None or face.current != self.current):
-            raise PreconditionFailed("If-Match: the secret's newest version is another one; read it again")
+            raise PreconditionFailed(f"If-Match: the {_WORDS[kind]}'s newest version is another one; read it again")
 
 
 ANY: Final = Condition()
 """No condition."""
 
 
-def live_face(head: ObjectHead | None, name: str) -> tuple[ObjectHead, Face]:
-    """Return a live secret's head and face; ``NotFound``, with Azure's words, when there is none."""
-    if head is None or head.state is not State.LIVE or Kind.SECRET not in head.faces:
-        raise not_found(name)
-    return head, head.faces[Kind.SECRET]
+def live_face(head: ObjectHead | None, name: str, kind: Kind = Kind.SECRET) -> tuple[ObjectHead, Face]:
+    """Return a live object's head and face; ``NotFound``, with Azure's words, when there is none."""
+    if head is None or head.state is not State.LIVE or kind not in head.faces:
+        raise not_found(name, kind)
+    return head, head.faces[kind]
 
 
-def deleted_face(head: ObjectHead | None, name: str) -> tuple[ObjectHead, Face]:
-    """Return a deleted secret's head and face; ``NotFound`` when there is none."""
-    if head is None or head.state is not State.DELETED or Kind.SECRET not in head.faces:
-        raise NotFound(f"Deleted Secret not found: {name}")
-    return head, head.faces[Kind.SECRET]
+def deleted_face(head: ObjectHead | None, name: str, kind: Kind = Kind.SECRET) -> tuple[ObjectHead, Face]:
+    """Return a deleted object's head and face; ``NotFound`` when there is none."""
+    if head is None or head.state is not State.DELETED or kind not in head.faces:
+        raise _missing(kind)(f"Deleted {_WORDS[kind].capitalize()} not found: {name}")
+    return head, head.faces[kind]
 
 
-def not_found(what: str) -> NotFound:
-    """Return the error for a secret, or ``name/version``, that is not there."""
-    return NotFound(
-        f"A secret with (name/id) {what} was not found in this key vault. If you recently deleted this secret you may "
-        "be able to recover it using the correct recovery command."
+def not_found(what: str, kind: Kind = Kind.SECRET) -> NotFound:
+    """Return the error for an object, or ``name/version``, that is not there."""
+    return _missing(kind)(
+        f"A {_WORDS[kind]} with (name/id) {what} was not found in this key vault. If you recently deleted this "
+        f"{_WORDS[kind]} you may be able to recover it using the correct recovery command."
     )
 
 
-def check_settable(vault: VaultHead, head: ObjectHead | None, room: Room, condition: Condition) -> None:
+def _missing(kind: Kind) -> type[NotFound]:
+    return KeyNotFound if kind is Kind.KEY else NotFound
+
+
+def check_settable(
+    vault: VaultHead, head: ObjectHead | None, room: Room, condition: Condition, kind: Kind = Kind.SECRET
+) -> None:
     """Raise unless a new version may be set."""
     if head is not None:
-        check_not_deleted(head)
-        if head.faces and Kind.SECRET not in head.faces:
-            raise AlreadyExists(f"{head.name} is not a secret; choose another name")
-    condition.check(head)
-    face = head.faces.get(Kind.SECRET) if head else None
+        check_not_deleted(head, kind)
+        if head.faces and kind not in head.faces:
+            raise AlreadyExists(f"{head.name} is not a {_WORDS[kind]}; choose another name")
+    condition.check(head, kind)
+    face = head.faces.get(kind) if head else None
     if complaint := no_room(vault.limits, room, head, face):
         raise LimitExceeded(complaint)
 
 
-def check_not_deleted(head: ObjectHead) -> None:
+def check_not_deleted(head: ObjectHead, kind: Kind = Kind.SECRET) -> None:
     """Raise unless the name may be used."""
+    word = _WORDS[kind]
     if head.state is State.DELETED:
         raise ObjectDeleted(
-            f"Secret {head.name} is currently in a deleted but recoverable state, and its name cannot be reused; in "
-            "this state, the secret can only be recovered or purged."
+            f"{word.capitalize()} {head.name} is currently in a deleted but recoverable state, and its name cannot be "
+            f"reused; in this state, the {word} can only be recovered or purged."
         )
     if head.state is State.PURGING:
-        raise BeingDeleted("Secret is currently being deleted.")
+        raise BeingDeleted(f"{word.capitalize()} is currently being deleted.")
 
 
-def as_declared(wanted: Wanted, head: ObjectHead | None, served: Attributes | None) -> Wanted:
+def as_declared(wanted: Wanted, head: ObjectHead | None, served: Attributes | None, kind: Kind = Kind.SECRET) -> Wanted:
     """Return the attributes of a new version: what a resource declares goes on, and may not be contradicted.
 
     ``served``: of the version that is served now. What is declared relative to the making of a version is corrected by
@@ -137,11 +155,11 @@ def as_declared(wanted: Wanted, head: ObjectHead | None, served: Attributes | No
     claim = head.claim if head else None
     if claim is None or served is None:
         return wanted
-    check_undeclared(claim, wanted, served)
+    check_undeclared(claim, wanted, served, kind)
     return replace(wanted, **{name: getattr(served, name) for name in claim.fields if name in _NAMES})
 
 
-def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes) -> None:
+def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes, kind: Kind = Kind.SECRET) -> None:
     """Raise ``Claimed`` when a change contradicts what a resource declares."""
     if claim is None:
         return
@@ -149,22 +167,29 @@ def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes) -
     changed = [name for name in claim.fields if name in mentioned and mentioned[name] != getattr(present, name)]
     if changed:
         listed = ", ".join(_NAMES[name] for name in changed)
-        raise Claimed(f"{listed}: declared by {_resource(claim)}; change it there")
+        raise Claimed(f"{listed}: declared by {_resource(claim, kind)}; change it there")
 
 
-def check_unclaimed(head: ObjectHead) -> None:
+def check_unclaimed(head: ObjectHead, kind: Kind = Kind.SECRET) -> None:
     """Raise ``Claimed`` when a resource declares the object."""
     if head.claim is not None:
-        raise Claimed(f"the secret is declared by {_resource(head.claim)}; delete that instead")
+        raise Claimed(f"the {_WORDS[kind]} is declared by {_resource(head.claim, kind)}; delete that instead")
 
 
-def _resource(claim: Claim) -> str:
-    return f"the VaultSecret {claim.namespace}/{claim.name}"
+def _resource(claim: Claim, kind: Kind) -> str:
+    return f"the {_RESOURCES[kind]} {claim.namespace}/{claim.name}"
 
 
-def with_version(vault: VaultHead, name: str, head: ObjectHead | None, version: str, made: Attributes) -> ObjectHead:
+def with_version(
+    vault: VaultHead,
+    name: str,
+    head: ObjectHead | None,
+    version: str,
+    made: Attributes,
+    kind: Kind = Kind.SECRET,
+) -> ObjectHead:
     """Return the head that names a new version current, made now. A pinned version goes on being served."""
-    before = head.faces.get(Kind.SECRET) if head else None
+    before = head.faces.get(kind) if head else None
     face = Face(version, 1, made.created, begun=made.created, expires=made.expires)
     if before is not None:
         face = replace(before, current=version, versions=before.versions + 1, rotated=made.created)
@@ -173,16 +198,17 @@ def with_version(vault: VaultHead, name: str, head: ObjectHead | None, version: 
             declared = STALE if before.declared else ""
             face = replace(face, begun=made.created, expires=made.expires, restart=restart, declared=declared)
     if head is None:
-        return ObjectHead(vault.id, name, made.created, faces={Kind.SECRET: face})
-    return head.changed(faces={**head.faces, Kind.SECRET: face})
+        return ObjectHead(vault.id, name, made.created, faces={kind: face})
+    created = head.created if head.faces else made.created
+    return head.changed(created=created, faces={**head.faces, kind: face})
 
 
-def with_end(head: ObjectHead, version: str, expires: int | None) -> ObjectHead:
+def with_end(head: ObjectHead, version: str, expires: int | None, kind: Kind = Kind.SECRET) -> ObjectHead:
     """Return the head that knows when the served version ends; the same when it knows already, or serves another."""
-    face = head.faces[Kind.SECRET]
+    face = head.faces[kind]
     if face.served != version or face.expires == expires:
         return head
-    return head.changed(faces={**head.faces, Kind.SECRET: replace(face, expires=expires)})
+    return head.changed(faces={**head.faces, kind: replace(face, expires=expires)})
 
 
 def sooner(left: int | None, right: int | None) -> bool:
@@ -190,9 +216,9 @@ def sooner(left: int | None, right: int | None) -> bool:
     return left is not None and (right is None or left < right)
 
 
-def deleted(vault: VaultHead, head: ObjectHead, now: int) -> ObjectHead:
+def deleted(vault: VaultHead, head: ObjectHead, now: int, kind: Kind = Kind.SECRET) -> ObjectHead:
     """Return the softly deleted head; ``Claimed``."""
-    check_unclaimed(head)
+    check_unclaimed(head, kind)
     return objects.soft_delete(head, now, vault.retention_days)
 
 
@@ -201,16 +227,16 @@ def recovered(head: ObjectHead) -> ObjectHead:
     return objects.recover(head, None)
 
 
-def purging(vault: VaultHead, head: ObjectHead, now: int) -> ObjectHead:
+def purging(vault: VaultHead, head: ObjectHead, now: int, kind: Kind = Kind.SECRET) -> ObjectHead:
     """Return the head past the point of no return; ``PurgeProtected``."""
-    check_unprotected(vault, head.purge_at, now)
+    check_unprotected(vault, head.purge_at, now, kind)
     return head.changed(state=State.PURGING)
 
 
-def check_unprotected(vault: VaultHead, until: int, now: int) -> None:
+def check_unprotected(vault: VaultHead, until: int, now: int, kind: Kind = Kind.SECRET) -> None:
     """Raise ``PurgeProtected`` when what is kept until then may not be purged yet."""
     if vault.purge_protection and now < until:
         raise PurgeProtected(
-            'Operation "purge" is not allowed because purge protection is enabled for this vault. Deleted secrets are '
-            "purged when their retention has passed."
+            'Operation "purge" is not allowed because purge protection is enabled for this vault. Deleted '
+            f"{_WORDS[kind]}s are purged when their retention has passed."
         )
