@@ -62,7 +62,8 @@ class Status:
 
     state: State
     detail: str
-    world: str
+    world: str  # id of the world key that wraps new keys
+    worlds: tuple[str, ...]  # of all that the token holds, oldest first
     geography: str
     token: Token
     sessions: int
@@ -218,6 +219,7 @@ def _status(reply: pb.StatusResponse) -> Status:
         state=State.parse(reply.state),
         detail=reply.detail,
         world=reply.world,
+        worlds=tuple(reply.worlds),
         geography=reply.geography,
         token=Token(
             label=token.label,

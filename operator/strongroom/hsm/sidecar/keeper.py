@@ -28,6 +28,7 @@ from strongroom.hsm.sidecar.settings import Settings
 from strongroom.hsm.states import State
 
 _PROBE_EVERY = 1.0  # seconds
+_LOOK_EVERY = 5  # probes; a search goes through all objects of the token
 
 
 class Keeper:
@@ -125,10 +126,14 @@ class Keeper:
         metrics.LOGINS.inc()
 
     def _watch(self, opened: Open) -> None:
+        probes = 0
         while not self._stopping.wait(_PROBE_EVERY):
             self._progress = time.monotonic()
+            probes += 1
             try:
                 opened.token.probe()
+                if probes % _LOOK_EVERY == 0:
+                    opened.token.look_for_worlds()
             except (StrongroomError, PKCS11Error) as error:
                 self.lose(str(error) if isinstance(error, StrongroomError) else faults.name(error))
                 return

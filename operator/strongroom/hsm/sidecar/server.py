@@ -72,6 +72,7 @@ class HsmServicer(stubs.HsmServicer):
             reply.MergeFrom(
                 pb.StatusResponse(
                     world=str(opened.token.world),
+                    worlds=opened.token.worlds,
                     geography=opened.token.world.geography,
                     token=_token_info(opened.token.description),
                     sessions=opened.token.sessions,

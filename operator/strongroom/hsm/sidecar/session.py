@@ -1,9 +1,8 @@
 """The open token: one anchor session that holds the login, and one session per thread that does the work.
 
 Rules that measured zero errors with SoftHSM (docs/design/0005-hsm-sidecar.md): the anchor is opened with the PIN and
-never
-closed, because closing it logs the process out and kills every session object; other sessions carry no PIN and live
-as long as their thread; nobody searches while another makes or destroys an object.
+never closed, because closing it logs the process out and kills every session object; other sessions carry no PIN and
+live as long as their thread; nobody searches while another makes or destroys an object.
 """
 
 from __future__ import annotations
@@ -23,9 +22,10 @@ from strongroom.hsm.sidecar.faults import TokenLost, Uninitialised
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin
 from strongroom.hsm.sidecar.turns import Turns
-from strongroom.hsm.sidecar.world import World
+from strongroom.hsm.sidecar.world import World, WorldId
 
 _PROBE = b"strongroom/probe/v1"
+_PATIENCE = 1.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,7 @@ class Seat:
 
     session: Session
     worlds: dict[str, World]
+    as_of: int  # the count of changes to the worlds that this seat has seen
     handles: OrderedDict[bytes, Any] = field(default_factory=OrderedDict)  # unwrapped, least recently used first
 
     @property
@@ -65,7 +66,8 @@ class OpenToken:
         self._anchor = anchor  # referenced for as long as the process lives
         self._local = threading.local()
         self._seats: list[Seat] = []
-        self.world = self.seat().current.id
+        self._changes = 0  # to the worlds, by ceremonies of other processes while this one serves
+        self._show(self.seat().worlds)
 
     def seat(self) -> Seat:
         """Return this thread's seat, opened on first use. Raises ``PKCS11Error`` or a verdict of ``find_worlds``."""
@@ -73,10 +75,35 @@ class OpenToken:
         if seat is None:
             with self.objects:
                 session = self._token.open(rw=True, attribute_mapper=attributes.Mapper())
-                seat = Seat(session, world.find_worlds(session))
+                seat = Seat(session, world.find_worlds(session), self._changes)
                 self._seats.append(seat)
             self._local.seat = seat
+        if seat.as_of != self._changes:
+            with self.objects:
+                seat.worlds, seat.as_of = world.find_worlds(seat.session), self._changes
         return seat
+
+    def look_for_worlds(self) -> None:
+        """Take up a version of the world that was made, joined or put in force meanwhile.
+
+        Its attacks are tried first. Keys that are being made go before; the next look will do. Raises what
+        ``open_token`` raises after the login.
+        """
+        try:
+            with self.objects.searching(_PATIENCE) as mine:
+                if not mine:
+                    return
+                found = world.find_worlds(self.seat().session)
+                if _names(found) == (self.world, self.worlds):
+                    return
+                _check_enforcement(self._token)
+        except PKCS11Error as error:
+            raise TokenLost(f"the world keys cannot be read ({faults.name(error)})") from error
+        self._changes += 1
+        self._show(found)
+
+    def _show(self, worlds: dict[str, World]) -> None:
+        self.world, self.worlds = _names(worlds)
 
     def probe(self) -> None:
         """Use a resident key. Raises ``TokenLost``.
@@ -141,9 +168,16 @@ def _check_flags(token: Token) -> None:
         raise LoginRefused("the user PIN has one try left; log in once with the vendor's tool to reset the count")
 
 
+def _names(worlds: dict[str, World]) -> tuple[WorldId, tuple[str, ...]]:
+    """Return which world is in force, and all of them, oldest first."""
+    ordered = sorted(worlds.values(), key=lambda each: each.id.version)
+    return world.current(worlds).id, tuple(str(each.id) for each in ordered)
+
+
 def _check_enforcement(token: Token) -> None:
     session = token.open(rw=True, attribute_mapper=attributes.Mapper())
-    selfcheck.check(session, world.current(world.find_worlds(session)))
+    for each in world.find_worlds(session).values():
+        selfcheck.check(session, each)
     session.close()
 
 

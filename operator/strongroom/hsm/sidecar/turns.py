@@ -34,6 +34,19 @@ class Turns:
                 self._makers -= 1
                 self._changed.notify_all()
 
+    @contextmanager
+    def searching(self, within: float) -> Iterator[bool]:
+        """Search; yield False, and nothing is to be searched, when makers leave no gap for so many seconds."""
+        with self._changed:
+            mine = self._changed.wait_for(lambda: not self._searching and not self._makers, within)
+            if mine:
+                self._searching = True
+        try:
+            yield mine
+        finally:
+            if mine:
+                self.__exit__(None, None, None)
+
     def __enter__(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._searching and not self._makers)

@@ -49,6 +49,26 @@ class HsmStub:
                 request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekRequest.SerializeToString,
                 response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekResponse.FromString,
                 _registered_method=True)
+        self.MakeKey = channel.unary_unary(
+                '/strongroom.hsm.v1.Hsm/MakeKey',
+                request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.MakeKeyRequest.SerializeToString,
+                response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.FromString,
+                _registered_method=True)
+        self.TakeKey = channel.unary_unary(
+                '/strongroom.hsm.v1.Hsm/TakeKey',
+                request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.TakeKeyRequest.SerializeToString,
+                response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.FromString,
+                _registered_method=True)
+        self.UseKeys = channel.unary_unary(
+                '/strongroom.hsm.v1.Hsm/UseKeys',
+                request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysRequest.SerializeToString,
+                response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysResponse.FromString,
+                _registered_method=True)
+        self.ReleaseKey = channel.unary_unary(
+                '/strongroom.hsm.v1.Hsm/ReleaseKey',
+                request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyRequest.SerializeToString,
+                response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyResponse.FromString,
+                _registered_method=True)
         self.Random = channel.unary_unary(
                 '/strongroom.hsm.v1.Hsm/Random',
                 request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.RandomRequest.SerializeToString,
@@ -85,6 +105,34 @@ class HsmServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def MakeKey(self, request, context):
+        """Generate a user's key in the token; of its private part only the wrapped form leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def TakeKey(self, request, context):
+        """Bring a user's key into the token, and return it wrapped.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UseKeys(self, request, context):
+        """Use users' keys: one after the other, each with an answer of its own, in order.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseKey(self, request, context):
+        """Wrap an exportable key for somebody's RSA key, in the token (CKM_RSA_AES_KEY_WRAP).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Random(self, request, context):
         """Octets of the token's random generator.
         """
@@ -116,6 +164,26 @@ def add_HsmServicer_to_server(servicer, server):
                     servicer.UnwrapDek,
                     request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekRequest.FromString,
                     response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekResponse.SerializeToString,
+            ),
+            'MakeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.MakeKey,
+                    request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.MakeKeyRequest.FromString,
+                    response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.SerializeToString,
+            ),
+            'TakeKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.TakeKey,
+                    request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.TakeKeyRequest.FromString,
+                    response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.SerializeToString,
+            ),
+            'UseKeys': grpc.unary_unary_rpc_method_handler(
+                    servicer.UseKeys,
+                    request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysRequest.FromString,
+                    response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysResponse.SerializeToString,
+            ),
+            'ReleaseKey': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseKey,
+                    request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyRequest.FromString,
+                    response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyResponse.SerializeToString,
             ),
             'Random': grpc.unary_unary_rpc_method_handler(
                     servicer.Random,
@@ -209,6 +277,114 @@ class Hsm:
             '/strongroom.hsm.v1.Hsm/UnwrapDek',
             strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekRequest.SerializeToString,
             strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UnwrapDekResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def MakeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strongroom.hsm.v1.Hsm/MakeKey',
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.MakeKeyRequest.SerializeToString,
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TakeKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strongroom.hsm.v1.Hsm/TakeKey',
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.TakeKeyRequest.SerializeToString,
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ObjectKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UseKeys(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strongroom.hsm.v1.Hsm/UseKeys',
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysRequest.SerializeToString,
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.UseKeysResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseKey(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strongroom.hsm.v1.Hsm/ReleaseKey',
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyRequest.SerializeToString,
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.ReleaseKeyResponse.FromString,
             options,
             channel_credentials,
             insecure,
