@@ -1,7 +1,7 @@
 """When to tell that a version is about to expire, and that it has. Pure.
 
 Event Grid tells 30 days before (Azure Key Vault: "SecretNearExpiry: raised 30 days before expiration"); a version that
-lives for less than 90 days is near its end when a third of its life is left.
+lives for less than 90 days is near its end when a third of its life is left. A key's rotation policy may say otherwise.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ def near_at(created: int, expires: int) -> int:
     return expires - min(NEAR, max(0, expires - created) // _SHARE)
 
 
-def stage(created: int, expires: int | None, now: int) -> Stage:
-    """Return how far a version is at ``now``; one without an end stays fresh."""
-    if expires is None or now < near_at(created, expires):
-        return Stage.FRESH
-    return Stage.EXPIRED if now >= expires else Stage.NEAR
+def stage(near: int | None, expires: int | None, now: int) -> Stage:
+    """Return how far a version is at ``now``, whose end is near from ``near`` on; one without an end stays fresh."""
+    if expires is not None and now >= expires:
+        return Stage.EXPIRED
+    return Stage.NEAR if near is not None and now >= near else Stage.FRESH
 
 
-def next_notice(created: int, expires: int | None, told: Stage) -> int | None:
+def next_notice(near: int | None, expires: int | None, told: Stage) -> int | None:
     """Return when the next notice is due after ``told``; None when there is none to give."""
-    if expires is None or told is Stage.EXPIRED:
-        return None
-    return expires if told is Stage.NEAR else near_at(created, expires)
+    if told is Stage.FRESH and near is not None:
+        return near
+    return None if told is Stage.EXPIRED else expires

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Final
 
+from strongroom.domain import rotationpolicy
 from strongroom.domain.content import Content, Layout
 from strongroom.domain.errors import Refused
 from strongroom.domain.notices import Stage, next_notice
+from strongroom.domain.rotationpolicy import RotationPolicy
 from strongroom.domain.vaults import DAY, State
 
 ERASING: Final = 0
@@ -62,6 +64,18 @@ class Face:
     source: str = ""  # UID of the native Secret that was imported and is still to be deleted
     withdrawn: dict[str, int] = field(default_factory=dict)
     """Versions deleted one by one: until when they can be recovered, ERASING or ERASED. Their records stay as links."""
+
+    policy: RotationPolicy | None = None  # of a key; None: it was never given one
+
+    @property
+    def turn(self) -> int | None:
+        """When the next version is due; None: never by itself. A policy says so anew with every end of a version."""
+        return rotationpolicy.rotation_due(self.policy, self.rotated, self.expires) if self.policy else self.due
+
+    @property
+    def near(self) -> int | None:
+        """When it is to be told that the served version is near its end; None: never."""
+        return rotationpolicy.notice_due(self.policy or rotationpolicy.DEFAULT, self.begun, self.expires)
 
     @property
     def served(self) -> str:
@@ -123,11 +137,14 @@ class ObjectHead:
     def due(self) -> int | None:
         """When its next rotation is due; None: never, or not while it is deleted."""
         live = (face for part in self.parts if part.state is State.LIVE for face in part.faces.values())
-        return min((face.due for face in live if face.due is not None), default=None)
+        return min((face.turn for face in live if face.turn is not None), default=None)
 
     @property
     def tending_due(self) -> int | None:
-        """When it wants tending, with or without a claimant: purge, removal of a pruned version, a notice; 0: now."""
+        """When it wants tending, with or without a claimant: purge, removal of a pruned version, a notice; 0: now.
+
+        A key without a claimant also when its next version is due.
+        """
         times = (_tending_due(part) for part in self.parts)
         return min((at for at in times if at is not None), default=None)
 
@@ -177,8 +194,9 @@ def _tending_due(part: ObjectHead) -> int | None:
         return 0 if part.state is State.PURGING else part.purge_at
     times = [until for face in part.faces.values() for until in face.pruned.values()]
     times += [until for face in part.faces.values() for until in face.withdrawn.values() if until != ERASED]
-    notices = (next_notice(face.begun, face.expires, face.told) for face in part.faces.values())
-    times += [at for at in notices if at is not None]
+    notices = [next_notice(face.near, face.expires, face.told) for face in part.faces.values()]
+    turns = [face.turn for face in part.faces.values() if face.policy and part.claim is None]
+    times += [at for at in notices + turns if at is not None]
     return min(times, default=None)
 
 
@@ -240,7 +258,7 @@ def soft_delete(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
 def let_go(head: ObjectHead, now: int, retention_days: int) -> ObjectHead:
     """Return what becomes of an object whose claimant is gone: softly deleted, or kept when it was to be retained.
 
-    A retained object rests: what made its values is gone with the resource.
+    A retained secret rests: what made its values is gone with the resource. A key lives on by its policy.
     """
     if head.claim is None or not head.claim.retain:
         return soft_delete(head, now, retention_days)

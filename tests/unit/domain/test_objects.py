@@ -16,16 +16,19 @@ from strongroom.domain.objects import (
     Face,
     Kind,
     ObjectHead,
+    Standing,
     Version,
     VersionInfo,
     chain,
     expunged,
     expunging,
+    joined,
     let_go,
     purge,
     recover,
     soft_delete,
 )
+from strongroom.domain.rotationpolicy import RotationPolicy, Trigger
 from strongroom.domain.vaults import DAY, State
 
 NOW = 1_700_000_000
@@ -116,6 +119,46 @@ NEAR = secret(expires=NOW + 300 * DAY, noticed=f"near {FACES[Kind.SECRET].curren
 )
 def test_when_an_object_wants_tending(head: ObjectHead, due: int | None) -> None:
     assert head.tending_due == due
+
+
+ROTATE = RotationPolicy(rotate=Trigger(after_create="P90D"))
+BEFORE_END = RotationPolicy(rotate=Trigger(before_expiry="P30D"), notify=Trigger(before_expiry="P60D"), expiry="P90D")
+
+
+def key(policy: RotationPolicy | None, claim: Claim | None = None, **fields: object) -> ObjectHead:
+    face = Face("k1", 1, NOW, begun=NOW, policy=policy, **fields)  # type: ignore[arg-type]
+    return replace(LIVE, faces={Kind.KEY: face}, key=Standing(created=NOW, claim=claim))
+
+
+@pytest.mark.parametrize(
+    ("head", "turn", "tending"),
+    [
+        (key(None), None, None),
+        (key(ROTATE), NOW + 90 * DAY, NOW + 90 * DAY),
+        (key(ROTATE, Claim("uid", "ns", "signing")), NOW + 90 * DAY, None),
+        (key(BEFORE_END), None, None),
+        (key(BEFORE_END, expires=NOW + 90 * DAY), NOW + 60 * DAY, NOW + 30 * DAY),
+        (key(BEFORE_END, expires=NOW + 90 * DAY, noticed=f"near k1 {NOW + 90 * DAY}"), NOW + 60 * DAY, NOW + 60 * DAY),
+        (key(None, expires=NOW + 300 * DAY), None, NOW + 270 * DAY),
+    ],
+    ids=[
+        "without a policy",
+        "by its policy alone",
+        "its claimant rotates it",
+        "no end to count from",
+        "its end is told first",
+        "then it is rotated",
+        "the usual notice",
+    ],
+)
+def test_when_a_key_is_to_be_rotated_and_tended(head: ObjectHead, turn: int | None, tending: int | None) -> None:
+    assert (head.due, head.tending_due) == (turn, tending)
+
+
+def test_a_key_that_is_let_go_lives_on_by_its_policy() -> None:
+    held = key(ROTATE, Claim("uid", "ns", "signing", retain=True)).part(Kind.KEY)
+    kept = joined(key(ROTATE), let_go(held, NOW, 7), Kind.KEY)
+    assert (kept.key.claim, kept.key.origin, kept.tending_due) == (None, "ns", NOW + 90 * DAY)
 
 
 def test_pruned_versions_pass_the_point_of_no_return_when_their_time_has_come() -> None:
