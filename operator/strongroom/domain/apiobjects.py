@@ -167,16 +167,17 @@ def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes, k
     changed = [name for name in claim.fields if name in mentioned and mentioned[name] != getattr(present, name)]
     if changed:
         listed = ", ".join(_NAMES[name] for name in changed)
-        raise Claimed(f"{listed}: declared by {_resource(claim, kind)}; change it there")
+        raise Claimed(f"{listed}: declared by {resource(claim, kind)}; change it there")
 
 
 def check_unclaimed(head: ObjectHead, kind: Kind = Kind.SECRET) -> None:
     """Raise ``Claimed`` when a resource declares the object."""
     if head.claim is not None:
-        raise Claimed(f"the {_WORDS[kind]} is declared by {_resource(head.claim, kind)}; delete that instead")
+        raise Claimed(f"the {_WORDS[kind]} is declared by {resource(head.claim, kind)}; delete that instead")
 
 
-def _resource(claim: Claim, kind: Kind) -> str:
+def resource(claim: Claim, kind: Kind) -> str:
+    """Return the words for the resource that declares an object."""
     return f"the {_RESOURCES[kind]} {claim.namespace}/{claim.name}"
 
 

@@ -27,7 +27,8 @@
             ├── Disabled              the version is switched off
             ├── KeyDisabled           the same, of a key
             ├── OperationForbidden    the key is not for this operation (key_ops)
-            ├── OutsideValidity       the key is not yet valid, or has expired
+            ├── KeyNotYetValid
+            ├── KeyExpired
             ├── TierRefused           the vault's tier has no HSM-protected keys
             ├── NotReleasable         the key is not exportable, or its release policy is not met
             ├── PurgeProtected        nothing of this vault is purged before its time
@@ -139,8 +140,12 @@ class OperationForbidden(RequestRefused):
     """The key's ``key_ops`` do not list the operation."""
 
 
-class OutsideValidity(RequestRefused):
-    """The key is not yet valid, or has expired; what it protected can still be opened and verified."""
+class KeyNotYetValid(RequestRefused):
+    """The version of the key begins later; what it protected can be opened and verified all the same."""
+
+
+class KeyExpired(RequestRefused):
+    """The version of the key has ended; what it protected can still be opened and verified."""
 
 
 class TierRefused(RequestRefused):
