@@ -11,10 +11,9 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -22,38 +21,15 @@ from hack.localcluster import toolchain
 from hack.localcluster.errors import BuildFailed
 from hack.localcluster.files import locked
 from hack.localcluster.paths import cache_root
-from strongroom.domain import algorithms
-from strongroom.domain.algorithms import ALGORITHMS, DIGEST_OCTETS, Given, Hash, Made
-from strongroom.domain.errors import InvalidInput
+from strongroom.domain.algorithms import ALGORITHMS, DIGEST_OCTETS, Given, Hash
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import AES_SIZES, OCT_SIZES, RSA_SIZES, Curve, KeySpec, KeyType, Operation
+from tests.helpers.keyvectors import Attempt, Engine, Keys, Tally
 
 _PIN = Path(__file__).resolve().parents[1] / "vectors" / "wycheproof"
 _MODULE = "github.com/c2sp/wycheproof"
 
 Case = dict[str, Any]
-
-
-class Engine(Protocol):
-    """What is put to the test: software keys, a token, the whole service."""
-
-    def take(self, spec: KeySpec, private: bytes) -> KeyMaterial:
-        """Bring a key in; the engine may protect it as it likes."""
-        ...
-
-    def use(self, material: KeyMaterial, algorithm: algorithms.Algorithm, operation: Operation, given: Given) -> Made:
-        """Carry out one operation. ``InvalidInput`` when a ciphertext does not open."""
-        ...
-
-
-@dataclass
-class Tally:
-    """How a file went. ``outside``: what no request can ask for, such as a key of 1024 bits or an OAEP label."""
-
-    accepted: int = 0
-    refused: int = 0
-    outside: int = 0
-    wrong: list[str] = field(default_factory=list)
 
 
 def directory() -> Path:
@@ -90,56 +66,12 @@ def run(file: str, engine: Engine) -> Tally:
     if not (path := directory() / file).exists():
         pytest.skip(f"STRONGROOM_WYCHEPROOF has no {file}")
     for group in json.loads(path.read_text())["testGroups"]:
-        keys = _Keys(engine)
+        keys = Keys(engine)
         for case in group["tests"]:
-            _judge(tally, file, case, tests(keys, group, case))
+            attempt = None if case["result"] == "acceptable" else tests(keys, group, case)
+            label = f"{file} {case['tcId']} {case['result']} {case['flags']}: {case['comment']}"
+            tally.judge(attempt, case["result"] == "valid", label)
     return tally
-
-
-def _judge(tally: Tally, file: str, case: Case, attempt: Attempt | None) -> None:
-    if attempt is None or case["result"] == "acceptable":
-        tally.outside += 1
-        return
-    try:
-        accepted = attempt.accepts()
-    except InvalidInput:
-        accepted = False
-    if accepted is not (case["result"] == "valid" and attempt.may_be_valid):
-        tally.wrong.append(f"{file} {case['tcId']} {case['result']} {case['flags']}: {case['comment']}")
-    elif accepted:
-        tally.accepted += 1
-    else:
-        tally.refused += 1
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """``may_be_valid`` is False of what is valid elsewhere and not here: a truncated MAC."""
-
-    accepts: Callable[[], bool]
-    may_be_valid: bool = True
-
-
-class _Keys:
-    """The keys of one group, and operations with them as the service carries them out: found, checked, used."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._taken: dict[tuple[KeySpec, bytes], KeyMaterial] = {}
-
-    def take(self, spec: KeySpec, private: bytes) -> KeyMaterial:
-        if (spec, private) not in self._taken:
-            self._taken[spec, private] = self._engine.take(spec, private)
-        return self._taken[spec, private]
-
-    def use(self, key: KeyMaterial, name: str, operation: Operation, given: Given) -> Made:
-        algorithm = algorithms.find(name, key.spec, operation)
-        algorithms.check(algorithm, operation, given, key.spec)
-        return self._engine.use(key, algorithm, operation, given)
-
-    def use_unchecked(self, key: KeyMaterial, name: str, operation: Operation, given: Given) -> Made:
-        """For a MAC of a whole message: requests have digests only."""
-        return self._engine.use(key, algorithms.find(name, key.spec, operation), operation, given)
 
 
 def _octets(holder: Case, *names: str) -> Iterator[bytes]:
@@ -150,7 +82,7 @@ def _digest(digest: Hash, message: bytes) -> bytes:
     return hashlib.new(digest.replace("-", ""), message).digest()
 
 
-def _aes_cbc(keys: _Keys, group: Case, case: Case) -> Attempt:
+def _aes_cbc(keys: Keys, group: Case, case: Case) -> Attempt:
     name, spec = f"A{group['keySize']}CBCPAD", KeySpec(KeyType.OCT, group["keySize"])
     key, iv, text, sealed = _octets(case, "key", "iv", "msg", "ct")
 
@@ -163,7 +95,7 @@ def _aes_cbc(keys: _Keys, group: Case, case: Case) -> Attempt:
     return Attempt(accepts)
 
 
-def _aes_gcm(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+def _aes_gcm(keys: Keys, group: Case, case: Case) -> Attempt | None:
     if (group["ivSize"], group["tagSize"]) != (96, 128) or group["keySize"] not in AES_SIZES:
         return None
     name, spec = f"A{group['keySize']}GCM", KeySpec(KeyType.OCT, group["keySize"])
@@ -179,8 +111,8 @@ def _aes_gcm(keys: _Keys, group: Case, case: Case) -> Attempt | None:
     return Attempt(accepts)
 
 
-def _aes_wrap(suffix: str) -> Callable[[_Keys, Case, Case], Attempt]:
-    def tests(keys: _Keys, group: Case, case: Case) -> Attempt:
+def _aes_wrap(suffix: str) -> Callable[[Keys, Case, Case], Attempt]:
+    def tests(keys: Keys, group: Case, case: Case) -> Attempt:
         name, spec = f"A{group['keySize']}{suffix}", KeySpec(KeyType.OCT, group["keySize"])
         key, text, sealed = _octets(case, "key", "msg", "ct")
 
@@ -195,10 +127,10 @@ def _aes_wrap(suffix: str) -> Callable[[_Keys, Case, Case], Attempt]:
     return tests
 
 
-def _hmac(digest: Hash) -> Callable[[_Keys, Case, Case], Attempt | None]:
+def _hmac(digest: Hash) -> Callable[[Keys, Case, Case], Attempt | None]:
     name, bits = f"HS{digest.removeprefix('SHA-')}", 8 * DIGEST_OCTETS[digest]
 
-    def tests(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+    def tests(keys: Keys, group: Case, case: Case) -> Attempt | None:
         if group["keySize"] not in OCT_SIZES or group["keySize"] < bits:
             return None
         key, message, tag = _octets(case, "key", "msg", "tag")
@@ -214,11 +146,11 @@ def _hmac(digest: Hash) -> Callable[[_Keys, Case, Case], Attempt | None]:
     return tests
 
 
-def _ecdsa(curve: Curve) -> Callable[[_Keys, Case, Case], Attempt]:
+def _ecdsa(curve: Curve) -> Callable[[Keys, Case, Case], Attempt]:
     spec = KeySpec(KeyType.EC, curve=curve)
     name = next(each.name for each in ALGORITHMS.values() if each.curve is curve)
 
-    def tests(keys: _Keys, group: Case, case: Case) -> Attempt:
+    def tests(keys: Keys, group: Case, case: Case) -> Attempt:
         material = KeyMaterial(spec, public=bytes.fromhex(group["publicKeyDer"]))
         message, signature = _octets(case, "msg", "sig")
         given = Given(_digest(Hash(group["sha"]), message), signature=signature)
@@ -227,13 +159,13 @@ def _ecdsa(curve: Curve) -> Callable[[_Keys, Case, Case], Attempt]:
     return tests
 
 
-def _eddsa(keys: _Keys, group: Case, case: Case) -> Attempt:
+def _eddsa(keys: Keys, group: Case, case: Case) -> Attempt:
     material = KeyMaterial(KeySpec(KeyType.OKP, curve=Curve.ED25519), public=bytes.fromhex(group["publicKeyDer"]))
     message, signature = _octets(case, "msg", "sig")
     return Attempt(lambda: keys.use(material, "EdDSA", Operation.VERIFY, Given(message, signature=signature)).valid)
 
 
-def _rsa_decrypt(keys: _Keys, group: Case, case: Case, name: str) -> Attempt | None:
+def _rsa_decrypt(keys: Keys, group: Case, case: Case, name: str) -> Attempt | None:
     if group["keySize"] not in RSA_SIZES:
         return None
     spec, private = KeySpec(KeyType.RSA, group["keySize"]), bytes.fromhex(group["privateKeyPkcs8"])
@@ -242,18 +174,18 @@ def _rsa_decrypt(keys: _Keys, group: Case, case: Case, name: str) -> Attempt | N
     return Attempt(lambda: keys.use(keys.take(spec, private), name, Operation.DECRYPT, Given(sealed)).value == text)
 
 
-def _rsa_oaep(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+def _rsa_oaep(keys: Keys, group: Case, case: Case) -> Attempt | None:
     name = {"SHA-1": "RSA-OAEP", "SHA-256": "RSA-OAEP-256"}.get(group["sha"])
     if case["label"] or group["sha"] != group["mgfSha"] or name is None:
         return None
     return _rsa_decrypt(keys, group, case, name)
 
 
-def _rsa_v15(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+def _rsa_v15(keys: Keys, group: Case, case: Case) -> Attempt | None:
     return _rsa_decrypt(keys, group, case, "RSA1_5")
 
 
-def _rsa_sign(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+def _rsa_sign(keys: Keys, group: Case, case: Case) -> Attempt | None:
     name = _rsa_name("RS", group)
     if name is None:
         return None
@@ -263,8 +195,8 @@ def _rsa_sign(keys: _Keys, group: Case, case: Case) -> Attempt | None:
     return Attempt(lambda: keys.use(keys.take(spec, private), name, Operation.SIGN, given).value == signature)
 
 
-def _rsa_verify(prefix: str) -> Callable[[_Keys, Case, Case], Attempt | None]:
-    def tests(keys: _Keys, group: Case, case: Case) -> Attempt | None:
+def _rsa_verify(prefix: str) -> Callable[[Keys, Case, Case], Attempt | None]:
+    def tests(keys: Keys, group: Case, case: Case) -> Attempt | None:
         name = _rsa_name(prefix, group)
         if name is None or (prefix == "PS" and group["sha"] != group["mgfSha"]):
             return None
@@ -283,7 +215,7 @@ def _rsa_name(prefix: str, group: Case) -> str | None:
     return name if name in ALGORITHMS and group["keySize"] in RSA_SIZES else None
 
 
-_KINDS: dict[str, Callable[[_Keys, Case, Case], Attempt | None]] = {
+_KINDS: dict[str, Callable[[Keys, Case, Case], Attempt | None]] = {
     "aes_cbc_pkcs5_test.json": _aes_cbc,
     "aes_gcm_test.json": _aes_gcm,
     "aes_kwp_test.json": _aes_wrap("KWPAD"),
