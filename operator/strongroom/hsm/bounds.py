@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import KeySpec, KeyType
 
 BLOB_OCTETS = 40  # RFC 5649: 32 octets of key, 8 of integrity check
 MAC_OCTETS = 32  # HMAC-SHA-256
@@ -13,8 +15,18 @@ SEED_OCTETS = 32
 SEALED_OCTETS = 61  # version 1, IV 12, seed 32, tag 16
 MAX_RANDOM_OCTETS = 4096
 MAX_DEK_ID_OCTETS = 128
+MAX_USES = 64  # of one message
+MAX_PRIVATE_OCTETS = 8 * 1024  # PKCS #8 of an RSA key of 4096 bits takes 2.4 KiB
+MAX_PUBLIC_OCTETS = 1024
+
+KEY_CLASSES: Final = {KeyType.RSA: "rsa", KeyType.EC: "ec", KeyType.OCT: "oct"}
+KEY, EXPORTABLE = "key", "exportable"
+
+DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
+"""One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
 
 _OWNER = re.compile(r"[0-9a-f]{32}")
+_OBJECT_BLOB_OCTETS = range(24, MAX_PRIVATE_OCTETS, 8)
 _WORLD = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,9}")
 
 
@@ -32,6 +44,47 @@ def check_wrapped_key(key: WrappedKey) -> None:
     if not _WORLD.fullmatch(key.world) or (key.key_class, key.usage) != ("aes", "kek"):
         raise InvalidInput("the wrapped key is not a KEK of this format")
     if len(key.blob) != BLOB_OCTETS or len(key.mac) != MAC_OCTETS:
+        raise KeyRefused("the wrapped key is truncated or extended")
+
+
+def check_object_owner(owner: str) -> None:
+    """Raise ``InvalidInput`` unless it names whom a user's key serves."""
+    if not _OWNER.fullmatch(owner):
+        raise InvalidInput("owner must be 32 lower-case hexadecimal digits")
+
+
+def check_private(private: bytes) -> None:
+    """Raise ``InvalidInput`` for more octets than any key has."""
+    if len(private) > MAX_PRIVATE_OCTETS:
+        raise InvalidInput(f"key: has at most {MAX_PRIVATE_OCTETS} octets")
+
+
+def check_target(target: bytes) -> None:
+    """Raise ``InvalidInput`` for more octets than any public key has."""
+    if len(target) > MAX_PUBLIC_OCTETS:
+        raise InvalidInput(f"target: has at most {MAX_PUBLIC_OCTETS} octets")
+
+
+def check_hsm(spec: KeySpec) -> None:
+    """Raise ``InvalidInput`` for a kind of key that is not kept in tokens."""
+    if not spec.hsm or spec.type not in KEY_CLASSES:
+        raise InvalidInput("kty: only RSA-HSM, EC-HSM and oct-HSM keys are made and used in the token")
+
+
+def check_object_key(spec: KeySpec, key: WrappedKey, owner: str) -> None:
+    """Raise ``InvalidInput`` for what no user's key of ours ever looked like, ``KeyRefused`` for another's or a part.
+
+    Constant time does not matter: owners and blobs are no secrets.
+    """
+    check_hsm(spec)
+    check_object_owner(owner)
+    if not _WORLD.fullmatch(key.world) or key.key_class != KEY_CLASSES[spec.type] or key.version != 1:
+        raise InvalidInput("the wrapped key is not a user's key of this kind and format")
+    if key.usage not in (KEY, EXPORTABLE):
+        raise InvalidInput("the wrapped key is not a user's key")
+    if key.owner != owner:
+        raise KeyRefused("the wrapped key belongs to another owner")
+    if len(key.blob) not in _OBJECT_BLOB_OCTETS or len(key.mac) != MAC_OCTETS:
         raise KeyRefused("the wrapped key is truncated or extended")
 
 

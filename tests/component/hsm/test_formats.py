@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
+from strongroom.domain.algorithms import Given
 from strongroom.domain.errors import KeyRefused
+from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import Operation
 from strongroom.hsm.sidecar import provisioning
 from strongroom.hsm.sidecar.attributes import WRAPPING
 from strongroom.hsm.sidecar.ceremony import Ceremony
@@ -17,7 +20,7 @@ from strongroom.hsm.sidecar.pins import Pin
 from strongroom.hsm.sidecar.session import OpenToken, Seat, open_token
 from strongroom.hsm.sidecar.world import World, WorldId
 from tests.helpers import hsm
-from tests.helpers.hsm_vector import DEK_ID, KEK, octets
+from tests.helpers.hsm_vector import DEK_ID, EXPORTABLE, KEK, OBJECT, OBJECT_SPEC, octets
 
 
 @pytest.fixture
@@ -56,6 +59,12 @@ def keys(opened: OpenToken) -> Keys:
 
 def test_opens_what_another_implementation_sealed(keys: Keys) -> None:
     assert keys.unwrap_dek(KEK, DEK_ID, octets("sealed")) == octets("seed")
+
+
+@pytest.mark.parametrize("key", [OBJECT, EXPORTABLE], ids=["key", "exportable"])
+def test_uses_a_key_that_another_implementation_wrapped(keys: Keys, key: WrappedKey) -> None:
+    made = keys.objects.use_key(OBJECT_SPEC, key, key.owner, "HS256", Operation.SIGN, Given(bytes(32)))
+    assert made.value == octets("object_hs256_of_32_zeros")
 
 
 def test_seals_what_it_opens(keys: Keys) -> None:

@@ -6,13 +6,26 @@ import pytest
 
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.layouts import SealedSeed
-from tests.helpers.hsm_vector import DEK_ID, KEK, octets
+from tests.helpers.hsm_vector import DEK_ID, EXPORTABLE, KEK, OBJECT, OBJECT_SPEC, octets
 
 
 def test_the_mac_input_is_pinned() -> None:
     assert layouts.mac_input(KEK) == octets("mac_input")
+
+
+def test_the_mac_input_of_a_users_key_is_pinned() -> None:
+    assert layouts.object_key_mac_input(OBJECT_SPEC, OBJECT) == octets("object_mac_input")
+    assert layouts.object_key_mac_input(OBJECT_SPEC, EXPORTABLE) == octets("exportable_mac_input")
+    curve = KeySpec(KeyType.EC, curve=Curve.P256K, hsm=True)
+    assert layouts.object_key_mac_input(curve, replace(OBJECT, key_class="ec")) == octets("ec_mac_input")
+
+
+def test_the_blob_of_an_exportable_key_has_two_parts() -> None:
+    export, blob = layouts.split_exportable(EXPORTABLE.blob)
+    assert (len(export), len(blob)) == (40, 40)
 
 
 def test_the_additional_data_is_pinned() -> None:
@@ -41,6 +54,14 @@ def variants(key: WrappedKey) -> list[WrappedKey]:
 def test_no_two_keys_have_one_mac_input() -> None:
     inputs = {layouts.mac_input(key) for key in [KEK, *variants(KEK)]}
     assert len(inputs) == len(variants(KEK)) + 1
+
+
+def test_no_two_users_keys_have_one_mac_input() -> None:
+    others = [KeySpec(KeyType.OCT, 128, hsm=True), KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)]
+    inputs = {layouts.object_key_mac_input(OBJECT_SPEC, key) for key in [OBJECT, *variants(OBJECT)]}
+    inputs |= {layouts.object_key_mac_input(spec, OBJECT) for spec in others}
+    assert len(inputs) == len(variants(OBJECT)) + 1 + len(others)
+    assert layouts.mac_input(OBJECT) not in inputs
 
 
 def test_a_mac_input_is_never_additional_data() -> None:

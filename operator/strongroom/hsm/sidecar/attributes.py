@@ -10,7 +10,7 @@ import ctypes
 import struct
 from typing import Any
 
-from pkcs11 import Attribute, Mechanism
+from pkcs11 import DEFAULT, Attribute, Mechanism, ObjectClass
 from pkcs11.attributes import AttributeMapper
 
 Template = dict[Attribute, Any]
@@ -78,6 +78,44 @@ UNWRAPPED_KEK: Template = {
     Attribute.TOKEN: False,
     Attribute.ALLOWED_MECHANISMS: [Mechanism.AES_GCM],
 }
+
+# A user's key between its birth and its wrapping: it can do nothing but be wrapped.
+NEWBORN_KEY: Template = {
+    Attribute.TOKEN: False,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+    Attribute.WRAP_WITH_TRUSTED: True,
+    Attribute.PRIVATE: True,
+}
+
+# The same of an exportable key, which is wrapped by a key that no security officer made: whoever holds the PIN may
+# take it away, which is what exportable means.
+NEWBORN_EXPORTABLE: Template = {**NEWBORN_KEY, Attribute.WRAP_WITH_TRUSTED: False}
+
+# The key that wraps one exportable key, because what the world key wraps never becomes extractable again.
+NEWBORN_EXPORT_KEY: Template = {**NEWBORN_KEY, Attribute.ALLOWED_MECHANISMS: [WRAPPING]}
+UNWRAPPED_EXPORT_KEY: Template = {**UNWRAPPED, Attribute.TOKEN: False, Attribute.ALLOWED_MECHANISMS: [WRAPPING]}
+
+# An exportable key for the moment of its release.
+RELEASED: Template = {
+    Attribute.TOKEN: False,
+    Attribute.PRIVATE: True,
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: True,
+}
+
+# Attributes that python-pkcs11 states of every unwrapped key, and private keys do not have.
+_NOT_OF_PRIVATE_KEYS: Template = {Attribute.ENCRYPT: DEFAULT, Attribute.VERIFY: DEFAULT, Attribute.WRAP: DEFAULT}
+
+
+def unwrapped_key(mechanism: Mechanism) -> Template:
+    """Return the template of a user's key in use, which is good for one mechanism."""
+    return {**UNWRAPPED, Attribute.TOKEN: False, Attribute.ALLOWED_MECHANISMS: [mechanism]}
+
+
+def for_class(object_class: ObjectClass, template: Template) -> Template:
+    """Return the template without what keys of this class do not have."""
+    return {**template, **_NOT_OF_PRIVATE_KEYS} if object_class is ObjectClass.PRIVATE_KEY else template
 
 
 class Mapper(AttributeMapper):

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pkcs11 import Mechanism
+from pkcs11 import Mechanism, Session
 
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
 
@@ -50,6 +51,24 @@ class Handles:
                 with self._counter:
                     self.made_objects += count
             yield
+
+    @contextmanager
+    def created(self, session: Session, template: Template) -> Iterator[Any]:
+        """C_CreateObject, destroyed at the end."""
+        with self.making():
+            created = session.create_object(template)
+        with self.temporary(created):
+            yield created
+
+    @contextmanager
+    def temporary(self, made: Any) -> Iterator[Any]:
+        """Destroy an object at the end; None for what was never made."""
+        try:
+            yield made
+        finally:
+            if made is not None:
+                with self.making(0):
+                    made.destroy()
 
     def _evict(self, seat: Seat) -> None:
         if len(seat.handles) > self._cached_per_seat:

@@ -17,8 +17,10 @@ from strongroom.domain.errors import HsmUnavailable, KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
+from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
+from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
 
@@ -28,11 +30,15 @@ _BITS = 8
 
 
 class Keys:
-    """KEKs, DEK seeds and random octets. Every method may raise ``TokenLost`` besides what it names."""
+    """KEKs, DEK seeds and random octets; users' keys in ``objects``.
+
+    Every method may raise ``TokenLost`` besides what it names.
+    """
 
     def __init__(self, token: OpenToken, cached_per_seat: int = CACHED_PER_SEAT) -> None:
         self._token = token
         self._handles = Handles(token, cached_per_seat)
+        self.objects = ObjectKeys(token, self._handles, Abilities(token.description.mechanisms))
 
     @property
     def made_objects(self) -> int:

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
-from strongroom.hsm.bounds import check_sealed
+from strongroom.domain.keytypes import KeySpec
+from strongroom.hsm.bounds import BLOB_OCTETS, check_sealed
 
 WRAPPED_KEY_LABEL = "strongroom/wrapped-key/v1"
+OBJECT_KEY_LABEL = "strongroom/object-key/v1"
 DEK_LABEL = "strongroom/dek/v1"
 
 IV_OCTETS = 12
@@ -50,6 +52,27 @@ def mac_input(key: WrappedKey) -> bytes:
         key.version.to_bytes(4, "big"),
         key.blob,
     )
+
+
+def object_key_mac_input(spec: KeySpec, key: WrappedKey) -> bytes:
+    """What the world MAC key signs of a user's key: the facts of ``mac_input``, and its kind."""
+    return _fields(
+        OBJECT_KEY_LABEL.encode(),
+        key.world.encode(),
+        key.key_class.encode(),
+        key.usage.encode(),
+        key.owner.encode(),
+        key.version.to_bytes(4, "big"),
+        spec.type.encode(),
+        spec.size.to_bytes(4, "big"),
+        (spec.curve or "").encode(),
+        key.blob,
+    )
+
+
+def split_exportable(blob: bytes) -> tuple[bytes, bytes]:
+    """Return the blob of the export key and that of the key under it."""
+    return blob[:BLOB_OCTETS], blob[BLOB_OCTETS:]
 
 
 def dek_aad(kek: WrappedKey, dek_id: str) -> bytes:

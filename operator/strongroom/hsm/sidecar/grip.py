@@ -1,0 +1,101 @@
+"""One user's key in the hands of one thread: unwrapped for one use at a time, with no right beyond that use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from pkcs11 import KeyType, Mechanism, MechanismFlag, ObjectClass
+from pkcs11.exceptions import PKCS11Error
+
+from strongroom.domain.errors import KeyRefused
+from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import KeySpec
+from strongroom.hsm import bounds
+from strongroom.hsm.sidecar import attributes, keyforms, layouts
+from strongroom.hsm.sidecar.abilities import Abilities
+from strongroom.hsm.sidecar.attributes import WRAPPING, Template
+from strongroom.hsm.sidecar.handles import Handles, world_of
+from strongroom.hsm.sidecar.session import OpenToken, Seat
+from strongroom.hsm.sidecar.world import World
+
+_BITS = 8
+_NO_USE = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGrip:
+    """``operations.Grip`` of a wrapped key."""
+
+    spec: KeySpec
+    key: WrappedKey
+    seat: Seat
+    token: OpenToken
+    handles: Handles
+    abilities: Abilities
+
+    def hold(self, mechanism: Mechanism, use: MechanismFlag, as_type: KeyType) -> Any:
+        self.abilities.need(mechanism)
+
+        def unwrap(world: World) -> Any:
+            return self._unwrapped(world, as_type, use, attributes.unwrapped_key(mechanism))
+
+        name = f"{mechanism.name} {use.name}"
+        try:
+            return self.handles.get(self.seat, self.key, self._authenticated, name, unwrap)
+        except PKCS11Error as error:
+            raise self._refusal(error) from error
+
+    def random(self, octets: int) -> bytes:
+        drawn: bytes = self.seat.session.generate_random(octets * _BITS)
+        return drawn
+
+    @contextmanager
+    def released(self) -> Iterator[Any]:
+        """Yield an exportable key in a form that may be wrapped once more. Raises ``KeyRefused``."""
+        try:
+            world = world_of(self.seat, self.key, self._authenticated)
+            released = self._unwrapped(world, keyforms.form_of(self.spec).key_type, _NO_USE, attributes.RELEASED)
+        except PKCS11Error as error:
+            raise self._refusal(error) from error
+        with self.handles.temporary(released):
+            yield released
+
+    @property
+    def _authenticated(self) -> bytes:
+        return layouts.object_key_mac_input(self.spec, self.key)
+
+    def _unwrapped(self, world: World, as_type: KeyType, use: MechanismFlag | int, template: Template) -> Any:
+        if self.key.usage != bounds.EXPORTABLE:
+            return self._unwrapped_by(world.key, self.key.blob, as_type, use, template)
+        export_blob, blob = layouts.split_exportable(self.key.blob)
+        with self.handles.making():
+            export = world.key.unwrap_key(
+                ObjectClass.SECRET_KEY,
+                KeyType.AES,
+                export_blob,
+                mechanism=WRAPPING,
+                capabilities=MechanismFlag.UNWRAP,
+                template=attributes.UNWRAPPED_EXPORT_KEY,
+            )
+        with self.handles.temporary(export):
+            return self._unwrapped_by(export, blob, as_type, use, template)
+
+    def _unwrapped_by(
+        self, wrapping: Any, blob: bytes, as_type: KeyType, use: MechanismFlag | int, template: Template
+    ) -> Any:
+        object_class = keyforms.form_of(self.spec).object_class
+        with self.handles.making():
+            return wrapping.unwrap_key(
+                object_class,
+                as_type,
+                blob,
+                mechanism=WRAPPING,
+                capabilities=use,
+                template=attributes.for_class(object_class, template),
+            )
+
+    def _refusal(self, error: PKCS11Error) -> Exception:
+        return self.token.judge(error, lambda why: KeyRefused(f"the token refused to use the key ({why})"))
