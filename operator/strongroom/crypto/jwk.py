@@ -69,6 +69,11 @@ def read(jwk: Mapping[str, object], *, hsm: bool = False) -> ImportedKey:
     return ImportedKey(spec, private, _key_ops(jwk, spec))
 
 
+def read_rsa_public(jwk: Mapping[str, object]) -> bytes:
+    """Return SubjectPublicKeyInfo in DER of somebody's RSA key, of a size that we use ourselves; ``InvalidInput``."""
+    return rsanumbers.encode_public(_number(jwk, "n"), _number(jwk, "e"))
+
+
 def public(material: KeyMaterial) -> dict[str, str]:
     """Return the public part: ``kty`` and, but for a symmetric key, its numbers."""
     kty = {"kty": material.spec.kty}

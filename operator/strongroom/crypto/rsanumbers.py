@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import (
     rsa_crt_dmq1,
     rsa_crt_iqmp,
 )
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from strongroom.crypto.rsakeys import EXPONENTS
 from strongroom.domain.errors import InvalidInput
@@ -29,10 +29,7 @@ def encode(numbers: Mapping[str, int]) -> bytes:
     ``InvalidInput`` when they cannot belong together. Whoever takes the key in checks the rest, primes included.
     """
     n, e, d = numbers["n"], numbers["e"], numbers["d"]
-    if n.bit_length() not in RSA_SIZES:
-        raise InvalidInput("key.n: an RSA key has 2048, 3072 or 4096 bits")
-    if e not in EXPONENTS:
-        raise InvalidInput("key.e: is an odd number from 65537 to 2^32 - 1")
+    _check_public(n, e)
     if not 1 < d < n:
         raise InvalidInput(_DISAGREE)
     p, q = (numbers["p"], numbers["q"]) if {"p", "q"} <= numbers.keys() else _factors(n, e, d)
@@ -49,6 +46,19 @@ def encode(numbers: Mapping[str, int]) -> bytes:
         return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
     except (ValueError, ZeroDivisionError, OverflowError):
         raise InvalidInput(_DISAGREE) from None
+
+
+def encode_public(n: int, e: int) -> bytes:
+    """Return SubjectPublicKeyInfo in DER; ``InvalidInput``."""
+    _check_public(n, e)
+    return RSAPublicNumbers(e, n).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _check_public(n: int, e: int) -> None:
+    if n.bit_length() not in RSA_SIZES or n % 2 == 0:
+        raise InvalidInput("key.n: the modulus of an RSA key is odd and has 2048, 3072 or 4096 bits")
+    if e not in EXPONENTS:
+        raise InvalidInput("key.e: is an odd number from 65537 to 2^32 - 1")
 
 
 def _factors(n: int, e: int, d: int) -> tuple[int, int]:
