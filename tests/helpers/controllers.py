@@ -28,7 +28,7 @@ from strongroom.kinds.durations import format_time
 from strongroom.kube import errors
 from strongroom.kube.api import Write
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
-from strongroom.service.declared import DeclaredSecrets
+from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
@@ -344,11 +344,11 @@ class Process:
         self.secret_store = PartStore(store, Face.SECRET)
         self.secrets = VaultSecretReconciler(
             resources=loop.resources,
-            declared=DeclaredSecrets(
+            declared=Declared(
                 store=self.secret_store,
                 clock=self._clock,
                 questions=loop,
-                imports=Imports(world.kube),
+                maker=SecretMaker(Imports(world.kube)),
             ),
             targets=Targets(client=world.kube, store=store, index=self.targets),
             grants=Grants(world.kube, lambda: self.monotonic),

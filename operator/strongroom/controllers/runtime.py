@@ -35,7 +35,7 @@ from strongroom.kube.events import EventRecorder
 from strongroom.kube.informer import Informer
 from strongroom.kube.lease import LeaderLease
 from strongroom.kube.resources import ALL_NAMESPACES, LEASES, SECRETS, VAULTS, VAULTSECRETS
-from strongroom.service.declared import DeclaredSecrets
+from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
@@ -174,11 +174,11 @@ class Controller:
         )
         secrets = VaultSecretReconciler(
             resources=resources,
-            declared=DeclaredSecrets(
+            declared=Declared(
                 store=PartStore(store, Face.SECRET),
                 clock=clock,
                 questions=loop,
-                imports=Imports(self._client),
+                maker=SecretMaker(Imports(self._client)),
                 total_octets=self._settings.total_octets,
             ),
             targets=Targets(client=self._client, store=store, index=self._target_index),

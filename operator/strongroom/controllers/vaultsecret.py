@@ -22,7 +22,7 @@ from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube import errors as kube
 from strongroom.kube.events import EventType
-from strongroom.service.declared import DeclaredSecrets
+from strongroom.service.declared import Declared, Recipe
 from strongroom.service.grants import Grants
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import Targets
@@ -45,7 +45,7 @@ class VaultSecretReconciler:
         self,
         *,
         resources: Resources,
-        declared: DeclaredSecrets,
+        declared: Declared[Recipe],
         targets: Targets,
         grants: Grants,
         rollouts: Rollouts,

@@ -8,6 +8,7 @@ from strongroom.domain import rotationpolicy
 from strongroom.domain.attributes import DeclaredAttributes
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.keytypes import KeySpec
+from strongroom.domain.keyuse import succeeding
 from strongroom.domain.objects import Attributes
 from strongroom.domain.rotationpolicy import RotationPolicy
 
@@ -24,11 +25,28 @@ class KeyRecipe:
     exportable: bool = False
 
 
-def fresh(recipe: KeyRecipe, declared: DeclaredAttributes, policy: RotationPolicy | None, now: int) -> Attributes:
-    """Return the attributes of a version that is made now; where no end is declared, the rotation policy sets it."""
-    made = declared.fresh(now)
-    if declared.operations is None:
+@dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The version that a new one succeeds."""
+
+    spec: KeySpec
+    attributes: Attributes
+
+
+def fresh(
+    recipe: KeyRecipe,
+    declared: DeclaredAttributes,
+    policy: RotationPolicy | None,
+    before: Predecessor | None,
+    now: int,
+) -> Attributes:
+    """Return the attributes of a version that is made now.
+
+    What is not declared is as in its predecessor. Where no end is declared, the rotation policy sets it.
+    """
+    ends = rotationpolicy.expires(policy, now) if policy else None
+    made = succeeding(before.attributes, ends, now) if before else Attributes(now, now, expires=ends)
+    if before is None or before.spec.type is not recipe.spec.type:
         made = replace(made, operations=tuple(map(str, recipe.spec.default_operations)))
-    if declared.expires is None and policy is not None:
-        made = replace(made, expires=rotationpolicy.expires(policy, now))
-    return replace(made, exportable=recipe.exportable)
+    made = replace(made, exportable=recipe.exportable, release_policy="", release_policy_immutable=False)
+    return declared.applied(made, (), now)

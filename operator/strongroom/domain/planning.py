@@ -1,4 +1,4 @@
-"""What a declared secret needs next. Pure: everything read beforehand goes in, one step comes out.
+"""What a declared secret or key needs next. Pure: everything read beforehand goes in, one step comes out.
 
 The service carries a step out by one compare-and-swap, looks again and asks again, until nothing is left to do. So
 creation, rotation, repair after a crash and start-up are the same path.
@@ -9,15 +9,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Final
 
-from strongroom.domain.access import Policy
+from strongroom.domain.access import Area, Policy
 from strongroom.domain.attributes import STALE, UNDECLARED, DeclaredAttributes
 from strongroom.domain.limits import Room, no_room
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.pruning import pruned
 from strongroom.domain.references import may_adopt
+from strongroom.domain.rotationpolicy import RotationPolicy
 from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.vaults import State, VaultHead
+
+POLICY: Final = "rotation_policy"
+"""Stands in a claim's fields for a declared rotation policy."""
 
 
 class Source(StrEnum):
@@ -30,7 +35,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Declaration:
-    """A custom resource's wish for one secret."""
+    """A custom resource's wish for one secret, or one key."""
 
     claim: Claim
     name: str
@@ -42,6 +47,8 @@ class Declaration:
     attributes: DeclaredAttributes = UNDECLARED
     restarts: bool = False  # workloads are restarted when the served version changes
     recover: bool = False
+    kind: Kind = Kind.SECRET
+    policy: RotationPolicy | None = None  # of a key, in place of the schedule; None: what it was given through the API
 
 
 class Why(StrEnum):
@@ -116,7 +123,7 @@ Step = Refuse | Rotate | Commit | Bury | Describe | RemoveSource | Settled
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Everything that was read, at one moment."""
+    """Everything that was read, at one moment. ``head`` is the part of the wish's kind."""
 
     vault: VaultHead | None
     head: ObjectHead | None
@@ -151,7 +158,7 @@ def _first(wish: Declaration, seen: Seen) -> Step:
             Reason.WAITING_FOR_VALUE,
             "there is neither spec.generate nor spec.fromSecret: set a value through the vault's API, or add one",
         )
-    return _refused_by_limits(seen) or Rotate(Why.CREATED)
+    return _refused_by_limits(wish, seen) or Rotate(Why.CREATED)
 
 
 def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
@@ -168,8 +175,8 @@ def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
 def _step_of_deleted(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     if head.state is State.PURGING:
         return Refuse(Reason.OBJECT_DELETED, "the deleted object of this name is being purged; wait for its end")
-    if Kind.SECRET not in head.faces:
-        return _not_a_secret()
+    if wish.kind not in head.faces:
+        return _another_kind(wish)
     if wish.recover and seen.vault and seen.namespace_uid != seen.vault.namespace_uid:
         return Refuse(
             Reason.RECOVER_FORBIDDEN,
@@ -195,8 +202,8 @@ def _claimed_by_other(claim: Claim) -> Refuse:
     )
 
 
-def _not_a_secret() -> Refuse:
-    return Refuse(Reason.NAME_CLAIMED, "the object of this name is not a secret; choose another spec.objectName")
+def _another_kind(wish: Declaration) -> Refuse:
+    return Refuse(Reason.NAME_CLAIMED, f"the object of this name is not a {wish.kind}; choose another spec.objectName")
 
 
 def _no_such_version(version: str) -> Refuse:
@@ -208,15 +215,15 @@ def _no_such_version(version: str) -> Refuse:
 
 
 def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
-    face = head.faces.get(Kind.SECRET)
+    face = head.faces.get(wish.kind)
     if face is None:
-        return _not_a_secret()
+        return _another_kind(wish)
     if refusal := _adoption_refused(wish, seen, head):
         return refusal
     if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0 or wish.pin in face.withdrawn):
         return _no_such_version(wish.pin)
     why = _why_rotate(wish, face, seen)
-    full = _refused_by_limits(seen) if why else None
+    full = _refused_by_limits(wish, seen) if why else None
     if why and not full:
         return Rotate(why)
     if wish.pin != face.pin:
@@ -236,7 +243,8 @@ def _adoption_refused(wish: Declaration, seen: Seen, head: ObjectHead) -> Refuse
     if head.claim is not None:
         return None
     policies: Sequence[Policy] = seen.vault.policies if seen.vault else ()
-    complaint = may_adopt(head.origin, wish.claim.namespace, policies, wish.source is not Source.API)
+    area = Area.KEYS if wish.kind is Kind.KEY else Area.SECRETS
+    complaint = may_adopt(head.origin, wish.claim.namespace, policies, wish.source is not Source.API, area)
     return Refuse(Reason.REFERENCE_DENIED, complaint) if complaint else None
 
 
@@ -246,7 +254,7 @@ def _pinned(wish: Declaration, seen: Seen, head: ObjectHead, face: Face) -> Comm
     changed = replace(face, pin=wish.pin, declared=STALE)
     if wish.restarts and served != face.served:
         changed = replace(changed, restart=served)
-    after = head.changed(claim=wish.claim, faces={**head.faces, Kind.SECRET: changed})
+    after = head.changed(claim=wish.claim, faces={**head.faces, wish.kind: changed})
     return Commit(wished(wish, after, seen), "Pinned" if wish.pin else "Unpinned")
 
 
@@ -255,7 +263,7 @@ def _why_rotate(wish: Declaration, face: Face, seen: Seen) -> Why | None:
         return None
     if wish.trigger and wish.trigger != face.trigger:
         return Why.REQUESTED
-    due = _due(wish, face)
+    due = wished_face(wish, face, seen).turn
     if due is None or seen.now < due:
         return None
     return Why.DUE if wish.schedule.turn(due, seen.now, seen.since, wish.claim.uid) <= seen.now else None
@@ -268,9 +276,9 @@ def _due(wish: Declaration, face: Face) -> int | None:
     return wish.schedule.next_due(face.rotated, wish.claim.uid)
 
 
-def _refused_by_limits(seen: Seen) -> Refuse | None:
+def _refused_by_limits(wish: Declaration, seen: Seen) -> Refuse | None:
     assert seen.vault is not None
-    face = seen.head.faces.get(Kind.SECRET) if seen.head else None
+    face = seen.head.faces.get(wish.kind) if seen.head else None
     complaint = no_room(seen.vault.limits, seen.room, seen.head, face)
     return Refuse(Reason.LIMIT_EXCEEDED, complaint) if complaint else None
 
@@ -282,7 +290,7 @@ def rotated(wish: Declaration, seen: Seen, version: str, attributes: Attributes,
     """
     head, vault = seen.head, seen.vault
     assert vault is not None
-    before = head.faces.get(Kind.SECRET) if head else None
+    before = head.faces.get(wish.kind) if head else None
     new = Face(
         current=version,
         versions=(before.versions if before else 0) + 1,
@@ -295,30 +303,33 @@ def rotated(wish: Declaration, seen: Seen, version: str, attributes: Attributes,
         expires=attributes.expires,
         restart=version if wish.restarts and before else "",
         source=source,
+        policy=before.policy if before else None,
     )
     if head is None:
         head = ObjectHead(vault.id, wish.name, created=seen.now, claim=wish.claim, origin=wish.claim.namespace)
     else:
-        head = head.changed(claim=wish.claim, origin=head.origin or (wish.claim.namespace if not head.faces else ""))
-    after = replace(head, faces={**head.faces, Kind.SECRET: new})
+        own = wish.claim.namespace if not head.faces else ""
+        created = head.created if head.faces else seen.now
+        head = head.changed(claim=wish.claim, created=created, origin=head.origin or own)
+    after = replace(head, faces={**head.faces, wish.kind: new})
     return wished(wish, after, replace(seen, chain=(version, *seen.chain)))
 
 
-def described(wish: Declaration, head: ObjectHead, attributes: Attributes) -> ObjectHead:
+def described(wish: Declaration, head: ObjectHead, attributes: Attributes, seen: Seen) -> ObjectHead:
     """Return the head that knows that the served version has these attributes, as declared."""
     face = replace(
-        head.faces[Kind.SECRET],
+        head.faces[wish.kind],
         declared=wish.attributes.digest,
         begun=attributes.created,
         expires=attributes.expires,
     )
-    return head.changed(claim=wish.claim, faces={**head.faces, Kind.SECRET: face})
+    return wished(wish, head.changed(claim=wish.claim, faces={**head.faces, wish.kind: face}), seen)
 
 
-def source_removed(head: ObjectHead) -> ObjectHead:
+def source_removed(wish: Declaration, head: ObjectHead) -> ObjectHead:
     """Return the head that knows that the imported native Secret is gone, or is to stay after all."""
-    face = replace(head.faces[Kind.SECRET], source="")
-    return head.changed(faces={**head.faces, Kind.SECRET: face})
+    face = replace(head.faces[wish.kind], source="")
+    return head.changed(faces={**head.faces, wish.kind: face})
 
 
 def restarted(head: ObjectHead) -> ObjectHead:
@@ -328,14 +339,29 @@ def restarted(head: ObjectHead) -> ObjectHead:
 
 
 def wished(wish: Declaration, head: ObjectHead, seen: Seen) -> ObjectHead:
-    """Return the head with its secret's schedule and history as wished; the generation stays."""
-    face = head.faces[Kind.SECRET]
+    """Return the head with its object's schedule and history as wished; the generation stays."""
     assert seen.vault is not None
+    face = wished_face(wish, head.faces[wish.kind], seen)
     face = replace(
         face,
-        every=wish.schedule.every,
-        due=_due(wish, face),
         pruned=pruned(face, wish.keep, seen.chain, seen.now, seen.vault.retention_days),
         restart=face.restart if wish.restarts else "",
     )
-    return replace(head, faces={**head.faces, Kind.SECRET: face})
+    return replace(head, faces={**head.faces, wish.kind: face})
+
+
+def wished_face(wish: Declaration, face: Face, seen: Seen) -> Face:
+    """Return the face with the schedule that is wished: of a secret when it is due, of a key its policy."""
+    if wish.kind is Kind.KEY:
+        return replace(face, policy=_policy(wish, face, seen))
+    return replace(face, every=wish.schedule.every, due=_due(wish, face))
+
+
+def _policy(wish: Declaration, face: Face, seen: Seen) -> RotationPolicy | None:
+    """What is declared no more is lifted; what was never declared is whoever's who set it through the API."""
+    before = seen.head.claim.fields if seen.head and seen.head.claim else ()
+    if wish.policy is None:
+        return None if POLICY in before else face.policy
+    now = face.policy or RotationPolicy(created=seen.now)
+    kept = replace(wish.policy, created=now.created, updated=now.updated)
+    return now if kept == now else replace(kept, updated=seen.now)

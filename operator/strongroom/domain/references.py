@@ -1,4 +1,4 @@
-"""What a VaultSecret may refer to: the one place where a reference meets its namespace. Pure; nothing by default.
+"""What a resource may refer to: the one place where a reference meets its namespace. Pure; nothing by default.
 
 A reference without a namespace of its own stays in that of the resource: the Vault, the native Secret to import, the
 workloads to restart. What can lead elsewhere is decided here. Each function returns None when the reference is granted,
@@ -16,23 +16,28 @@ from strongroom.domain.names import SYSTEM_NAMESPACE
 NEVER: Final = frozenset({SYSTEM_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 """No grant opens these to targets of other namespaces: what is read there runs the cluster."""
 
+_WRITES: Final = {Area.SECRETS: "set", Area.KEYS: "create"}
+"""The permission that makes a version."""
 
-def may_adopt(origin: str, namespace: str, policies: Iterable[Policy], generates: bool) -> str | None:
+
+def may_adopt(
+    origin: str, namespace: str, policies: Iterable[Policy], generates: bool, area: Area = Area.SECRETS
+) -> str | None:
     """May resources of ``namespace`` take over an object that nobody claims and that ``origin`` made?
 
     ``origin`` is empty for one that was made through the API. ``generates``: the resource would also write versions.
     """
     if origin == namespace:
         return None
-    needed = ("get", "set") if generates else ("get",)
+    needed = ("get", _WRITES[area]) if generates else ("get",)
     policies = tuple(policies)
-    lacking = [each for each in needed if not _namespace_may(policies, namespace, each)]
+    lacking = [each for each in needed if not _namespace_may(policies, namespace, each, area)]
     if not lacking:
         return None
     maker = f"the namespace {origin}" if origin else "a user of the vault's API"
     return (
         f"an object of this name exists and was made by {maker}; to take it over, the Vault's spec.accessPolicies must "
-        f"grant the subject of kind Namespace named {namespace} the permissions on secrets: {', '.join(lacking)}"
+        f"grant the subject of kind Namespace named {namespace} the permissions on {area}: {', '.join(lacking)}"
     )
 
 
@@ -59,5 +64,5 @@ def may_write(namespace: str, wanted: str, policies: Iterable[Policy], accepts: 
     return None
 
 
-def _namespace_may(policies: Iterable[Policy], namespace: str, permission: str) -> bool:
-    return allowed(policies, Subject(SubjectKind.NAMESPACE, namespace), Area.SECRETS, permission)
+def _namespace_may(policies: Iterable[Policy], namespace: str, permission: str, area: Area = Area.SECRETS) -> bool:
+    return allowed(policies, Subject(SubjectKind.NAMESPACE, namespace), area, permission)

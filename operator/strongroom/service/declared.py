@@ -1,11 +1,11 @@
-"""The use case behind a VaultSecret: bring the store to what a resource declares, one compare-and-swap at a time."""
+"""The use case behind a VaultSecret or VaultKey: bring the store to its wish, one compare-and-swap at a time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from strongroom.domain import objects
 from strongroom.domain.content import Content
@@ -14,7 +14,7 @@ from strongroom.domain.generation import Generate, Password, RandomBytes
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.limits import Room
 from strongroom.domain.names import VaultRef
-from strongroom.domain.objects import Attributes, Claim, Kind, ObjectHead
+from strongroom.domain.objects import Attributes, Claim, ObjectHead
 from strongroom.domain.planning import (
     Bury,
     Commit,
@@ -45,7 +45,9 @@ _TOTAL_OCTETS = 1 * 2**30
 _QUICK = (Password, RandomBytes)  # microseconds; a key pair may take a second
 
 Recipe = Generate | ImportSpec | None
-"""How values come to be; None: somebody sets them through the API."""
+"""How values of a secret come to be; None: somebody sets them through the API."""
+
+RecipeT = TypeVar("RecipeT", contravariant=True)
 
 
 @dataclass(slots=True)
@@ -79,8 +81,54 @@ class Questions(Protocol):
         ...
 
 
-class DeclaredSecrets:
-    """Carries out ``domain.planning``.
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """A version that is about to be stored. ``version``: its id, where it is bound to that already."""
+
+    content: Content = field(repr=False)
+    attributes: Attributes
+    source: str = ""  # UID of the native Secret that is to be deleted for it
+    version: str = ""
+
+
+class Maker(Protocol[RecipeT]):
+    """Makes versions of one kind of object."""
+
+    async def make(self, vault: VaultHead, wish: Declaration, recipe: RecipeT, seen: Seen) -> Fresh:
+        """Make a version of what is wished. ``NotFound``: there is no such native Secret."""
+        ...
+
+    async def remove_source(self, wish: Declaration, recipe: RecipeT, uid: str) -> bool:
+        """Delete the native Secret that was imported, if that is still wished; False: it stays, or is gone."""
+        ...
+
+
+class SecretMaker:
+    """Generates values, or imports them."""
+
+    def __init__(self, imports: Imports) -> None:
+        self._imports = imports
+
+    async def make(self, vault: VaultHead, wish: Declaration, recipe: Recipe, seen: Seen) -> Fresh:
+        """See ``Maker``."""
+        attributes = wish.attributes.fresh(seen.now)
+        if isinstance(recipe, ImportSpec):
+            found = await self._imports.read(wish.claim.namespace, recipe, wish.claim.name)
+            return Fresh(found.content, attributes, found.uid if recipe.delete_after_import else "")
+        assert recipe is not None  # planning asks for no version of what the API sets
+        if isinstance(recipe, _QUICK):
+            return Fresh(draw(recipe), attributes)
+        return Fresh(await asyncio.to_thread(draw, recipe), attributes)
+
+    async def remove_source(self, wish: Declaration, recipe: Recipe, uid: str) -> bool:
+        """See ``Maker``."""
+        if not isinstance(recipe, ImportSpec) or not recipe.delete_after_import:
+            return False
+        return await self._imports.remove(wish.claim.namespace, recipe, wish.claim.name, uid)
+
+
+class Declared(Generic[RecipeT]):
+    """Carries out ``domain.planning``. ``store`` is that of the kind of object that ``maker`` makes.
 
     Raises ``Retryable`` errors for the caller's queue, and ``Refused`` ones (``Tampered``, ``KeyRefused``,
     ``LoginRefused``, ``UnsupportedFormat``, ``LimitExceeded``, ``InvalidInput`` and ``NotFound`` of an import) that
@@ -93,16 +141,16 @@ class DeclaredSecrets:
         store: Store,
         clock: Callable[[], int],
         questions: Questions,
-        imports: Imports,
+        maker: Maker[RecipeT],
         total_octets: int = _TOTAL_OCTETS,
     ) -> None:
         self._store = store
         self._clock = clock
         self._questions = questions
-        self._imports = imports
+        self._maker = maker
         self._total_octets = total_octets
 
-    async def reconcile(self, vault_ref: VaultRef, wish: Declaration, recipe: Recipe, outcome: Outcome) -> None:
+    async def reconcile(self, vault_ref: VaultRef, wish: Declaration, recipe: RecipeT, outcome: Outcome) -> None:
         """Take steps until nothing is left to do, or a step is refused. ``outcome`` tells of what was done so far."""
         fresh = False
         for _ in range(_STEPS):
@@ -143,7 +191,7 @@ class DeclaredSecrets:
         outcome.vault = vault.head if vault else None
         stored = await self._store.object(vault.head, wish.name, fresh=fresh) if vault else None
         outcome.head = stored.head if stored else None
-        face = outcome.head.faces.get(Kind.SECRET) if outcome.head else None
+        face = outcome.head.faces.get(wish.kind) if outcome.head else None
         if face is None or face.served != outcome.made:
             outcome.content = None  # somebody else made a newer one meanwhile
         return stored
@@ -164,19 +212,19 @@ class DeclaredSecrets:
     async def _chain(self, wish: Declaration, outcome: Outcome) -> tuple[str, ...]:
         """The committed versions, where the wish depends on them."""
         vault, head = outcome.vault, outcome.head
-        face = head.faces.get(Kind.SECRET) if head else None
+        face = head.faces.get(wish.kind) if head else None
         if vault is None or head is None or face is None or not (wish.keep or wish.pin or face.pruned or face.pin):
             return ()
-        found = tuple(info.id for info in self._store.versions(vault, head, Kind.SECRET))
+        found = tuple(info.id for info in self._store.versions(vault, head, wish.kind))
         if wish.pin and wish.pin not in found:
-            found = tuple(info.id for info in await self._store.fresh_versions(vault, head, Kind.SECRET))
+            found = tuple(info.id for info in await self._store.fresh_versions(vault, head, wish.kind))
         return found
 
     async def _take(
         self,
         step: Step,
         wish: Declaration,
-        recipe: Recipe,
+        recipe: RecipeT,
         outcome: Outcome,
         stored: Stored[ObjectHead] | None,
         seen: Seen,
@@ -194,7 +242,7 @@ class DeclaredSecrets:
         if isinstance(step, Bury):
             await self._store.commit(vault, stored, objects.let_go(stored.head, self._clock(), vault.retention_days))
         elif isinstance(step, Describe):
-            await self._describe(wish, vault, stored)
+            await self._describe(wish, vault, stored, seen)
         elif isinstance(step, RemoveSource):
             await self._remove_source(step, wish, recipe, outcome, stored)
 
@@ -202,49 +250,45 @@ class DeclaredSecrets:
         self,
         step: Rotate,
         wish: Declaration,
-        recipe: Recipe,
+        recipe: RecipeT,
         outcome: Outcome,
         stored: Stored[ObjectHead] | None,
         seen: Seen,
     ) -> None:
         assert outcome.vault is not None
-        content, source = await self._make(wish, recipe)
-        attributes = wish.attributes.fresh(seen.now)
+        made = await self._maker.make(outcome.vault, wish, recipe, seen)
+        content, attributes = made.content, made.attributes
         version = await self._store.write_record(
-            outcome.vault, wish.name, seen.head, Kind.SECRET, content.payload, attributes, content.layout
+            outcome.vault,
+            wish.name,
+            seen.head,
+            wish.kind,
+            content.payload,
+            attributes,
+            content.layout,
+            made.version,
         )
-        await self._store.commit(outcome.vault, stored, rotated(wish, seen, version, attributes, source))
+        await self._store.commit(outcome.vault, stored, rotated(wish, seen, version, attributes, made.source))
         outcome.made, outcome.content = version, content
         outcome.events.append(step.why.value)
 
-    async def _make(self, wish: Declaration, recipe: Recipe) -> tuple[Content, str]:
-        """Return a new version's content, and the UID of the native Secret that is to be deleted for it."""
-        if isinstance(recipe, ImportSpec):
-            found = await self._imports.read(wish.claim.namespace, recipe, wish.claim.name)
-            return found.content, found.uid if recipe.delete_after_import else ""
-        assert recipe is not None  # planning asks for no version of what the API sets
-        if isinstance(recipe, _QUICK):
-            return draw(recipe), ""
-        return await asyncio.to_thread(draw, recipe), ""
-
-    async def _describe(self, wish: Declaration, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
+    async def _describe(self, wish: Declaration, vault: VaultHead, stored: Stored[ObjectHead], seen: Seen) -> None:
         head, now = stored.head, self._clock()
         before = head.claim.fields if head.claim else ()
 
         def change(attributes: Attributes) -> Attributes:
             return wish.attributes.applied(attributes, before, now)
 
-        attributes = await self._store.change_attributes(vault, head, head.faces[Kind.SECRET].served, change)
-        await self._store.commit(vault, stored, described(wish, head, attributes))
+        attributes = await self._store.change_attributes(vault, head, head.faces[wish.kind].served, change)
+        await self._store.commit(vault, stored, described(wish, head, attributes, seen))
 
     async def _remove_source(
-        self, step: RemoveSource, wish: Declaration, recipe: Recipe, outcome: Outcome, stored: Stored[ObjectHead]
+        self, step: RemoveSource, wish: Declaration, recipe: RecipeT, outcome: Outcome, stored: Stored[ObjectHead]
     ) -> None:
         assert outcome.vault is not None
-        source = recipe if isinstance(recipe, ImportSpec) and recipe.delete_after_import else None
-        if source and await self._imports.remove(wish.claim.namespace, source, wish.claim.name, step.uid):
+        if await self._maker.remove_source(wish, recipe, step.uid):
             outcome.events.append("SourceRemoved")
-        await self._store.commit(outcome.vault, stored, source_removed(stored.head))
+        await self._store.commit(outcome.vault, stored, source_removed(wish, stored.head))
 
 
 def _same_resource(left: Claim, right: Claim) -> bool:

@@ -372,12 +372,14 @@ def test_an_adopted_secret_that_is_rotated_stays_of_its_maker() -> None:
 
 def test_a_described_head_knows_the_end_of_what_is_served() -> None:
     wish = replace(WISH, attributes=TAGGED)
-    face = described(wish, HEAD, Attributes(NOW - 7, NOW, expires=NOW + 1)).faces[Kind.SECRET]
+    face = described(wish, HEAD, Attributes(NOW - 7, NOW, expires=NOW + 1), Seen(VAULT, HEAD, PLENTY, NOW)).faces[
+        Kind.SECRET
+    ]
     assert (face.declared, face.begun, face.expires) == (TAGGED.digest, NOW - 7, NOW + 1)
 
 
 def test_a_head_forgets_the_source_that_was_removed() -> None:
-    assert source_removed(with_face(HEAD, source="uid")).faces[Kind.SECRET] == HEAD.faces[Kind.SECRET]
+    assert source_removed(WISH, with_face(HEAD, source="uid")).faces[Kind.SECRET] == HEAD.faces[Kind.SECRET]
 
 
 @pytest.mark.parametrize("head", [None, EMPTY, HEAD, MONTHLY_HEAD], ids=["none", "empty", "one version", "scheduled"])

@@ -19,7 +19,7 @@ from strongroom.domain.planning import Declaration, Reason
 from strongroom.domain.ports import Stored
 from strongroom.domain.schedules import Schedule
 from strongroom.domain.vaults import DAY, Limits, State, VaultHead
-from strongroom.service.declared import DeclaredSecrets, Outcome, Recipe
+from strongroom.service.declared import Declared, Outcome, Recipe, SecretMaker
 from strongroom.service.imports import Imports
 from strongroom.store.backend import Blob
 from strongroom.store.collector import Collector
@@ -48,14 +48,14 @@ class World:
     namespace_uid: str = "ns-uid"
     declared_anew: bool = False
 
-    def service(self, store: SealedStore | None = None, total_octets: int = 2**30) -> DeclaredSecrets:
+    def service(self, store: SealedStore | None = None, total_octets: int = 2**30) -> Declared[Recipe]:
         """The use case in a process that has just started."""
 
-        return DeclaredSecrets(
+        return Declared(
             store=PartStore(store or self.lab.process(complete=True), Kind.SECRET),
             clock=lambda: self.now,
             questions=Answers(self),
-            imports=Imports(self.kube),
+            maker=SecretMaker(Imports(self.kube)),
             total_octets=total_octets,
         )
 
@@ -105,7 +105,7 @@ def octets(outcome: Outcome) -> bytes | None:
 
 
 async def asked(
-    service: DeclaredSecrets, wish: Declaration = WISH, recipe: Recipe = POLICY, vault: VaultRef = REF
+    service: Declared[Recipe], wish: Declaration = WISH, recipe: Recipe = POLICY, vault: VaultRef = REF
 ) -> Outcome:
     """Reconcile once."""
     outcome = Outcome()
