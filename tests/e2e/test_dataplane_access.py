@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.dataplane import paths
+from strongroom.dataplane import operations, paths, secretpaths
 from tests.helpers.apirelay import ApiRelay, relayed
 from tests.helpers.cluster import new_namespace
 from tests.helpers.dataplane import Answer, DataPlane, grant, serving
@@ -159,19 +159,19 @@ def test_a_deny_list_that_nobody_can_read_lets_nobody_in(tenant: Tenant, staff: 
 # Kubernetes RBAC instead of policies
 
 VERBS = ("get", "list", "set", "delete", "backup", "restore", "recover", "purge")
-REQUESTS: dict[paths.Operation, tuple[str, str, Any]] = {
-    paths.SET: ("PUT", "/secrets/x", {"value": "1"}),
-    paths.GET: ("GET", "/secrets/x", None),
-    paths.UPDATE: ("PATCH", "/secrets/x", {"tags": {"a": "b"}}),
-    paths.DELETE: ("DELETE", "/secrets/x", None),
-    paths.LIST: ("GET", "/secrets", None),
-    paths.LIST_VERSIONS: ("GET", "/secrets/x/versions", None),
-    paths.LIST_DELETED: ("GET", "/deletedsecrets", None),
-    paths.GET_DELETED: ("GET", "/deletedsecrets/x", None),
-    paths.RECOVER: ("POST", "/deletedsecrets/x/recover", None),
-    paths.PURGE: ("DELETE", "/deletedsecrets/x", None),
-    paths.BACKUP: ("POST", "/secrets/x/backup", None),
-    paths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
+REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
+    secretpaths.SET: ("PUT", "/secrets/x", {"value": "1"}),
+    secretpaths.GET: ("GET", "/secrets/x", None),
+    secretpaths.UPDATE: ("PATCH", "/secrets/x", {"tags": {"a": "b"}}),
+    secretpaths.DELETE: ("DELETE", "/secrets/x", None),
+    secretpaths.LIST: ("GET", "/secrets", None),
+    secretpaths.LIST_VERSIONS: ("GET", "/secrets/x/versions", None),
+    secretpaths.LIST_DELETED: ("GET", "/deletedsecrets", None),
+    secretpaths.GET_DELETED: ("GET", "/deletedsecrets/x", None),
+    secretpaths.RECOVER: ("POST", "/deletedsecrets/x/recover", None),
+    secretpaths.PURGE: ("DELETE", "/deletedsecrets/x", None),
+    secretpaths.BACKUP: ("POST", "/secrets/x/backup", None),
+    secretpaths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
 }
 
 

@@ -19,7 +19,7 @@ import pytest
 from aiohttp import web
 
 from strongroom.crypto.certificates import CertificateAuthority, make_authority
-from strongroom.dataplane import paths
+from strongroom.dataplane import secretpaths
 from tests.component.dataplane.test_denials import REQUESTS
 from tests.component.identity.conftest import Provider, server_tls
 from tests.helpers.dataplane import Answer, DataPlane, grant, serving
@@ -205,7 +205,7 @@ def test_no_operation_without_its_permission(running: DataPlane, system: System,
 
 def _in_force(running: DataPlane, namespace: str, token: str, permission: str) -> None:
     """Wait until this permission alone is refused: policies of a moment ago may hold for a second."""
-    probes = {operation.permission: REQUESTS[operation] for operation in (paths.GET, paths.LIST)}
+    probes = {operation.permission: REQUESTS[operation] for operation in (secretpaths.GET, secretpaths.LIST)}
     other = "list" if permission == "get" else "get"
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
@@ -233,14 +233,14 @@ def _settled(running: DataPlane, namespace: str, token: str, permission: str) ->
 def test_no_operation_from_elsewhere(running: DataPlane, system: System, vault: str, scratch: Path) -> None:
     before, token = contents(running, vault), running.token(vault)
     system.apply(policies(vault, networkRules={"defaultAction": "Deny", "ipRules": ["192.0.2.0/24"]}))
-    system.until(lambda: send(running, vault, REQUESTS[paths.GET], token).status == 403, "the rules")
+    system.until(lambda: send(running, vault, REQUESTS[secretpaths.GET], token).status == 403, "the rules")
     for operation, request in REQUESTS.items():
         answer = send(running, vault, request, token)
         assert (answer.status, code(answer)) == (403, "Forbidden/ForbiddenByFirewall"), operation.name
         last = [each for each in records(scratch) if each["operationName"] == operation.name][-1]
         assert last["properties"]["isAddressAuthorized"] is False
     system.apply(policies(vault, networkRules={"defaultAction": "Allow", "ipRules": []}))
-    system.until(lambda: send(running, vault, REQUESTS[paths.GET], token).status == 200, "the rules")
+    system.until(lambda: send(running, vault, REQUESTS[secretpaths.GET], token).status == 200, "the rules")
     assert contents(running, vault) == before
 
 

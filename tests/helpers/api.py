@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from strongroom.dataplane.assembly import routes
 from strongroom.domain.apiobjects import ANY, Condition, Wanted
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.apibackups import ApiBackups
+from strongroom.service.apikeys import ApiKeys
 from strongroom.service.apilists import ApiLists
 from strongroom.service.apiobjects import Found
 from strongroom.service.apisecrets import ApiSecrets
+from strongroom.service.keyforge import KeyForge
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
@@ -51,6 +54,10 @@ class Replica:
             codec=Backups(world.keys),
             clock=self._clock,
         )
+        keys = PartStore(self.store, Kind.KEY)
+        forge = KeyForge(store=keys, token=world.keys, monotonic=lambda: 0.0)
+        self.keys = ApiKeys(forge=forge, store=keys, collector=collector, clock=self._clock, total_octets=2**30)
+        self.handlers = routes(self.store, world.keys, collector, self._clock, 2**30)
         self.hear()
 
     def _clock(self) -> int:

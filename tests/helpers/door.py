@@ -16,7 +16,6 @@ from prometheus_client import CollectorRegistry
 from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.door import Door, DoorSettings
 from strongroom.dataplane.limits import InFlight
-from strongroom.dataplane.secretroutes import SecretRoutes
 from strongroom.domain.access import Subject
 from strongroom.domain.audit import AuditEvent, AuditUnavailable
 from strongroom.domain.names import VaultRef
@@ -99,7 +98,7 @@ class DoorLab:
             freshness=self.freshness,
             gatekeeper=Gatekeeper(kube, time.monotonic, trusted),
             authorizer=Authorizer(kube, time.monotonic),
-            handlers=SecretRoutes(self.replica.secrets, self.replica.lists, self.replica.backups).handlers,
+            handlers=self.replica.handlers,
             journal=self.records,
             in_flight=InFlight(),
             metrics=RequestMetrics(CollectorRegistry()),

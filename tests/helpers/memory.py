@@ -8,8 +8,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from strongroom.crypto import keyengine
+from strongroom.domain import algorithms
+from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import Conflict, HsmUnavailable, KeyRefused, StoreUnavailable
+from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import KeySpec, Operation
 from strongroom.store.backend import Blob, BlobKind
 
 HEAD_LIMIT = 64 * 1024
@@ -119,11 +124,12 @@ class MemoryBackend:
 
 @dataclass
 class MemoryKeys:
-    """A ``KeyService`` with a world key in memory; the bindings of the real one, none of its protection."""
+    """An ``Hsm`` with a world key in memory; the bindings of the real one, none of its protection."""
 
     world: bytes = field(default_factory=lambda: os.urandom(32))
     down: bool = False
     unwraps: int = 0
+    _inside: dict[bytes, KeyMaterial] = field(default_factory=dict)
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
         self._serve()
@@ -149,6 +155,46 @@ class MemoryKeys:
         assert 1 <= size <= 4096
         return os.urandom(size)
 
+    # Users' keys: bound to their owner as in a token; the private part hides in ``_inside``
+
+    async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
+        self._serve()
+        return self._kept(keyengine.make(_software(spec)), spec, owner, exportable=exportable)
+
+    async def take_key(self, spec: KeySpec, owner: str, private: bytes, *, exportable: bool = False) -> KeyMaterial:
+        self._serve()
+        return self._kept(keyengine.take(_software(spec), private), spec, owner, exportable=exportable)
+
+    async def use_key(
+        self, material: KeyMaterial, owner: str, algorithm: str, operation: Operation, given: Given
+    ) -> Made:
+        self._serve()
+        inside = self._inside_of(material, owner)
+        return keyengine.use(inside, algorithms.find(algorithm, inside.spec, operation), operation, given)
+
+    async def release_key(self, material: KeyMaterial, owner: str, target: bytes, digest: str) -> bytes:
+        self._serve()
+        self._inside_of(material, owner)
+        assert material.wrapped is not None
+        if material.wrapped.usage != "exportable":
+            raise KeyRefused("the key is not exportable")
+        return hashlib.sha256(target + digest.encode() + material.wrapped.blob).digest()
+
+    def _kept(self, software: KeyMaterial, spec: KeySpec, owner: str, *, exportable: bool) -> KeyMaterial:
+        unsigned = WrappedKey(
+            f"{'0' * 32}.1", spec.type.lower(), "exportable" if exportable else "key", owner, 1, os.urandom(40), b""
+        )
+        wrapped = replace(unsigned, mac=self._mac(unsigned))
+        self._inside[wrapped.blob] = software
+        return KeyMaterial(spec, software.public, wrapped=wrapped)
+
+    def _inside_of(self, material: KeyMaterial, owner: str) -> KeyMaterial:
+        wrapped = material.wrapped
+        assert wrapped is not None
+        if not hmac.compare_digest(wrapped.mac, self._mac(wrapped)) or wrapped.owner != owner:
+            raise KeyRefused("the wrapped key failed its MAC, or is not its owner's")
+        return self._inside[wrapped.blob]
+
     def _pad(self, kek: WrappedKey, dek_id: str) -> bytes:
         self._serve()
         if not hmac.compare_digest(kek.mac, self._mac(kek)):
@@ -162,6 +208,10 @@ class MemoryKeys:
     def _serve(self) -> None:
         if self.down:
             raise HsmUnavailable("the token is gone")
+
+
+def _software(spec: KeySpec) -> KeySpec:
+    return KeySpec(spec.type, spec.size, spec.curve)
 
 
 def _lasting(record: Blob) -> tuple[object, ...]:

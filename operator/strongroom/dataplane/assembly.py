@@ -7,31 +7,39 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.door import Authenticates, Door, DoorSettings
+from strongroom.dataplane.keyroutes import KeyRoutes
 from strongroom.dataplane.limits import InFlight
+from strongroom.dataplane.operations import Operation
 from strongroom.dataplane.secretroutes import SecretRoutes
+from strongroom.dataplane.visit import Handler
 from strongroom.domain.access import Subject
 from strongroom.domain.errors import StrongroomError
-from strongroom.domain.keys import KeyService
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.domain.network import Network
+from strongroom.domain.objects import Kind
+from strongroom.domain.tokenkeys import Hsm
 from strongroom.kube.api import KubeApi
 from strongroom.service.apibackups import ApiBackups
+from strongroom.service.apikeys import ApiKeys
 from strongroom.service.apilists import ApiLists
+from strongroom.service.apiobjects import ApiObjects
 from strongroom.service.apisecrets import ApiSecrets
 from strongroom.service.auditkeys import AuditSigner
 from strongroom.service.authorization import Authorizer, Gatekeeper
 from strongroom.service.freshness import Freshness
+from strongroom.service.keyforge import KeyForge
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.vaultviews import VaultViews
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
 from strongroom.store.heartbeats import Heartbeats
+from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.audit.journal import Journal
 from strongroom.telemetry.audit.metrics import AuditMetrics
@@ -61,6 +69,24 @@ class ApiSettings:
     service_version: str = "0"
 
 
+def routes(
+    store: SealedStore, hsm: Hsm, collector: Collector, clock: Callable[[], int], total_octets: int
+) -> dict[Operation, Handler]:
+    """Return what carries out each operation."""
+
+    def lists_and_backups(objects: ApiObjects, part: PartStore) -> tuple[ApiLists, ApiBackups]:
+        backups = ApiBackups(store=part, collector=collector, objects=objects, codec=Backups(hsm), clock=clock)
+        return ApiLists(store=part, objects=objects), backups
+
+    of_secrets, of_keys = PartStore(store, Kind.SECRET), PartStore(store, Kind.KEY)
+    parts: dict[str, Any] = {"collector": collector, "clock": clock, "total_octets": total_octets}
+    forge = KeyForge(store=of_keys, token=hsm, monotonic=time.monotonic)
+    secrets, keys = ApiSecrets(store=of_secrets, **parts), ApiKeys(store=of_keys, forge=forge, **parts)
+    on_secrets = SecretRoutes(secrets, *lists_and_backups(secrets, of_secrets))
+    on_keys = KeyRoutes(keys, *lists_and_backups(keys, of_keys), hsm.random)
+    return on_secrets.handlers | on_keys.handlers
+
+
 class VaultsApi:
     """``door`` answers requests; ``start`` before it, ``close`` after it. ``clock`` returns Unix seconds."""
 
@@ -68,7 +94,7 @@ class VaultsApi:
         self,
         *,
         client: KubeApi,
-        keys: KeyService,
+        keys: Hsm,
         store: SealedStore,
         objects: SystemObjects,
         authenticator: Authenticates,
@@ -96,10 +122,7 @@ class VaultsApi:
         self._vaults = VaultViews(client, store, time.monotonic)
         self._gatekeeper = Gatekeeper(client, time.monotonic, settings.trusted_services)
         self._authorizer = Authorizer(client, time.monotonic)
-        collector = Collector(store)
-        secrets = ApiSecrets(store=store, collector=collector, clock=seconds, total_octets=settings.total_octets)
-        backups = ApiBackups(store=store, collector=collector, objects=secrets, codec=Backups(keys), clock=seconds)
-        routes = SecretRoutes(secrets, ApiLists(store=store, objects=secrets), backups)
+        handlers = routes(store, keys, Collector(store), seconds, settings.total_octets)
         self.door = Door(
             settings=DoorSettings(domain, challenge, settings.service_version, settings.proxies),
             authenticator=authenticator,
@@ -107,7 +130,7 @@ class VaultsApi:
             freshness=self.freshness,
             gatekeeper=self._gatekeeper,
             authorizer=self._authorizer,
-            handlers=routes.handlers,
+            handlers=handlers,
             journal=self.journal,
             in_flight=self.in_flight,
             metrics=RequestMetrics(registry),

@@ -23,9 +23,8 @@ from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.errors import Fault, Forbidden, fault
 from strongroom.dataplane.floods import Floods
 from strongroom.dataplane.limits import InFlight, read_body
-from strongroom.dataplane.paths import NotServed, Operation
-from strongroom.dataplane.secretroutes import Handler
-from strongroom.dataplane.visit import NOWHERE, Reply, Visit
+from strongroom.dataplane.operations import API_VERSION, NotServed, Operation
+from strongroom.dataplane.visit import NOWHERE, Handler, Reply, Visit
 from strongroom.dataplane.wire import Place
 from strongroom.domain.audit import AuditEvent, Journals, Phase
 from strongroom.domain.errors import InvalidInput, StrongroomError
@@ -180,7 +179,7 @@ class Door:
         if visit.route.name:
             visit.subject_url = visit.place.of("secrets", visit.route.name, visit.route.version)
         visit.api_version = request.query.get("api-version", "")
-        if not paths.API_VERSION.fullmatch(visit.api_version):
+        if not API_VERSION.fullmatch(visit.api_version):
             raise InvalidInput("api-version must be specified as a query parameter, as 7.4 or 2025-07-01")
 
     async def _admit(self, visit: Visit, caller: Caller) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal, get_args
 
 from strongroom.dataplane.limits import BodyIncomplete, BodyTooLarge, TooManyRequests
-from strongroom.dataplane.paths import MethodNotAllowed, NotServed
+from strongroom.dataplane.operations import MethodNotAllowed, NotServed
 from strongroom.domain import errors as domain
 from strongroom.service.vaultviews import VaultNotFound
 
@@ -62,9 +62,16 @@ _TABLE: Final[tuple[tuple[type[domain.StrongroomError], int, str, str], ...]] = 
     (domain.Conflict, 409, "Conflict", ""),
     (domain.PreconditionFailed, 412, "PreconditionFailed", ""),
     (domain.Disabled, 403, "Forbidden", "SecretDisabled"),
+    (domain.KeyDisabled, 403, "Forbidden", "KeyDisabled"),
+    (domain.OperationForbidden, 403, "Forbidden", "KeyOperationForbidden"),
+    (domain.KeyNotYetValid, 403, "Forbidden", "KeyNotYetValid"),
+    (domain.KeyExpired, 403, "Forbidden", "KeyExpired"),
+    (domain.TierRefused, 403, "Forbidden", "TierNotPremium"),
+    (domain.NotReleasable, 403, "Forbidden", "KeyNotReleasable"),
     (domain.PurgeProtected, 403, "Forbidden", "PurgeProtected"),
     (domain.LimitExceeded, 403, "Forbidden", "LimitExceeded"),
     (VaultNotFound, 404, "VaultNotFound", ""),
+    (domain.KeyNotFound, 404, "KeyNotFound", ""),
     (domain.NotFound, 404, "SecretNotFound", ""),
     (domain.LoginRefused, 503, "ServiceUnavailable", "HsmLoginRefused"),
     (domain.HsmUnavailable, 503, "ServiceUnavailable", "HsmUnavailable"),

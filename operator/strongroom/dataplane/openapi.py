@@ -6,27 +6,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from strongroom.dataplane import errors, openapischemas, paths
+from strongroom.dataplane import errors, openapikeys, openapischemas, openapisecrets
+from strongroom.dataplane.openapientries import Entry
 from strongroom.dataplane.openapischemas import Json, reference
-from strongroom.dataplane.paths import Operation
-from strongroom.dataplane.secretroutes import ORDERS, PAGE, SKIP_TOKEN_LENGTH
+from strongroom.dataplane.paging import ORDERS, PAGE, SKIP_TOKEN_LENGTH
 
 VERSION: Final = "1"
 """Of the document. Which version of Azure's API a client names decides nothing."""
 
 _ABOUT: Final = (
-    "Azure Key Vault's REST API for secrets, as Strongroom serves it. A vault has a host name of its own. Additions to "
-    "Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match`, and deleting single versions."
+    "Azure Key Vault's REST API for secrets and keys, as Strongroom serves it. A vault has a host name of its own. "
+    "Additions to Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match` on secrets, deleting "
+    "single versions of secrets, and the key type `OKP`. A vault also takes what Azure reserves for Managed HSM: "
+    "symmetric keys and random octets."
 )
 _ALWAYS: Final = (400, 401, 403, 404, 429, 500, 503)
 _MEANINGS: Final = {
     400: "A parameter or the body is malformed, or a backup cannot be restored here.",
     401: "No token, or one that proves nothing. The header says where a token is to be had.",
     403: "The caller may not, a limit is reached, or the object is disabled or protected.",
-    404: "No such vault, secret, version or path.",
+    404: "No such vault, secret, key, version or path.",
     405: "Not with this method: also when the name is empty.",
     408: "The body did not arrive whole or in time.",
     409: "The present state of the name, or somebody else's change, stands against it.",
@@ -42,97 +43,7 @@ _HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
-_PAGING: Final = ("maxresults", "skiptoken", "orderby")
-_NAMED: Final = ("name",)
-_VERSIONED: Final = ("name", "version")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One method of one path. ``answer`` and ``body`` name schemas; an operation without an answer has status 204."""
-
-    method: str
-    path: str
-    id: str
-    operation: Operation
-    summary: str
-    answer: str = ""
-    parameters: tuple[str, ...] = ()
-    body: str = ""
-    etag: bool = False
-    links: tuple[str, ...] = ()
-
-
-_OF_ONE: Final = ("GetSecret", "UpdateSecret", "DeleteSecret", "GetSecretVersions", "BackupSecret")
-_OF_DELETED: Final = ("GetDeletedSecret", "RecoverDeletedSecret", "PurgeDeletedSecret")
-_LIVE: Final = "/secrets/{name}"
-_VERSION: Final = "/secrets/{name}/{version}"
-_DELETED: Final = "/deletedsecrets/{name}"
-_DELETED_VERSION: Final = "/deletedsecrets/{name}/{version}"
-
-ENTRIES: Final = (
-    Entry(
-        "put", _LIVE, "SetSecret", paths.SET, "Make a new version, which is served from then on.",
-        "SecretBundle", (*_NAMED, "ifMatch", "ifNoneMatch"), "SecretSetParameters", etag=True, links=_OF_ONE,
-    ),
-    Entry(
-        "get", _LIVE, "GetSecret", paths.GET, "Get the version that is served, with its value.",
-        "SecretBundle", _NAMED, etag=True,
-    ),
-    Entry(
-        "get", _VERSION, "GetSecretVersion", paths.GET, "Get one version, with its value.",
-        "SecretBundle", _VERSIONED, etag=True,
-    ),
-    Entry(
-        "patch", _LIVE, "UpdateSecret", paths.UPDATE, "Change the attributes of the version that is served.",
-        "SecretItem", (*_NAMED, "ifMatch"), "SecretUpdateParameters", etag=True,
-    ),
-    Entry(
-        "patch", _VERSION, "UpdateSecretVersion", paths.UPDATE, "Change the attributes of one version.",
-        "SecretItem", (*_VERSIONED, "ifMatch"), "SecretUpdateParameters", etag=True,
-    ),
-    Entry(
-        "delete", _LIVE, "DeleteSecret", paths.DELETE, "Delete softly, with all versions.",
-        "DeletedSecretItem", _NAMED, links=_OF_DELETED,
-    ),
-    Entry(
-        "delete", _VERSION, "DeleteSecretVersion", paths.DELETE, "Delete one version softly; not the served one.",
-        "DeletedSecretItem", _VERSIONED,
-    ),
-    Entry("get", "/secrets", "GetSecrets", paths.LIST, "List secrets.", "SecretListResult", _PAGING),
-    Entry(
-        "get", "/secrets/{name}/versions", "GetSecretVersions", paths.LIST_VERSIONS, "List the versions of a secret.",
-        "SecretListResult", _NAMED + _PAGING,
-    ),
-    Entry(
-        "get", "/deletedsecrets", "GetDeletedSecrets", paths.LIST_DELETED, "List deleted secrets.",
-        "DeletedSecretListResult", _PAGING,
-    ),
-    Entry(
-        "get", _DELETED, "GetDeletedSecret", paths.GET_DELETED, "Get a deleted secret.", "DeletedSecretItem", _NAMED,
-    ),
-    Entry(
-        "post", _DELETED + "/recover", "RecoverDeletedSecret", paths.RECOVER, "Recover a deleted secret.",
-        "SecretItem", _NAMED, etag=True, links=_OF_ONE,
-    ),
-    Entry(
-        "post", _DELETED_VERSION + "/recover", "RecoverDeletedSecretVersion", paths.RECOVER,
-        "Recover a deleted version.", "SecretItem", _VERSIONED, etag=True,
-    ),
-    Entry("delete", _DELETED, "PurgeDeletedSecret", paths.PURGE, "Purge a deleted secret, for ever.", "", _NAMED),
-    Entry(
-        "delete", _DELETED_VERSION, "PurgeDeletedSecretVersion", paths.PURGE, "Purge a deleted version, for ever.",
-        "", _VERSIONED,
-    ),
-    Entry(
-        "post", "/secrets/{name}/backup", "BackupSecret", paths.BACKUP, "Back up all versions of a secret, encrypted.",
-        "BackupSecretResult", _NAMED, links=("RestoreSecret",),
-    ),
-    Entry(
-        "post", "/secrets/restore", "RestoreSecret", paths.RESTORE, "Restore a secret from its backup.",
-        "SecretItem", (), "SecretRestoreParameters", etag=True,
-    ),
-)  # fmt: skip
+ENTRIES: Final = (*openapisecrets.ENTRIES, *openapikeys.ENTRIES)
 
 
 def document() -> Json:
@@ -142,7 +53,7 @@ def document() -> Json:
         described.setdefault(entry.path, {})[entry.method] = _operation(entry)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Strongroom: secrets", "version": VERSION, "description": _ABOUT},
+        "info": {"title": "Strongroom: secrets and keys", "version": VERSION, "description": _ABOUT},
         "servers": [_server()],
         "security": [{"bearer": []}],
         "paths": described,
@@ -151,7 +62,7 @@ def document() -> Json:
             "parameters": openapischemas.parameters(PAGE, SKIP_TOKEN_LENGTH, ORDERS),
             "headers": openapischemas.headers(),
             "responses": {_response_name(status): _refusal(status) for status in _MEANINGS},
-            "schemas": openapischemas.schemas(PAGE),
+            "schemas": openapischemas.schemas(PAGE) | openapikeys.schemas(PAGE),
         },
     }
 
@@ -204,7 +115,7 @@ def _answer(entry: Entry) -> Json:
 
 
 def _link(id: str) -> Json:
-    if id == "RestoreSecret":
+    if id in ("RestoreSecret", "RestoreKey"):
         return {"operationId": id, "requestBody": "$response.body"}
     return {"operationId": id, "parameters": {"path.name": "$request.path.name"}}
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from strongroom.dataplane import paths, wire
+from strongroom.dataplane import operations, wire
 from strongroom.domain.names import HEX_ID, OBJECT_NAME
 
 Json = dict[str, Any]
 
-_BASE64URL: Final = "^[A-Za-z0-9_-]*={0,2}$"
+BASE64URL: Final = "^[A-Za-z0-9_-]*={0,2}$"
 _RECOVERY_LEVELS: Final = (
     "Recoverable", "Recoverable+Purgeable", "CustomizedRecoverable", "CustomizedRecoverable+Purgeable"
 )  # fmt: skip
@@ -25,14 +25,18 @@ def parameters(page: int, token_length: int, orders: Iterable[str]) -> dict[str,
     """Return the parameters by the names that operations use. ``page``: items of a page at most."""
     name = {"type": "string", "pattern": f"^{OBJECT_NAME.pattern}$"}
     version = {"type": "string", "pattern": f"^{HEX_ID.pattern}$"}
-    api_version = {"type": "string", "pattern": f"^{paths.API_VERSION.pattern}$", "examples": ["7.6", "2025-07-01"]}
+    api_version = {
+        "type": "string",
+        "pattern": f"^{operations.API_VERSION.pattern}$",
+        "examples": ["7.6", "2025-07-01"],
+    }
     count = {"type": "integer", "minimum": 1, "maximum": page, "default": page}
     token = {"type": "string", "maxLength": token_length}
     return {
         "apiVersion": _parameter("query", "api-version", api_version, "Any version is accepted.", required=True),
         "clientRequestId": _parameter("header", "x-ms-client-request-id", {"type": "string"}, "Comes back, if short."),
         "name": _parameter("path", "name", name, "The case of letters does not tell names apart.", required=True),
-        "version": _parameter("path", "version", version, "A version of the secret.", required=True),
+        "version": _parameter("path", "version", version, "A version of the object.", required=True),
         "maxresults": _parameter("query", "maxresults", count, "Items of the page."),
         "skiptoken": _parameter("query", "$skiptoken", token, "Follow `nextLink` instead of making one."),
         "orderby": _parameter("query", "$orderby", {"enum": list(orders)}, "By time; without it by name or version."),
@@ -40,7 +44,7 @@ def parameters(page: int, token_length: int, orders: Iterable[str]) -> dict[str,
             "header", "If-Match", {"type": "string", "pattern": '^(\\*|"?[0-9a-f]{32}"?)$'},
             "Only if this is the newest version, as `ETag` gives it; `*`: only if there is one.",
         ),
-        "ifNoneMatch": _parameter("header", "If-None-Match", {"enum": ["*"]}, "Only if the secret does not exist."),
+        "ifNoneMatch": _parameter("header", "If-None-Match", {"enum": ["*"]}, "Only if there is no such object."),
     }  # fmt: skip
 
 
@@ -62,21 +66,21 @@ def schemas(page: int) -> dict[str, Json]:
     """Return the bodies by name."""
     item, deleted = reference("schemas", "SecretItem"), reference("schemas", "DeletedSecretItem")
     value = {"type": "string", "maxLength": wire.VALUE_OCTETS, "description": f"At most {wire.VALUE_OCTETS} octets."}
-    changes = _changes()
+    wanted = changes()
     return {
-        "SecretSetParameters": _object({"value": value, **changes}, "value"),
-        "SecretUpdateParameters": _object(changes),
-        "SecretRestoreParameters": _object({"value": _text(paths.BACKUP_BODY, pattern=_BASE64URL)}, "value"),
-        "SecretAttributes": _attributes(),
+        "SecretSetParameters": object_of({"value": value, **wanted}, "value"),
+        "SecretUpdateParameters": object_of(wanted),
+        "SecretRestoreParameters": object_of({"value": text_of(operations.BACKUP_BODY, pattern=BASE64URL)}, "value"),
+        "SecretAttributes": attributes(),
         "SecretItem": _item(),
-        "SecretBundle": _object(
+        "SecretBundle": object_of(
             {"value": {"type": "string"}, "valueEncoding": {"const": "base64"}, **_item()["properties"]},
             "value", "id", "attributes",
         ),
         "DeletedSecretItem": _deleted_item(),
-        "SecretListResult": _page(item, page),
-        "DeletedSecretListResult": _page(deleted, page),
-        "BackupSecretResult": _object({"value": {"type": "string", "pattern": _BASE64URL}}, "value"),
+        "SecretListResult": page_of(item, page),
+        "DeletedSecretListResult": page_of(deleted, page),
+        "BackupSecretResult": object_of({"value": {"type": "string", "pattern": BASE64URL}}, "value"),
     }  # fmt: skip
 
 
@@ -84,27 +88,28 @@ def error(answers: Iterable[tuple[str, str]]) -> Json:
     """Return the body of a refusal, which has one of these pairs of code and inner code."""
     pairs = sorted(set(answers))
     forms = [_error_form(code, [inner for each, inner in pairs if each == code]) for code in dict(pairs)]
-    return _object({"error": forms[0] if len(forms) == 1 else {"oneOf": forms}}, "error")
+    return object_of({"error": forms[0] if len(forms) == 1 else {"oneOf": forms}}, "error")
 
 
 def _error_form(code: str, inners: list[str]) -> Json:
-    form = _object({"code": {"const": code}, "message": {"type": "string"}}, "code", "message")
+    form = object_of({"code": {"const": code}, "message": {"type": "string"}}, "code", "message")
     if named := [inner for inner in inners if inner]:
-        form["properties"]["innererror"] = _object({"code": {"enum": named}}, "code")
+        form["properties"]["innererror"] = object_of({"code": {"enum": named}}, "code")
     if "" not in inners:
         form["required"].append("innererror")
     return form
 
 
-def _changes() -> Json:
+def changes() -> Json:
+    """Return the members that change what is known of a version."""
     moment = {"type": ["integer", "null"], "minimum": 0, "maximum": wire.LATEST, "description": "Unix seconds."}
     return {
-        "contentType": _text(wire.CONTENT_TYPE_LENGTH, nullable=True),
+        "contentType": text_of(wire.CONTENT_TYPE_LENGTH, nullable=True),
         "tags": {
             "type": ["object", "null"],
             "maxProperties": wire.TAGS,
             "propertyNames": {"maxLength": wire.TAG_LENGTH},
-            "additionalProperties": _text(wire.TAG_LENGTH),
+            "additionalProperties": text_of(wire.TAG_LENGTH),
         },
         "attributes": {
             "type": ["object", "null"],
@@ -113,9 +118,10 @@ def _changes() -> Json:
     }
 
 
-def _attributes() -> Json:
+def attributes() -> Json:
+    """Return what is said of a version."""
     seconds = {"type": "integer", "description": "Unix seconds."}
-    return _object(
+    return object_of(
         {
             "enabled": {"type": "boolean"},
             "nbf": seconds,
@@ -130,7 +136,7 @@ def _attributes() -> Json:
 
 
 def _item() -> Json:
-    return _object(
+    return object_of(
         {
             "id": {"type": "string", "description": "A URL; in lists of secrets without a version."},
             "contentType": {"type": "string"},
@@ -146,21 +152,24 @@ def _deleted_item() -> Json:
         name: {"type": "integer", "description": "Unix seconds."} for name in ("deletedDate", "scheduledPurgeDate")
     }
     item = _item()
-    return _object(
+    return object_of(
         {**item["properties"], "recoveryId": {"type": "string"}, **times}, *item["required"], *times, "recoveryId"
     )
 
 
-def _page(of: Json, size: int) -> Json:
+def page_of(of: Json, size: int) -> Json:
+    """Return a page of these."""
     link = {"type": ["string", "null"], "description": "The next page, a URL; null: there is none."}
-    return _object({"value": {"type": "array", "items": of, "maxItems": size}, "nextLink": link}, "value", "nextLink")
+    return object_of({"value": {"type": "array", "items": of, "maxItems": size}, "nextLink": link}, "value", "nextLink")
 
 
-def _object(properties: Json, *required: str) -> Json:
+def object_of(properties: Json, *required: str) -> Json:
+    """Return an object with these members."""
     return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
 
 
-def _text(length: int, *, nullable: bool = False, pattern: str = "") -> Json:
+def text_of(length: int, *, nullable: bool = False, pattern: str = "") -> Json:
+    """Return a text of at most so many characters."""
     text: Json = {"type": ["string", "null"] if nullable else "string", "maxLength": length}
     return text | ({"pattern": pattern} if pattern else {})
 

@@ -18,14 +18,15 @@ from prometheus_client import CollectorRegistry
 
 from strongroom.dataplane.assembly import WATCHES, ApiSettings, VaultsApi
 from strongroom.dataplane.challenge import Challenge
-from strongroom.dataplane.readiness import Hsm, Readiness
+from strongroom.dataplane.readiness import Hsm as Watched
+from strongroom.dataplane.readiness import Readiness
 from strongroom.dataplane.server import DataPlaneServer, Handler, ServerSettings
 from strongroom.dataplane.sts import TokenService
 from strongroom.dataplane.tls import ServingTls
 from strongroom.dataplane.tokendoor import TokenDoor
 from strongroom.domain.errors import StrongroomError
-from strongroom.domain.keys import KeyService
 from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.domain.tokenkeys import Hsm
 from strongroom.kube.api import KubeApi
 from strongroom.kube.informer import Informer
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS
@@ -68,8 +69,8 @@ class DataPlane:
         self,
         *,
         client: KubeApi,
-        keys: KeyService,
-        hsm: Hsm,
+        keys: Hsm,
+        hsm: Watched,
         settings: DataPlaneSettings,
         metrics: DataPlaneMetrics,
         registry: CollectorRegistry,

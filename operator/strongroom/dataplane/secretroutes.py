@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
-from urllib.parse import quote
-
-import orjson
-
-from strongroom.dataplane import paths, wire
-from strongroom.dataplane.paths import Operation
-from strongroom.dataplane.visit import Reply, Visit
+from strongroom.dataplane import secretpaths, wire
+from strongroom.dataplane.operations import BACKUP_BODY, Operation
+from strongroom.dataplane.paging import page_reply, paging
+from strongroom.dataplane.visit import Handler, Reply, Visit
 from strongroom.dataplane.wire import Fields
 from strongroom.domain.apiobjects import Condition
-from strongroom.domain.errors import InvalidInput
 from strongroom.domain.vaults import DAY
 from strongroom.service.apibackups import ApiBackups
-from strongroom.service.apilists import ApiLists, Order, Page
+from strongroom.service.apilists import ApiLists
 from strongroom.service.apiobjects import Found
 from strongroom.service.apisecrets import ApiSecrets
-
-PAGE: Final = 25
-"""Items of a page, at most and by default, as in Azure."""
-
-SKIP_TOKEN_LENGTH: Final = 512
-_MARKER: Final = "NextMarker"
-ORDERS: Final = {"created": Order.OLDEST, "created asc": Order.OLDEST, "created desc": Order.NEWEST}
-
-Handler = Callable[[Visit, bytes], Awaitable[Reply]]
 
 
 class SecretRoutes:
@@ -40,18 +23,18 @@ class SecretRoutes:
         self._lists = lists
         self._backups = backups
         self.handlers: dict[Operation, Handler] = {
-            paths.SET: self._set,
-            paths.GET: self._get,
-            paths.UPDATE: self._update,
-            paths.DELETE: self._delete,
-            paths.LIST: self._list,
-            paths.LIST_VERSIONS: self._list_versions,
-            paths.LIST_DELETED: self._list_deleted,
-            paths.GET_DELETED: self._get_deleted,
-            paths.RECOVER: self._recover,
-            paths.PURGE: self._purge,
-            paths.BACKUP: self._backup,
-            paths.RESTORE: self._restore,
+            secretpaths.SET: self._set,
+            secretpaths.GET: self._get,
+            secretpaths.UPDATE: self._update,
+            secretpaths.DELETE: self._delete,
+            secretpaths.LIST: self._list,
+            secretpaths.LIST_VERSIONS: self._list_versions,
+            secretpaths.LIST_DELETED: self._list_deleted,
+            secretpaths.GET_DELETED: self._get_deleted,
+            secretpaths.RECOVER: self._recover,
+            secretpaths.PURGE: self._purge,
+            secretpaths.BACKUP: self._backup,
+            secretpaths.RESTORE: self._restore,
         }
 
     async def _set(self, visit: Visit, body: bytes) -> Reply:
@@ -113,7 +96,7 @@ class SecretRoutes:
         return Reply({"value": wire.base64url(octets)}, subject_url=visit.place.of("secrets", head.name))
 
     async def _restore(self, visit: Visit, body: bytes) -> Reply:
-        octets = wire.read_backup(Fields.of(body), paths.BACKUP_BODY)
+        octets = wire.read_backup(Fields.of(body), BACKUP_BODY)
         return _bundle(visit, await self._backups.restore(visit.served.head, octets))
 
     async def _list(self, visit: Visit, _: bytes) -> Reply:
@@ -123,19 +106,19 @@ class SecretRoutes:
         return await self._list_secrets(visit, deleted=True)
 
     async def _list_secrets(self, visit: Visit, *, deleted: bool) -> Reply:
-        vault, (order, marker, count) = visit.served.head, _paging(visit)
+        vault, (order, marker, count) = visit.served.head, paging(visit)
         page = await self._lists.objects(vault, order, marker, count, deleted=deleted, fresh=visit.fresh)
         items = []
         for found in page.items:
             item = wire.item(vault, visit.place, found.head, found.attributes)
             items.append(item | wire.deletion(visit.place, found.head) if deleted else item)
-        return _page(visit, items, page)
+        return page_reply(visit, items, page)
 
     async def _list_versions(self, visit: Visit, _: bytes) -> Reply:
-        vault, (order, marker, count) = visit.served.head, _paging(visit)
+        vault, (order, marker, count) = visit.served.head, paging(visit)
         page = await self._lists.versions(vault, _name(visit), order, marker, count, fresh=visit.fresh)
         items = [wire.item(vault, visit.place, each.head, each.attributes, each.version) for each in page.items]
-        return _page(visit, items, page)
+        return page_reply(visit, items, page)
 
 
 def _name(visit: Visit) -> str:
@@ -157,44 +140,3 @@ def _deleted(visit: Visit, found: Found) -> Reply:
     reply = _bundle(visit, found)
     assert reply.body is not None
     return Reply(reply.body | wire.deletion(visit.place, found.head), subject_url=reply.subject_url)
-
-
-def _paging(visit: Visit) -> tuple[Order, str, int]:
-    query = visit.request.query
-    count = query.get("maxresults", str(PAGE))
-    if not count.isascii() or not count.isdecimal() or not 1 <= int(count[:4]) <= PAGE:
-        raise InvalidInput(f"maxresults must be between 1 and {PAGE}")
-    order = query.get("$orderby")
-    if order is not None and order not in ORDERS:
-        raise InvalidInput(f"$orderby must be one of: {', '.join(ORDERS)}")
-    return (ORDERS[order] if order else Order.NAME), _marker(query.get("$skiptoken", "")), int(count)
-
-
-def _marker(token: str) -> str:
-    """Read where a page begins. ``InvalidInput`` for what this API never gave out."""
-    if not token:
-        return ""
-    try:
-        if len(token) > SKIP_TOKEN_LENGTH:
-            raise ValueError
-        plain = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True))
-        marker = plain[_MARKER]
-    except (ValueError, binascii.Error, KeyError, TypeError):
-        raise InvalidInput("$skiptoken: take the whole nextLink of the page before") from None
-    if not isinstance(marker, str):
-        raise InvalidInput("$skiptoken: take the whole nextLink of the page before")
-    return marker
-
-
-def _page(visit: Visit, items: list[dict[str, Any]], page: Page[Found]) -> Reply:
-    return Reply({"value": items, "nextLink": _next_link(visit, page.marker) if page.marker else None})
-
-
-def _next_link(visit: Visit, marker: str) -> str:
-    query = visit.request.query
-    token = wire.base64url(orjson.dumps({_MARKER: marker, "TargetLocation": 0}))
-    link = f"{visit.place.base}{visit.request.path}?api-version={quote(visit.api_version)}&$skiptoken={token}"
-    for name in ("maxresults", "$orderby"):
-        if name in query:
-            link += f"&{name}={quote(query[name])}"
-    return link

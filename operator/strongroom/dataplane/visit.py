@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiohttp import web
 
-from strongroom.dataplane.paths import Operation, Route
+from strongroom.dataplane.operations import Operation, Route
 from strongroom.dataplane.wire import Place
 from strongroom.domain.identity import Caller
 from strongroom.domain.names import VaultRef
@@ -67,3 +68,7 @@ class Reply:
     status: int = 200
     version: str = ""  # for the header ETag
     subject_url: str = ""
+
+
+Handler = Callable[[Visit, bytes], Awaitable[Reply]]
+"""Carries out an operation: what was asked, and the body."""

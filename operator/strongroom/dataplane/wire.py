@@ -64,6 +64,53 @@ class Fields:
         value: bool | None = self._of(name, bool, "true or false")
         return value
 
+    def number(self, name: str, low: int, high: int) -> int | None:
+        """Return a whole number in these bounds."""
+        value: int | None = self._of(name, int, "a whole number")
+        if value is not None and not low <= value <= high:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: it must be between {low} and {high}")
+        return value
+
+    def words(self, name: str, count: int, length: int) -> list[str] | None:
+        """Return a list of at most ``count`` texts."""
+        value: list[str] | None = self._of(name, list, "a list of strings")
+        if value is None:
+            return None
+        if len(value) > count or not all(isinstance(word, str) and len(word) <= length for word in value):
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {count} short strings")
+        return value
+
+    def items(self, name: str, count: int) -> list[Fields]:
+        """Return a list of at most ``count`` objects; an empty one when it is absent."""
+        value: list[Any] = self._of(name, list, "a list of objects") or []
+        if len(value) > count or not all(isinstance(each, dict) for each in value):
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {count} objects")
+        return [Fields(each, f"{self._where}{name}[{index}].") for index, each in enumerate(value)]
+
+    def octets(self, name: str, limit: int) -> bytes | None:
+        """Return octets that are written in base64url, with or without padding (RFC 4648, section 5)."""
+        text = self.text(name, limit * 4 // 3 + 4)
+        if text is None:
+            return None
+        try:
+            found = base64.b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
+        except (binascii.Error, ValueError):
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: it must be base64url") from None
+        if len(found) > limit:
+            raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {limit} octets")
+        return found
+
+    def required_octets(self, name: str, limit: int) -> bytes:
+        """Return octets that must be there."""
+        value = self.octets(name, limit)
+        if value is None:
+            raise InvalidInput(f"Property {self._where}{name} is required")
+        return value
+
+    def plain(self, name: str) -> dict[str, Any]:
+        """Return an object as it is; an empty one when it is absent."""
+        return self._of(name, dict, "an object") or {}
+
     def moment(self, name: str) -> int | None:
         """Return Unix seconds."""
         value: int | None = self._of(name, int, "whole Unix seconds")
@@ -183,10 +230,10 @@ def item(vault: VaultHead, place: Place, head: ObjectHead, of: Attributes, versi
     return found
 
 
-def deletion(place: Place, head: ObjectHead) -> dict[str, Any]:
+def deletion(place: Place, head: ObjectHead, collection: str = "deletedsecrets") -> dict[str, Any]:
     """Return what a deleted object has beside its bundle."""
     return {
-        "recoveryId": place.of("deletedsecrets", head.name),
+        "recoveryId": place.of(collection, head.name),
         "deletedDate": head.deleted_at,
         "scheduledPurgeDate": head.purge_at,
     }

@@ -16,6 +16,7 @@ from strongroom.domain.errors import (
     AlreadyExists,
     BeingDeleted,
     Claimed,
+    InvalidInput,
     KeyNotFound,
     LimitExceeded,
     NotFound,
@@ -67,7 +68,12 @@ class Wanted:
         return replace(Attributes(now, now), **self.mentioned)
 
     def applied(self, to: Attributes, now: int) -> Attributes:
-        """Return a version's attributes with what is mentioned; ``updated`` moves in any case, as in Azure."""
+        """Return a version's attributes with what is mentioned; ``updated`` moves in any case, as in Azure.
+
+        ``InvalidInput`` for another release policy where that is immutable.
+        """
+        if to.release_policy_immutable and self.release_policy not in (None, to.release_policy):
+            raise InvalidInput("release_policy: is immutable; rotating or making a key takes another one")
         return replace(to, **self.mentioned, updated=now)
 
 

@@ -74,6 +74,7 @@ class KeySpec:
     size: int = 0
     curve: Curve | None = None
     hsm: bool = False  # the private or secret part never leaves a token in the clear
+    exponent: int = PUBLIC_EXPONENT  # of an RSA key
 
     def __post_init__(self) -> None:
         if self.type is KeyType.RSA and self.size not in RSA_SIZES:
@@ -84,8 +85,17 @@ class KeySpec:
             raise InvalidInput("crv of an EC key is P-256, P-384, P-521 or P-256K")
         if self.type is KeyType.OKP and (self.curve is not Curve.ED25519 or self.hsm):
             raise InvalidInput("an OKP key has the crv Ed25519, and is software-protected (kty OKP)")
+        self._check_exponent()
         if bool(self.size) == (self.curve is not None):
             raise InvalidInput("an RSA or oct key has a key_size and no crv; an EC or OKP key a crv and no key_size")
+
+    def _check_exponent(self) -> None:
+        if self.exponent == PUBLIC_EXPONENT:
+            return
+        if self.type is not KeyType.RSA or not self.hsm:
+            raise InvalidInput(f"public_exponent: only a key of the kty RSA-HSM has another one than {PUBLIC_EXPONENT}")
+        if not 3 <= self.exponent < 2**32 or self.exponent % 2 == 0:
+            raise InvalidInput("public_exponent is odd, and 3 to 4294967295")
 
     @property
     def kty(self) -> str:

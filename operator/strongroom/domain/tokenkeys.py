@@ -6,6 +6,7 @@ from typing import Protocol
 
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.keymaterial import KeyMaterial
+from strongroom.domain.keys import KeyService
 from strongroom.domain.keytypes import KeySpec, Operation
 
 
@@ -41,3 +42,7 @@ class TokenKeys(Protocol):
         of an AES-256 key, then the key wrapped by that one (RFC 5649). ``KeyRefused`` when it is not exportable.
         """
         ...
+
+
+class Hsm(KeyService, TokenKeys, Protocol):
+    """Everything that an HSM does for Strongroom."""

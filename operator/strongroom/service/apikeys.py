@@ -14,7 +14,7 @@ from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import Claimed
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, Operation, operations
-from strongroom.domain.objects import Attributes, Kind, ObjectHead
+from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead
 from strongroom.domain.ports import Stored
 from strongroom.domain.rotationpolicy import RotationPolicy
 from strongroom.domain.vaults import VaultHead
@@ -71,16 +71,24 @@ class ApiKeys(ApiObjects):
 
         async def attempt(stored: Stored[ObjectHead] | None) -> FoundKey:
             head, face = rules.live_face(stored.head if stored else None, name, self.kind)
-            rules.check_settable(vault, head, room_of(self._store, vault, self._total_octets), rules.ANY, self.kind)
-            before = await self._store.attributes(vault, head, face.current)
-            material = await self._forge.material(vault, head, face.current)
-            now, version = self._clock(), os.urandom(16).hex()
-            ends = rotationpolicy.expires(face.policy, now) if face.policy else None
-            attributes = keyuse.succeeding(before, ends, now)
-            made = await self._forge.make(vault, name, version, material.spec, exportable=before.exportable)
-            return await self._commit(vault, name, stored, version, made, attributes)
+            return await self._succeed(vault, stored, head, face)
 
         return await self._decide(vault, name, attempt)
+
+    async def rotate_if_due(self, vault: VaultHead, name: str) -> FoundKey | None:
+        """Rotate a key that nobody declares, when its policy says so; None: it is not due. As ``rotate``."""
+
+        async def attempt(stored: Stored[ObjectHead] | None) -> FoundKey | None:
+            head, face = rules.live_face(stored.head if stored else None, name, self.kind)
+            ends = (await self._store.attributes(vault, head, face.served)).expires
+            assert stored is not None
+            stored = await self._tell_end(vault, stored, face.served, ends)  # a change of it may have been cut short
+            head, face = rules.live_face(stored.head, name, self.kind)
+            if head.claim is not None or face.turn is None or self._clock() < face.turn:
+                return None
+            return await self._succeed(vault, stored, head, face)
+
+        return await self._decide(vault, name, attempt, fresh=True)
 
     async def get(self, vault: VaultHead, name: str, version: str = "", *, fresh: bool = False) -> FoundKey:
         """Return a version with its public part, the served one by default. ``NotFound``."""
@@ -88,6 +96,18 @@ class ApiKeys(ApiObjects):
         wanted = await self._known(vault, head, face, version, fresh=fresh)
         attributes = await self._store.attributes(vault, head, wanted, fresh=fresh)
         return FoundKey(head, wanted, attributes, await self._forge.material(vault, head, wanted, fresh=fresh))
+
+    async def whole(self, vault: VaultHead, found: Found) -> FoundKey:
+        """Return what was found with what it holds."""
+        material = await self._forge.material(vault, found.head, found.version)
+        return FoundKey(found.head, found.version, found.attributes, material)
+
+    async def change(self, vault: VaultHead, name: str, version: str, wanted: Wanted) -> FoundKey:
+        """Change attributes of a version. As ``update``, and ``InvalidInput`` for operations that it cannot do."""
+        if wanted.operations is not None:
+            spec = (await self.get(vault, name, version, fresh=True)).material.spec
+            wanted = replace(wanted, operations=tuple(map(str, operations(wanted.operations, spec))))
+        return await self.whole(vault, await self.update(vault, name, version, wanted))
 
     async def use(
         self,
@@ -143,6 +163,18 @@ class ApiKeys(ApiObjects):
         return await self._decide(vault, name, attempt)
 
     # Inside
+
+    async def _succeed(
+        self, vault: VaultHead, stored: Stored[ObjectHead] | None, head: ObjectHead, face: Face
+    ) -> FoundKey:
+        rules.check_settable(vault, head, room_of(self._store, vault, self._total_octets), rules.ANY, self.kind)
+        before = await self._store.attributes(vault, head, face.current)
+        material = await self._forge.material(vault, head, face.current)
+        now, version = self._clock(), os.urandom(16).hex()
+        ends = rotationpolicy.expires(face.policy, now) if face.policy else None
+        attributes = keyuse.succeeding(before, ends, now)
+        made = await self._forge.make(vault, head.name, version, material.spec, exportable=before.exportable)
+        return await self._commit(vault, head.name, stored, version, made, attributes)
 
     async def _add(
         self,

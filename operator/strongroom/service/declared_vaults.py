@@ -11,7 +11,8 @@ from strongroom.domain.access import Policy
 from strongroom.domain.errors import Conflict
 from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Collector, Store, Stored
-from strongroom.domain.vaults import Limits, State, VaultHead
+from strongroom.domain.vaults import KekReason, Limits, State, VaultHead
+from strongroom.service.kekrotation import KekRotation
 
 _STEPS = 6
 
@@ -32,6 +33,9 @@ class VaultWish:
     policies: tuple[Policy, ...] = ()
     shard: str = ""
     recover_from: str = ""  # UID of the earlier namespace, as a cluster administrator approved it
+    kek_every: int = 0  # seconds; 0: no schedule
+    kek_trigger: str = ""  # value of the annotation that asks for a new KEK
+    world: str = ""  # id of the world key in force; empty: not known now
 
 
 @dataclass(slots=True)
@@ -41,14 +45,16 @@ class VaultOutcome:
     head: VaultHead | None = None
     refusal: tuple[str, str] | None = None
     events: list[str] = field(default_factory=list)
+    rekeyed: KekReason | None = None  # why it got a new KEK just now
 
 
 class DeclaredVaults:
-    """Raises what ``Store`` and ``Collector`` raise."""
+    """Raises what ``Store``, ``Collector`` and ``KeyService`` raise."""
 
-    def __init__(self, *, store: Store, collector: Collector, clock: Callable[[], int]) -> None:
+    def __init__(self, *, store: Store, collector: Collector, keks: KekRotation, clock: Callable[[], int]) -> None:
         self._store = store
         self._collector = collector
+        self._keks = keks
         self._clock = clock
 
     async def reconcile(self, wish: VaultWish) -> VaultOutcome:
@@ -108,7 +114,18 @@ class DeclaredVaults:
         if after != head:
             await self._store.commit_vault(stored, replace(after, generation=head.generation + 1))
             return False
-        return True
+        return await self._settled_keys(wish, stored, outcome)
+
+    async def _settled_keys(self, wish: VaultWish, stored: Stored[VaultHead], outcome: VaultOutcome) -> bool:
+        head, now = stored.head, self._clock()
+        reason = vaults.kek_reason(head, trigger=wish.kek_trigger, world=wish.world, now=now)
+        if reason is None:
+            return True
+        kek, deks = await self._keks.next(head)
+        after = vaults.rekeyed(head, kek, deks, trigger=wish.kek_trigger, now=now)
+        await self._store.commit_vault(stored, after)
+        outcome.rekeyed = reason
+        return False
 
     async def _settled_deleted(self, wish: VaultWish, stored: Stored[VaultHead], outcome: VaultOutcome) -> bool:
         head = stored.head
@@ -148,6 +165,8 @@ class DeclaredVaults:
             claim_uid=wish.uid,
             policies=wish.policies,
             shard=wish.shard,
+            kek_every=wish.kek_every,
+            kek_trigger=wish.kek_trigger,
         )
 
 
@@ -163,4 +182,5 @@ def _with_settings(head: VaultHead, wish: VaultWish) -> VaultHead:
         limits=wish.limits,
         policies=wish.policies,
         shard=wish.shard,
+        kek_every=wish.kek_every,
     )

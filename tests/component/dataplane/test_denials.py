@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.dataplane import paths
+from strongroom.dataplane import operations, paths, secretpaths
 from strongroom.domain.audit import Phase
 from tests.helpers.controllers import NAMESPACE, vault
 from tests.helpers.door import DoorLab, door_lab, policy
@@ -16,19 +16,19 @@ from tests.helpers.identity import CLUSTER_ISSUER, Signer, encode
 from tests.helpers.stores import NOW
 
 VALUE = {"value": "hunter2"}
-REQUESTS: dict[paths.Operation, tuple[str, str, Any]] = {
-    paths.SET: ("PUT", "/secrets/live", VALUE),
-    paths.GET: ("GET", "/secrets/live", None),
-    paths.UPDATE: ("PATCH", "/secrets/live", {"tags": {"a": "b"}}),
-    paths.DELETE: ("DELETE", "/secrets/live", None),
-    paths.LIST: ("GET", "/secrets", None),
-    paths.LIST_VERSIONS: ("GET", "/secrets/live/versions", None),
-    paths.LIST_DELETED: ("GET", "/deletedsecrets", None),
-    paths.GET_DELETED: ("GET", "/deletedsecrets/gone", None),
-    paths.RECOVER: ("POST", "/deletedsecrets/gone/recover", None),
-    paths.PURGE: ("DELETE", "/deletedsecrets/gone", None),
-    paths.BACKUP: ("POST", "/secrets/live/backup", None),
-    paths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
+REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
+    secretpaths.SET: ("PUT", "/secrets/live", VALUE),
+    secretpaths.GET: ("GET", "/secrets/live", None),
+    secretpaths.UPDATE: ("PATCH", "/secrets/live", {"tags": {"a": "b"}}),
+    secretpaths.DELETE: ("DELETE", "/secrets/live", None),
+    secretpaths.LIST: ("GET", "/secrets", None),
+    secretpaths.LIST_VERSIONS: ("GET", "/secrets/live/versions", None),
+    secretpaths.LIST_DELETED: ("GET", "/deletedsecrets", None),
+    secretpaths.GET_DELETED: ("GET", "/deletedsecrets/gone", None),
+    secretpaths.RECOVER: ("POST", "/deletedsecrets/gone/recover", None),
+    secretpaths.PURGE: ("DELETE", "/deletedsecrets/gone", None),
+    secretpaths.BACKUP: ("POST", "/secrets/live/backup", None),
+    secretpaths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
 }
 
 
@@ -79,7 +79,7 @@ UNAUTHENTICATED = {
 
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
 @pytest.mark.parametrize("token", UNAUTHENTICATED.values(), ids=UNAUTHENTICATED)
-async def test_nobody_gets_in_without_a_good_token(lab: DoorLab, operation: paths.Operation, token: Any) -> None:
+async def test_nobody_gets_in_without_a_good_token(lab: DoorLab, operation: operations.Operation, token: Any) -> None:
     before = dict(lab.world.backend.blobs)
     answer = await lab.ask(*REQUESTS[operation], token=token(lab))
     assert (answer.status, answer.code) == (401, "Unauthorized")
@@ -92,7 +92,7 @@ async def test_nobody_gets_in_without_a_good_token(lab: DoorLab, operation: path
 
 
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
-async def test_nothing_is_allowed_that_no_policy_grants(operation: paths.Operation) -> None:
+async def test_nothing_is_allowed_that_no_policy_grants(operation: operations.Operation) -> None:
     """Everything but this one permission is granted."""
     every = ["get", "list", "set", "delete", "backup", "restore", "recover", "purge"]
     async with door_lab() as lab:
@@ -111,7 +111,7 @@ async def test_nothing_is_allowed_that_no_policy_grants(operation: paths.Operati
 
 
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
-async def test_nobody_gets_in_from_elsewhere(operation: paths.Operation) -> None:
+async def test_nobody_gets_in_from_elsewhere(operation: operations.Operation) -> None:
     async with door_lab() as lab:
         await prepared(lab)
         rules = {"defaultAction": "Deny", "ipRules": ["192.0.2.0/24"]}
@@ -126,20 +126,20 @@ async def test_nobody_gets_in_from_elsewhere(operation: paths.Operation) -> None
 
 
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
-async def test_whoever_may_does(lab: DoorLab, operation: paths.Operation) -> None:
+async def test_whoever_may_does(lab: DoorLab, operation: operations.Operation) -> None:
     """The control: the same requests with everything in place."""
     answer = await lab.ask(*REQUESTS[operation])
-    if operation is paths.RESTORE:
+    if operation is secretpaths.RESTORE:
         assert (answer.status, answer.code) == (400, "Malformed backup blob")
     else:
-        assert answer.status == (204 if operation is paths.PURGE else 200)
+        assert answer.status == (204 if operation is secretpaths.PURGE else 200)
     phases = [Phase.INTENT, Phase.RESULT] if operation.mutation else [Phase.SINGLE]
     assert [event.phase for event in lab.records.events] == phases
     assert {event.operation for event in lab.records.events} == {operation.name}
 
 
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
-async def test_what_cannot_be_journalled_does_not_happen(lab: DoorLab, operation: paths.Operation) -> None:
+async def test_what_cannot_be_journalled_does_not_happen(lab: DoorLab, operation: operations.Operation) -> None:
     lab.records.full = True
     before = dict(lab.world.backend.blobs)
     answer = await lab.ask(*REQUESTS[operation])

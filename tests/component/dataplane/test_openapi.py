@@ -26,7 +26,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from hack.localcluster.paths import REPOSITORY
 from strongroom.dataplane import errors, openapi, paths
-from strongroom.dataplane.paths import MethodNotAllowed
+from strongroom.dataplane.operations import MethodNotAllowed
 from tests.helpers.door import HOST, DoorLab, door_lab
 
 DOCUMENT = openapi.document()

@@ -1,0 +1,366 @@
+"""What is published of the operations on keys."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strongroom.dataplane import keypaths, keywire
+from strongroom.dataplane.openapientries import NAMED, PAGING, VERSIONED, Entry
+from strongroom.dataplane.openapischemas import BASE64URL, Json, changes, object_of, page_of, reference, text_of
+from strongroom.dataplane.operations import BACKUP_BODY, Operation
+from strongroom.domain import keytypes
+from strongroom.domain.algorithms import ALGORITHMS, VALUE_OCTETS
+
+_LIVE: Final = "/keys/{name}"
+_VERSION: Final = "/keys/{name}/{version}"
+_DELETED: Final = "/deletedkeys/{name}"
+_OF_ONE: Final = ("GetKey", "UpdateKey", "DeleteKey", "GetKeyVersions", "RotateKey", "GetKeyRotationPolicy")
+_OF_DELETED: Final = ("GetDeletedKey", "RecoverDeletedKey", "PurgeDeletedKey")
+_USES: Final[tuple[tuple[str, Operation, str], ...]] = (
+    ("Encrypt", keypaths.ENCRYPT, "Encrypt a text."),
+    ("Decrypt", keypaths.DECRYPT, "Decrypt what was encrypted."),
+    ("Sign", keypaths.SIGN, "Sign a digest."),
+    ("Verify", keypaths.VERIFY, "Verify a signature of a digest."),
+    ("WrapKey", keypaths.WRAP, "Encrypt a key."),
+    ("UnwrapKey", keypaths.UNWRAP, "Decrypt a key that was wrapped."),
+)
+
+_ON_KEYS: Final = (
+    Entry(
+        "post",
+        _LIVE + "/create",
+        "CreateKey",
+        keypaths.CREATE,
+        "Generate a new version, which is served from then on.",
+        "KeyBundle",
+        NAMED,
+        "KeyCreateParameters",
+        etag=True,
+        links=_OF_ONE,
+    ),
+    Entry(
+        "put",
+        _LIVE,
+        "ImportKey",
+        keypaths.IMPORT,
+        "Bring a key in as a new version.",
+        "KeyBundle",
+        NAMED,
+        "KeyImportParameters",
+        etag=True,
+    ),
+    Entry(
+        "post",
+        _LIVE + "/rotate",
+        "RotateKey",
+        keypaths.ROTATE,
+        "Make a new version like the current one.",
+        "KeyBundle",
+        NAMED,
+        etag=True,
+    ),
+    Entry(
+        "get",
+        _LIVE,
+        "GetKey",
+        keypaths.GET,
+        "Get the public part of the newest version.",
+        "KeyBundle",
+        NAMED,
+        etag=True,
+    ),
+    Entry(
+        "get",
+        _VERSION,
+        "GetKeyVersion",
+        keypaths.GET,
+        "Get the public part of a version.",
+        "KeyBundle",
+        VERSIONED,
+        etag=True,
+    ),
+    Entry(
+        "patch",
+        _LIVE,
+        "UpdateKey",
+        keypaths.UPDATE,
+        "Change the attributes of the newest version.",
+        "KeyBundle",
+        NAMED,
+        "KeyUpdateParameters",
+        etag=True,
+    ),
+    Entry(
+        "patch",
+        _VERSION,
+        "UpdateKeyVersion",
+        keypaths.UPDATE,
+        "Change the attributes of one version.",
+        "KeyBundle",
+        VERSIONED,
+        "KeyUpdateParameters",
+        etag=True,
+    ),
+    Entry(
+        "delete",
+        _LIVE,
+        "DeleteKey",
+        keypaths.DELETE,
+        "Delete softly, with all versions.",
+        "DeletedKeyBundle",
+        NAMED,
+        links=_OF_DELETED,
+    ),
+    Entry("get", "/keys", "GetKeys", keypaths.LIST, "List keys.", "KeyListResult", PAGING),
+    Entry(
+        "get",
+        _LIVE + "/versions",
+        "GetKeyVersions",
+        keypaths.LIST_VERSIONS,
+        "List the versions of a key.",
+        "KeyListResult",
+        NAMED + PAGING,
+    ),
+    Entry(
+        "get",
+        "/deletedkeys",
+        "GetDeletedKeys",
+        keypaths.LIST_DELETED,
+        "List deleted keys.",
+        "DeletedKeyListResult",
+        PAGING,
+    ),
+    Entry("get", _DELETED, "GetDeletedKey", keypaths.GET_DELETED, "Get a deleted key.", "DeletedKeyBundle", NAMED),
+    Entry(
+        "post",
+        _DELETED + "/recover",
+        "RecoverDeletedKey",
+        keypaths.RECOVER,
+        "Recover a deleted key.",
+        "KeyBundle",
+        NAMED,
+        etag=True,
+        links=_OF_ONE,
+    ),
+    Entry("delete", _DELETED, "PurgeDeletedKey", keypaths.PURGE, "Purge a deleted key, for ever.", "", NAMED),
+    Entry(
+        "post",
+        _LIVE + "/backup",
+        "BackupKey",
+        keypaths.BACKUP,
+        "Back up all versions of a key, encrypted.",
+        "BackupKeyResult",
+        NAMED,
+        links=("RestoreKey",),
+    ),
+    Entry(
+        "post",
+        "/keys/restore",
+        "RestoreKey",
+        keypaths.RESTORE,
+        "Restore a key from its backup.",
+        "KeyBundle",
+        (),
+        "KeyRestoreParameters",
+        etag=True,
+    ),
+    Entry(
+        "get",
+        _LIVE + "/rotationpolicy",
+        "GetKeyRotationPolicy",
+        keypaths.GET_POLICY,
+        "Get the rotation policy.",
+        "KeyRotationPolicy",
+        NAMED,
+    ),
+    Entry(
+        "put",
+        _LIVE + "/rotationpolicy",
+        "UpdateKeyRotationPolicy",
+        keypaths.SET_POLICY,
+        "Replace the rotation policy.",
+        "KeyRotationPolicy",
+        NAMED,
+        "KeyRotationPolicyParameters",
+    ),
+    Entry(
+        "post",
+        "/rng",
+        "GetRandomBytes",
+        keypaths.RANDOM,
+        "Draw random octets in the token.",
+        "RandomBytes",
+        (),
+        "RandomBytesParameters",
+    ),
+)
+
+
+def _uses() -> tuple[Entry, ...]:
+    found = []
+    for word, operation, summary in _USES:
+        verifies = operation is keypaths.VERIFY
+        body = "KeyVerifyParameters" if verifies else "KeyOperationParameters"
+        answer = "KeyVerifyResult" if verifies else "KeyOperationResult"
+        last = "/" + keypaths.USES[operation].value.lower()
+        found.append(Entry("post", _VERSION + last, word, operation, summary, answer, VERSIONED, body))
+        found.append(Entry("post", _LIVE + last, word + "Newest", operation, summary, answer, NAMED, body))
+    return tuple(found)
+
+
+ENTRIES: Final = (*_ON_KEYS, *_uses())
+
+
+def schemas(page: int) -> dict[str, Json]:
+    """Return the bodies by name."""
+    item, deleted = _item(), _deleted_times()
+    wanted = _wanted()
+    return {
+        "KeyCreateParameters": object_of(
+            {**_spec(), **wanted, "attributes": _attributes_wanted(exportable=True)}, "kty"
+        ),
+        "KeyImportParameters": object_of(
+            {
+                "key": reference("schemas", "JsonWebKeyParameters"),
+                "Hsm": {"type": ["boolean", "null"]},
+                **wanted,
+                "attributes": _attributes_wanted(exportable=True),
+            },
+            "key",
+        ),
+        "JsonWebKeyParameters": _private(),
+        "KeyUpdateParameters": object_of(wanted),
+        "KeyRestoreParameters": object_of({"value": text_of(BACKUP_BODY, pattern=BASE64URL)}, "value"),
+        "KeyOperationParameters": object_of(
+            {"alg": _algorithm(), **_octets("value", "iv", "tag", "aad")}, "alg", "value"
+        ),
+        "KeyVerifyParameters": object_of({"alg": _algorithm(), **_octets("digest", "value")}, "alg", "digest", "value"),
+        "KeyRotationPolicyParameters": object_of({"lifetimeActions": _actions(), "attributes": _expiry()}),
+        "RandomBytesParameters": object_of(
+            {"count": {"type": "integer", "minimum": 1, "maximum": keywire.RANDOM_OCTETS}}, "count"
+        ),
+        "KeyAttributes": {
+            "allOf": [reference("schemas", "SecretAttributes"), object_of({"exportable": {"type": "boolean"}})]
+        },
+        "JsonWebKey": _public(),
+        "KeyBundle": object_of(_bundle(), "key", "attributes"),
+        "DeletedKeyBundle": object_of(_bundle() | deleted, "key", "attributes", *deleted),
+        "KeyItem": object_of(item, "kid", "attributes"),
+        "DeletedKeyItem": object_of(item | deleted, "kid", "attributes", *deleted),
+        "KeyListResult": page_of(reference("schemas", "KeyItem"), page),
+        "DeletedKeyListResult": page_of(reference("schemas", "DeletedKeyItem"), page),
+        "BackupKeyResult": object_of({"value": {"type": "string", "pattern": BASE64URL}}, "value"),
+        "KeyOperationResult": object_of(
+            {"kid": {"type": "string"}, **_octets("value", "iv", "tag", "aad")}, "kid", "value"
+        ),
+        "KeyVerifyResult": object_of({"value": {"type": "boolean"}}, "value"),
+        "KeyRotationPolicy": object_of(
+            {"id": {"type": "string"}, "lifetimeActions": _actions(), "attributes": _expiry()}, "lifetimeActions"
+        ),
+        "RandomBytes": object_of({"value": {"type": "string", "pattern": BASE64URL}}, "value"),
+    }
+
+
+def _algorithm() -> Json:
+    return {"enum": sorted(ALGORITHMS)}
+
+
+def _octets(*names: str) -> Json:
+    return {name: text_of(VALUE_OCTETS * 4 // 3 + 4, pattern=BASE64URL) for name in names}
+
+
+def _kty() -> Json:
+    return {"enum": ["RSA", "RSA-HSM", "EC", "EC-HSM", "oct", "oct-HSM", "OKP"]}
+
+
+def _operations() -> Json:
+    return {
+        "type": "array",
+        "maxItems": keywire.OPERATIONS,
+        "items": {"enum": [each.value for each in keytypes.Operation]},
+    }
+
+
+def _spec() -> Json:
+    sizes: list[int | None] = [*keytypes.RSA_SIZES, *keytypes.OCT_SIZES, None]
+    return {
+        "kty": _kty(),
+        "key_size": {"enum": sizes, "description": "Bits, of RSA and oct keys."},
+        "crv": {"enum": [*(each.value for each in keytypes.Curve), None], "description": "Of EC and OKP keys."},
+        "public_exponent": {
+            "type": ["integer", "null"],
+            "minimum": 0,
+            "maximum": 2**32 - 1,
+            "description": "Of RSA-HSM.",
+        },
+    }
+
+
+def _wanted() -> Json:
+    policy = object_of(
+        {
+            "contentType": text_of(64),
+            "data": text_of(keywire.POLICY_OCTETS * 4 // 3, pattern=BASE64URL),
+            "immutable": {"type": "boolean"},
+        }
+    )
+    found = {name: schema for name, schema in changes().items() if name != "contentType"}
+    return {"key_ops": _operations(), **found, "release_policy": policy}
+
+
+def _attributes_wanted(*, exportable: bool) -> Json:
+    found = dict(changes()["attributes"])
+    return found | {"properties": found["properties"] | ({"exportable": {"type": "boolean"}} if exportable else {})}
+
+
+def _private() -> Json:
+    numbers = {
+        name: text_of(1400, pattern=BASE64URL) for name in ("n", "e", "d", "p", "q", "dp", "dq", "qi", "k", "x", "y")
+    }
+    return object_of({"kty": _kty(), "key_ops": _operations(), "crv": {"type": "string"}, **numbers}, "kty")
+
+
+def _public() -> Json:
+    numbers = {name: {"type": "string", "pattern": BASE64URL} for name in ("n", "e", "x", "y")}
+    fixed = {"kid": {"type": "string"}, "kty": _kty(), "key_ops": _operations(), "crv": {"type": "string"}}
+    return object_of(fixed | numbers, "kid", "kty", "key_ops") | {"additionalProperties": False}
+
+
+def _item() -> Json:
+    return {
+        "kid": {"type": "string", "description": "A URL; in lists of keys without a version."},
+        "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+        "attributes": reference("schemas", "KeyAttributes"),
+    }
+
+
+def _bundle() -> Json:
+    found = {name: schema for name, schema in _item().items() if name != "kid"}
+    policy = {"contentType": {"type": "string"}, "data": {"type": "string"}, "immutable": {"type": "boolean"}}
+    return {"key": reference("schemas", "JsonWebKey"), **found, "release_policy": object_of(policy, "data")}
+
+
+def _deleted_times() -> Json:
+    seconds = {"type": "integer", "description": "Unix seconds."}
+    return {"recoveryId": {"type": "string"}, "deletedDate": seconds, "scheduledPurgeDate": seconds}
+
+
+def _actions() -> Json:
+    duration = text_of(keywire.WORD_LENGTH)
+    return {
+        "type": "array",
+        "maxItems": keywire.ACTIONS,
+        "items": object_of(
+            {
+                "trigger": object_of({"timeAfterCreate": duration, "timeBeforeExpiry": duration}),
+                "action": object_of({"type": {"enum": ["Rotate", "Notify"]}}, "type"),
+            },
+            "trigger",
+            "action",
+        ),
+    }
+
+
+def _expiry() -> Json:
+    found = object_of({"expiryTime": {"type": ["string", "null"], "maxLength": keywire.WORD_LENGTH}})
+    return found | {"type": ["object", "null"]}

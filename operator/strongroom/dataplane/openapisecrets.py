@@ -1,0 +1,171 @@
+"""What is published of the operations on secrets."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from strongroom.dataplane import secretpaths
+from strongroom.dataplane.openapientries import NAMED, PAGING, VERSIONED, Entry
+
+_OF_ONE: Final = ("GetSecret", "UpdateSecret", "DeleteSecret", "GetSecretVersions", "BackupSecret")
+_OF_DELETED: Final = ("GetDeletedSecret", "RecoverDeletedSecret", "PurgeDeletedSecret")
+_LIVE: Final = "/secrets/{name}"
+_VERSION: Final = "/secrets/{name}/{version}"
+_DELETED: Final = "/deletedsecrets/{name}"
+_DELETED_VERSION: Final = "/deletedsecrets/{name}/{version}"
+
+ENTRIES: Final = (
+    Entry(
+        "put",
+        _LIVE,
+        "SetSecret",
+        secretpaths.SET,
+        "Make a new version, which is served from then on.",
+        "SecretBundle",
+        (*NAMED, "ifMatch", "ifNoneMatch"),
+        "SecretSetParameters",
+        etag=True,
+        links=_OF_ONE,
+    ),
+    Entry(
+        "get",
+        _LIVE,
+        "GetSecret",
+        secretpaths.GET,
+        "Get the version that is served, with its value.",
+        "SecretBundle",
+        NAMED,
+        etag=True,
+    ),
+    Entry(
+        "get",
+        _VERSION,
+        "GetSecretVersion",
+        secretpaths.GET,
+        "Get one version, with its value.",
+        "SecretBundle",
+        VERSIONED,
+        etag=True,
+    ),
+    Entry(
+        "patch",
+        _LIVE,
+        "UpdateSecret",
+        secretpaths.UPDATE,
+        "Change the attributes of the version that is served.",
+        "SecretItem",
+        (*NAMED, "ifMatch"),
+        "SecretUpdateParameters",
+        etag=True,
+    ),
+    Entry(
+        "patch",
+        _VERSION,
+        "UpdateSecretVersion",
+        secretpaths.UPDATE,
+        "Change the attributes of one version.",
+        "SecretItem",
+        (*VERSIONED, "ifMatch"),
+        "SecretUpdateParameters",
+        etag=True,
+    ),
+    Entry(
+        "delete",
+        _LIVE,
+        "DeleteSecret",
+        secretpaths.DELETE,
+        "Delete softly, with all versions.",
+        "DeletedSecretItem",
+        NAMED,
+        links=_OF_DELETED,
+    ),
+    Entry(
+        "delete",
+        _VERSION,
+        "DeleteSecretVersion",
+        secretpaths.DELETE,
+        "Delete one version softly; not the served one.",
+        "DeletedSecretItem",
+        VERSIONED,
+    ),
+    Entry("get", "/secrets", "GetSecrets", secretpaths.LIST, "List secrets.", "SecretListResult", PAGING),
+    Entry(
+        "get",
+        "/secrets/{name}/versions",
+        "GetSecretVersions",
+        secretpaths.LIST_VERSIONS,
+        "List the versions of a secret.",
+        "SecretListResult",
+        NAMED + PAGING,
+    ),
+    Entry(
+        "get",
+        "/deletedsecrets",
+        "GetDeletedSecrets",
+        secretpaths.LIST_DELETED,
+        "List deleted secrets.",
+        "DeletedSecretListResult",
+        PAGING,
+    ),
+    Entry(
+        "get",
+        _DELETED,
+        "GetDeletedSecret",
+        secretpaths.GET_DELETED,
+        "Get a deleted secret.",
+        "DeletedSecretItem",
+        NAMED,
+    ),
+    Entry(
+        "post",
+        _DELETED + "/recover",
+        "RecoverDeletedSecret",
+        secretpaths.RECOVER,
+        "Recover a deleted secret.",
+        "SecretItem",
+        NAMED,
+        etag=True,
+        links=_OF_ONE,
+    ),
+    Entry(
+        "post",
+        _DELETED_VERSION + "/recover",
+        "RecoverDeletedSecretVersion",
+        secretpaths.RECOVER,
+        "Recover a deleted version.",
+        "SecretItem",
+        VERSIONED,
+        etag=True,
+    ),
+    Entry("delete", _DELETED, "PurgeDeletedSecret", secretpaths.PURGE, "Purge a deleted secret, for ever.", "", NAMED),
+    Entry(
+        "delete",
+        _DELETED_VERSION,
+        "PurgeDeletedSecretVersion",
+        secretpaths.PURGE,
+        "Purge a deleted version, for ever.",
+        "",
+        VERSIONED,
+    ),
+    Entry(
+        "post",
+        "/secrets/{name}/backup",
+        "BackupSecret",
+        secretpaths.BACKUP,
+        "Back up all versions of a secret, encrypted.",
+        "BackupSecretResult",
+        NAMED,
+        links=("RestoreSecret",),
+    ),
+    Entry(
+        "post",
+        "/secrets/restore",
+        "RestoreSecret",
+        secretpaths.RESTORE,
+        "Restore a secret from its backup.",
+        "SecretItem",
+        (),
+        "SecretRestoreParameters",
+        etag=True,
+    ),
+)
