@@ -11,13 +11,18 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
+)
 from cryptography.hazmat.primitives.asymmetric.ec import derive_private_key as derive_ec_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.crypto import eckeys, keyengine, rsanumbers
 from strongroom.domain.errors import InvalidInput
@@ -69,9 +74,20 @@ def read(jwk: Mapping[str, object], *, hsm: bool = False) -> ImportedKey:
     return ImportedKey(spec, private, _key_ops(jwk, spec))
 
 
-def read_rsa_public(jwk: Mapping[str, object]) -> bytes:
-    """Return SubjectPublicKeyInfo in DER of somebody's RSA key, of a size that we use ourselves; ``InvalidInput``."""
-    return rsanumbers.encode_public(_number(jwk, "n"), _number(jwk, "e"))
+def read_public(jwk: Mapping[str, object]) -> KeyMaterial:
+    """Read the public part of a key that is not symmetric; ``InvalidInput`` for one of a kind that we have not."""
+    spec = key_spec(_word(jwk, "kty"), curve=_word(jwk, "crv") if "crv" in jwk else None)
+    match spec.type:
+        case KeyType.RSA:
+            n = _number(jwk, "n")
+            encoded = rsanumbers.encode_public(n, _number(jwk, "e"))
+            return KeyMaterial(replace(spec, size=n.bit_length()), public=encoded)
+        case KeyType.EC:
+            return KeyMaterial(spec, public=_encoded(_ec_point(jwk, spec)))
+        case KeyType.OKP:
+            return KeyMaterial(spec, public=_encoded(_okp_point(jwk)))
+        case KeyType.OCT:
+            raise InvalidInput("key.kty: a symmetric key has no public part")
 
 
 def public(material: KeyMaterial) -> dict[str, str]:
@@ -98,6 +114,14 @@ def private(key: keyengine.PrivateKey) -> dict[str, str]:
     return members | secret
 
 
+def standard(material: KeyMaterial) -> dict[str, str]:
+    """Return the public part with the standard's names alone, for those who know nothing of Azure's."""
+    members = public(material) | {"kty": str(material.spec.type)}
+    if material.spec.curve in _STANDARD_NAMES:
+        members["crv"] = _STANDARD_NAMES[material.spec.curve]
+    return members
+
+
 def thumbprint(material: KeyMaterial) -> str:
     """Return the SHA-256 thumbprint (RFC 7638), base64url; empty of a symmetric key, where it would help a guesser.
 
@@ -105,10 +129,8 @@ def thumbprint(material: KeyMaterial) -> str:
     """
     if material.spec.type is KeyType.OCT:
         return ""
-    members = public(material) | {"kty": str(material.spec.type)}
-    if material.spec.curve in _STANDARD_NAMES:
-        members["crv"] = _STANDARD_NAMES[material.spec.curve]
-    return _text(hashlib.sha256(json.dumps(members, sort_keys=True, separators=(",", ":")).encode()).digest())
+    canonical = json.dumps(standard(material), sort_keys=True, separators=(",", ":"))
+    return _text(hashlib.sha256(canonical.encode()).digest())
 
 
 def public_pem(material: KeyMaterial) -> str:
@@ -131,6 +153,25 @@ def _public_members(key: keyengine.PublicKey) -> dict[str, str]:
             return {"crv": str(curve), "x": x, "y": y}
         case Ed25519PublicKey():
             return {"crv": str(Curve.ED25519), "x": _text(key.public_bytes_raw())}
+
+
+def _ec_point(jwk: Mapping[str, object], spec: KeySpec) -> EllipticCurvePublicKey:
+    assert spec.curve is not None
+    try:
+        return EllipticCurvePublicNumbers(_number(jwk, "x"), _number(jwk, "y"), eckeys.CURVES[spec.curve]).public_key()
+    except ValueError:
+        raise InvalidInput(f"key.x and key.y: are no point of {spec.curve}") from None
+
+
+def _okp_point(jwk: Mapping[str, object]) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(_octets(jwk, "x"))
+    except ValueError:
+        raise InvalidInput("key.x: a public key of Ed25519 has 32 octets") from None
+
+
+def _encoded(key: keyengine.PublicKey) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def _ec_key(jwk: Mapping[str, object], spec: KeySpec) -> EllipticCurvePrivateKey:

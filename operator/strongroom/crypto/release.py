@@ -36,7 +36,7 @@ def target(claims: Mapping[str, Any]) -> Target:
     keys = runtime.get("keys") if isinstance(runtime, Mapping) else None
     for key in keys[:_KEYS] if isinstance(keys, list) else ():
         if isinstance(key, Mapping) and key.get("kty") == "RSA" and _encrypts(key):
-            return Target(str(key.get("kid", "")), jwk.read_rsa_public(key))
+            return Target(str(key.get("kid", "")), jwk.read_public(key).public)
     raise InvalidInput(
         f"target: the attestation has no RSA key for encryption among the first {_KEYS} of x-ms-runtime.keys"
     )

@@ -200,6 +200,29 @@ def test_nothing_private_goes_out(spec: KeySpec, hsm: bool) -> None:
         )
 
 
+@pytest.mark.parametrize("hsm", [False, True])
+@pytest.mark.parametrize("spec", SPECS, ids=str)
+def test_a_public_part_is_read_as_it_was_written(spec: KeySpec, hsm: bool) -> None:
+    if hsm and spec is OKP:
+        return
+    material = replace(made(spec), spec=replace(spec, hsm=hsm), private=b"")
+    assert jwk.read_public(jwk.public(material)) == material
+
+
+@pytest.mark.parametrize(
+    ("members", "word"),
+    [
+        ({"kty": "oct"}, "no public part"),
+        ({"kty": "RSA", "n": "AQAB", "e": "AQAB"}, "key.n"),
+        ({"kty": "EC", "crv": "P-256", "x": "AQ", "y": "AQ"}, "no point of P-256"),
+        ({"kty": "OKP", "crv": "Ed25519", "x": "AQ"}, "32 octets"),
+    ],
+)
+def test_what_is_no_public_part_is_refused(members: dict[str, Any], word: str) -> None:
+    with pytest.raises(InvalidInput, match=word):
+        jwk.read_public(members)
+
+
 @pytest.mark.parametrize(("curve", "octets_each"), [(Curve.P256, 32), (Curve.P384, 48), (Curve.P521, 66)])
 def test_coordinates_have_their_full_length(curve: Curve, octets_each: int) -> None:
     for _ in range(300 if curve is Curve.P256 else 1):  # one in 128 has a zero to lose
