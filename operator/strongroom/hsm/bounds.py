@@ -65,6 +65,12 @@ def check_target(target: bytes) -> None:
         raise InvalidInput(f"target: has at most {MAX_PUBLIC_OCTETS} octets")
 
 
+def check_uses(count: int) -> None:
+    """Raise ``InvalidInput`` unless a message carries 1 to 64 uses."""
+    if not 1 <= count <= MAX_USES:
+        raise InvalidInput(f"uses: a message carries 1 to {MAX_USES}")
+
+
 def check_hsm(spec: KeySpec) -> None:
     """Raise ``InvalidInput`` for a kind of key that is not kept in tokens."""
     if not spec.hsm or spec.type not in KEY_CLASSES:

@@ -24,6 +24,7 @@ from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import MAX_MESSAGE_OCTETS, STATE_METADATA, State
+from strongroom.hsm.userskeys import UsersKeys
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
 
@@ -84,10 +85,11 @@ class Health:
     serving: bool
     state: State
     detail: str
+    world: str = ""  # id of the world key that wraps new keys, as far as a pool tells
 
 
-class HsmClient(KeyService):
-    """``KeyService`` over the sidecar's socket. Make it inside a running event loop, close it in the same.
+class HsmClient(KeyService, UsersKeys):
+    """``KeyService`` and ``TokenKeys`` over the sidecar's socket. Make and close it in one running event loop.
 
     Nobody retries here: a call while the sidecar restarts raises ``HsmUnavailable`` at once. ``deadline`` bounds each
     call, in seconds. Besides the errors of ``KeyService``, a token that failed its self-check raises ``Refused``.
@@ -99,6 +101,7 @@ class HsmClient(KeyService):
         self._stub: Any = stubs.HsmStub(self._channel)  # type: ignore[no-untyped-call]
         self._deadline = deadline
         self._observe = observe or _unseen
+        UsersKeys.__init__(self, self._call, deadline)
 
     async def __aenter__(self) -> Self:
         return self
@@ -110,6 +113,7 @@ class HsmClient(KeyService):
 
     async def close(self) -> None:
         """Cancel what is in flight and let go of the socket."""
+        self.close_uses()
         await self._channel.close()
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:

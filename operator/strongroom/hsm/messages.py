@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from strongroom.domain.algorithms import Given, Made
+from strongroom.domain.errors import InvalidInput
+from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 
@@ -28,3 +32,38 @@ def from_message(message: pb.WrappedKey) -> WrappedKey:
         blob=message.blob,
         mac=message.mac,
     )
+
+
+def spec_to_message(spec: KeySpec) -> pb.KeySpec:
+    return pb.KeySpec(type=spec.type, size=spec.size, curve=spec.curve or "")
+
+
+def spec_from_message(message: pb.KeySpec) -> KeySpec:
+    """Raise ``InvalidInput`` for a kind of key that there is none of."""
+    try:
+        return KeySpec(KeyType(message.type), message.size, Curve(message.curve) if message.curve else None, hsm=True)
+    except ValueError:
+        raise InvalidInput("there is no such kind of key") from None
+
+
+def material_to_message(material: KeyMaterial) -> pb.ObjectKey:
+    assert material.wrapped is not None
+    return pb.ObjectKey(
+        spec=spec_to_message(material.spec), public=material.public, wrapped=to_message(material.wrapped)
+    )
+
+
+def material_from_message(message: pb.ObjectKey) -> KeyMaterial:
+    return KeyMaterial(spec_from_message(message.spec), public=message.public, wrapped=from_message(message.wrapped))
+
+
+def given_from_message(message: pb.Use) -> Given:
+    return Given(message.value, iv=message.iv, tag=message.tag, aad=message.aad, signature=message.signature)
+
+
+def made_to_message(made: Made) -> pb.Made:
+    return pb.Made(value=made.value, iv=made.iv, tag=made.tag, valid=made.valid)
+
+
+def made_from_message(message: pb.Made) -> Made:
+    return Made(message.value, iv=message.iv, tag=message.tag, valid=message.valid)

@@ -158,7 +158,7 @@ REFUSED_BY_THE_SIDECAR: dict[str, tuple[str, Message, grpc.StatusCode]] = {
     "version": ("GenerateKek", pb.GenerateKekRequest(owner=OWNER), grpc.StatusCode.INVALID_ARGUMENT),
     "size": ("Random", pb.RandomRequest(size=4097), grpc.StatusCode.INVALID_ARGUMENT),
     "no KEK": ("WrapDek", pb.WrapDekRequest(dek_id=DEK_ID, seed=SEED), grpc.StatusCode.INVALID_ARGUMENT),
-    "too long": ("WrapDek", pb.WrapDekRequest(seed=bytes(70_000)), grpc.StatusCode.RESOURCE_EXHAUSTED),
+    "too long": ("WrapDek", pb.WrapDekRequest(seed=bytes(1_100_000)), grpc.StatusCode.RESOURCE_EXHAUSTED),
     "not a message": ("Random", pb.RandomResponse(octets=b"\xff"), grpc.StatusCode.INVALID_ARGUMENT),
 }
 

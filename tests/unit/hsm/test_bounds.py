@@ -7,8 +7,9 @@ import pytest
 
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm import bounds
-from tests.helpers.hsm_vector import KEK
+from tests.helpers.hsm_vector import KEK, OBJECT, OBJECT_SPEC
 
 OWNER = "ab" * 16
 
@@ -64,3 +65,46 @@ def test_errors_name_the_bound_and_not_the_value() -> None:
         bounds.check_seed(b"canary")
     assert "32" in str(refusal.value)
     assert "canary" not in str(refusal.value)
+
+
+def test_a_users_key_passes() -> None:
+    bounds.check_object_key(OBJECT_SPEC, OBJECT, OBJECT.owner)
+
+
+OBJECT_REFUSED: dict[str, tuple[Callable[[WrappedKey], WrappedKey], type[Exception]]] = {
+    "world without version": (lambda key: replace(key, world="0" * 32), InvalidInput),
+    "another class": (lambda key: replace(key, key_class="rsa"), InvalidInput),
+    "the class of a KEK": (lambda key: replace(key, key_class="aes"), InvalidInput),
+    "the usage of a KEK": (lambda key: replace(key, usage="kek"), InvalidInput),
+    "a version": (lambda key: replace(key, version=2), InvalidInput),
+    "another owner": (lambda key: replace(key, owner=OWNER), KeyRefused),
+    "short blob": (lambda key: replace(key, blob=key.blob[:-1]), KeyRefused),
+    "no blob": (lambda key: replace(key, blob=b""), KeyRefused),
+    "long blob": (lambda key: replace(key, blob=bytes(8192)), KeyRefused),
+    "short MAC": (lambda key: replace(key, mac=key.mac[:-1]), KeyRefused),
+}
+
+
+@pytest.mark.parametrize("wrong", OBJECT_REFUSED)
+def test_what_is_no_users_key_of_ours_is_refused(wrong: str) -> None:
+    change, error = OBJECT_REFUSED[wrong]
+    with pytest.raises(error):
+        bounds.check_object_key(OBJECT_SPEC, change(OBJECT), OBJECT.owner)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [KeySpec(KeyType.OCT, 256), KeySpec(KeyType.OKP, curve=Curve.ED25519), KeySpec(KeyType.EC, curve=Curve.P256)],
+)
+def test_only_hsm_keys_are_for_the_token(spec: KeySpec) -> None:
+    with pytest.raises(InvalidInput):
+        bounds.check_hsm(spec)
+
+
+@pytest.mark.parametrize(("count", "fits"), [(0, False), (1, True), (64, True), (65, False)])
+def test_a_message_carries_1_to_64_uses(count: int, fits: bool) -> None:
+    if fits:
+        bounds.check_uses(count)
+    else:
+        with pytest.raises(InvalidInput):
+            bounds.check_uses(count)

@@ -15,6 +15,11 @@ SECONDS = Histogram(
     ["method"],
     buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0),
 )
+USES = Counter(
+    "strongroom_hsm_key_uses_total",
+    "Uses of users' keys, by algorithm, operation and result (ok, invalid, key_refused).",
+    ["algorithm", "operation", "result"],
+)
 LOGINS = Counter("strongroom_hsm_logins_total", "C_Login calls made, successful or not.")
 RESTARTS = Gauge("strongroom_hsm_worker_restarts", "Workers that the supervisor started before this one.")
 SESSIONS = Gauge("strongroom_hsm_sessions", "PKCS#11 sessions open.")

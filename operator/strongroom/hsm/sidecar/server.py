@@ -13,7 +13,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused
 from strongroom.hsm.messages import from_message, to_message
-from strongroom.hsm.sidecar import metrics
+from strongroom.hsm.sidecar import metrics, uses
 from strongroom.hsm.sidecar.condition import Condition
 from strongroom.hsm.sidecar.faults import TokenLost, Uninitialised
 from strongroom.hsm.sidecar.keys import Keys
@@ -56,6 +56,18 @@ class HsmServicer(stubs.HsmServicer):
         kek = from_message(request.kek)
         seed = self._call("UnwrapDek", context, lambda keys: keys.unwrap_dek(kek, request.dek_id, request.wrapped))
         return pb.UnwrapDekResponse(seed=seed)
+
+    def MakeKey(self, request: pb.MakeKeyRequest, context: Any) -> Any:
+        return self._call("MakeKey", context, lambda keys: uses.make(keys.objects, request))
+
+    def TakeKey(self, request: pb.TakeKeyRequest, context: Any) -> Any:
+        return self._call("TakeKey", context, lambda keys: uses.take(keys.objects, request))
+
+    def UseKeys(self, request: pb.UseKeysRequest, context: Any) -> Any:
+        return self._call("UseKeys", context, lambda keys: uses.use(keys.objects, request))
+
+    def ReleaseKey(self, request: pb.ReleaseKeyRequest, context: Any) -> Any:
+        return self._call("ReleaseKey", context, lambda keys: uses.release(keys.objects, request))
 
     def Random(self, request: pb.RandomRequest, context: Any) -> pb.RandomResponse:
         return pb.RandomResponse(octets=self._call("Random", context, lambda keys: keys.random(request.size)))

@@ -1,0 +1,139 @@
+"""Uses of keys that are asked for at the same time travel together."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from strongroom.domain.errors import HsmUnavailable
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
+from strongroom.hsm import gathering
+from strongroom.hsm.gathering import Gathering
+from strongroom.wire.hsm import hsm_pb2 as pb
+
+QUICK = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
+SLOW = KeySpec(KeyType.RSA, 4096, hsm=True)
+
+
+class Sidecar:
+    """Echoes each use's value, when it is let to."""
+
+    def __init__(self) -> None:
+        self.messages: list[list[bytes]] = []
+        self.gate = asyncio.Event()
+        self.arrived = asyncio.Condition()
+        self.failure: Exception | None = None
+
+    async def send(self, uses: list[pb.Use]) -> list[pb.Used]:
+        self.messages.append([use.value for use in uses])
+        async with self.arrived:
+            self.arrived.notify_all()
+        await self.gate.wait()
+        if self.failure:
+            raise self.failure
+        return [pb.Used(made=pb.Made(value=use.value)) for use in uses]
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(5), self.arrived:
+            await self.arrived.wait_for(condition)
+
+
+def asked(gatherer: Gathering, number: int, spec: KeySpec = QUICK, octets: int = 1) -> asyncio.Task[bytes]:
+    async def ask() -> bytes:
+        return (await gatherer.use(pb.Use(value=bytes([number]) * octets), spec)).made.value[:1]
+
+    return asyncio.create_task(ask())
+
+
+async def test_one_goes_at_once_and_the_rest_together() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    first = asked(gatherer, 0)
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    rest = [asked(gatherer, number) for number in range(1, 6)]
+    await asyncio.sleep(0)
+    sidecar.gate.set()
+    assert await first == b"\0"
+    assert [await each for each in rest] == [bytes([number]) for number in range(1, 6)]
+    assert sidecar.messages == [[b"\0"], [bytes([number]) for number in range(1, 6)]]
+
+
+async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    slow = [asked(gatherer, number, SLOW) for number in range(9)]
+    await sidecar.until(lambda: len(sidecar.messages) == 3)
+    quick = asked(gatherer, 100)
+    await sidecar.until(lambda: len(sidecar.messages) == 4)
+    sidecar.gate.set()
+    assert await quick == b"\x64"
+    assert [await each for each in slow] == [bytes([number]) for number in range(9)]
+    assert max(map(len, sidecar.messages)) == 2  # two of 4096 bits are as much as 64 of P-256
+
+
+@pytest.mark.parametrize(("count", "octets", "largest"), [(200, 1, 64), (12, 100_000, 5)])
+async def test_a_message_is_bounded(count: int, octets: int, largest: int) -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    everything = [asked(gatherer, number % 250, QUICK, octets) for number in range(count)]
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    sidecar.gate.set()
+    await asyncio.gather(*everything)
+    assert max(map(len, sidecar.messages)) == largest
+    assert sum(map(len, sidecar.messages)) == count
+
+
+async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    first = asked(gatherer, 0)
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    rest = [asked(gatherer, 1), asked(gatherer, 2)]
+    sidecar.failure = HsmUnavailable("gone")
+    sidecar.gate.set()
+    for each in (first, *rest):
+        with pytest.raises(HsmUnavailable, match="gone"):
+            await each
+    sidecar.failure = None
+    assert await asked(gatherer, 3) == b"\3"
+
+
+async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    first = asked(gatherer, 0)
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    gone, stays = asked(gatherer, 1), asked(gatherer, 2)
+    await asyncio.sleep(0)
+    gone.cancel()
+    first.cancel()
+    await asyncio.gather(gone, first, return_exceptions=True)
+    sidecar.gate.set()
+    assert await stays == b"\2"
+    assert sidecar.messages == [[b"\0"], [b"\2"]]
+
+
+async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gathering, "_MAX_WAITING", 2)
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    first = asked(gatherer, 0)
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    waiting = [asked(gatherer, 1), asked(gatherer, 2)]
+    with pytest.raises(HsmUnavailable, match="too many"):
+        await asked(gatherer, 3)
+    sidecar.gate.set()
+    assert await asyncio.gather(first, *waiting) == [b"\0", b"\1", b"\2"]
+
+
+async def test_closing_gives_up_what_waits_and_what_is_under_way() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    first = asked(gatherer, 0)
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    waiting = asked(gatherer, 1)
+    await asyncio.sleep(0)
+    gatherer.close()
+    for each in (first, waiting):
+        with pytest.raises(asyncio.CancelledError):
+            await each
