@@ -32,6 +32,7 @@ from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
+from strongroom.service.kekrotation import KekRotation
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
@@ -108,12 +109,16 @@ class HsmSaid:
     """An ``HsmView`` that says what a test wants."""
 
     said: Verdict | None = None
+    world_key: str = ""
 
     def complaint(self) -> Verdict | None:
         return self.said
 
     def model(self) -> dict[str, str]:
         return {"model": "test"}
+
+    def world(self) -> str:
+        return self.world_key
 
 
 class World:
@@ -333,7 +338,7 @@ class Process:
         self.vaults = VaultReconciler(
             client=world.kube,
             resources=loop.resources,
-            declared=DeclaredVaults(store=store, collector=collector, clock=self._clock),
+            declared=DeclaredVaults(store=store, collector=collector, keks=KekRotation(world.keys), clock=self._clock),
             store=store,
             reporter=reporter,
             hsm=self.hsm,

@@ -127,6 +127,7 @@ class MemoryKeys:
     """An ``Hsm`` with a world key in memory; the bindings of the real one, none of its protection."""
 
     world: bytes = field(default_factory=lambda: os.urandom(32))
+    in_force: int = 1  # version of the world key
     down: bool = False
     unwraps: int = 0
     _inside: dict[bytes, KeyMaterial] = field(default_factory=dict)
@@ -134,7 +135,7 @@ class MemoryKeys:
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
         self._serve()
         blob = os.urandom(40)
-        unsigned = WrappedKey(f"{'0' * 32}.1", "aes", "kek", owner, version, blob, b"")
+        unsigned = WrappedKey(f"{'0' * 32}.{self.in_force}", "aes", "kek", owner, version, blob, b"")
         return replace(unsigned, mac=self._mac(unsigned))
 
     async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:

@@ -19,6 +19,8 @@ class Health(Protocol):
     def state(self) -> Any: ...
     @property
     def detail(self) -> str: ...
+    @property
+    def world(self) -> str: ...
 
 
 class Hsm(Protocol):
@@ -64,6 +66,10 @@ class HsmWatch:
         refused = self._health.state.name == "LOGIN_REFUSED"
         reason = Reason.LOGIN_REFUSED if refused else Reason.HSM_UNAVAILABLE
         return Verdict(reason, self._health.detail or "the HSM does not serve")
+
+    def world(self) -> str:
+        """Return the id of the world key that wraps new keys; empty while it is not known."""
+        return self._health.world if self._health else ""
 
     def model(self) -> dict[str, str]:
         """Return model and firmware as the token reports them."""

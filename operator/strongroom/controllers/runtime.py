@@ -39,6 +39,7 @@ from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
+from strongroom.service.kekrotation import KekRotation
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import TargetIndex, Targets
@@ -105,6 +106,7 @@ class Controller:
         self._queue = WorkQueue(time.monotonic)
         self._schedule = Schedule(self._queue, clock)
         self._index = Index(lambda name: self._loop.head_changed(name))
+        self._keys = keys
         self._keyring = Keyring(keys, time.monotonic, on_lookup=metrics.key_looked_up)
         metrics.cached_keys.set_function(lambda: len(self._keyring))
         backend = KubernetesBackend(client, SYSTEM_NAMESPACE)
@@ -164,7 +166,7 @@ class Controller:
         vaults = VaultReconciler(
             client=self._client,
             resources=resources,
-            declared=DeclaredVaults(store=store, collector=collector, clock=clock),
+            declared=DeclaredVaults(store=store, collector=collector, keks=KekRotation(self._keys), clock=clock),
             store=store,
             reporter=reporter,
             hsm=self._hsm,

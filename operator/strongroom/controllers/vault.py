@@ -12,7 +12,7 @@ from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain import errors
 from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Store
-from strongroom.domain.vaults import State, VaultHead
+from strongroom.domain.vaults import KekReason, State, VaultHead
 from strongroom.kinds import names
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
 from strongroom.kinds.durations import format_time, parse_time
@@ -38,6 +38,10 @@ class HsmView(Protocol):
         """Return model and firmware as the token reports them; empty when unknown."""
         ...
 
+    def world(self) -> str:
+        """Return the id of the world key that wraps new keys; empty while it is not known."""
+        ...
+
 
 _OBJECT_NOTES = {
     "SecretDeleted": (EventType.NORMAL, "{name} is deleted and can be recovered until {until}"),
@@ -45,6 +49,13 @@ _OBJECT_NOTES = {
     "SecretPurged": (EventType.NORMAL, "{name} was removed for good: its retention had passed"),
     "SecretNearExpiry": (EventType.WARNING, "the current version of {name} expires at {until}"),
     "SecretExpired": (EventType.WARNING, "the current version of {name} expired at {until}"),
+}
+
+
+_REKEYED = {
+    KekReason.REQUESTED: "Rotated as asked",
+    KekReason.SCHEDULED: "Rotated by schedule",
+    KekReason.WORLD_ROTATED: "Rotated because the world key was",
 }
 
 
@@ -164,6 +175,9 @@ class VaultReconciler:
             recover_from=await self._approved(resource),
             policies=resource.policies,
             shard=shard,
+            kek_every=resource.kek_every,
+            kek_trigger=resource.rotate_kek,
+            world=self._hsm.world(),
         )
 
     async def _approved(self, resource: VaultResource) -> str:
@@ -220,6 +234,7 @@ class VaultReconciler:
             "vaultId": head.id,
             "url": f"https://{key.name}.{key.namespace}.{self._domain}",
             "kekVersion": head.keks[-1].version,
+            "kekRotation": _kek_rotation(head),
             "hsm": self._hsm.model() or None,
             "objectCount": usage.objects,
             "versionCount": usage.versions,
@@ -231,8 +246,20 @@ class VaultReconciler:
         for reason in outcome.events:
             note = "Made the vault and its keys" if reason == "Created" else "Recovered the deleted vault"
             self._reporter.event(key, known.uid, EventType.NORMAL, reason, note)
+        if outcome.rekeyed and outcome.head:
+            note = f"{_REKEYED[outcome.rekeyed]}: the key-encryption key has version {outcome.head.keks[-1].version}"
+            self._reporter.event(key, known.uid, EventType.NORMAL, "KekRotated", note)
         if complaint and complaint.reason is not Reason.PENDING:
             self._reporter.event(key, known.uid, EventType.WARNING, complaint.reason.value, complaint.message)
+
+
+def _kek_rotation(head: VaultHead) -> dict[str, str]:
+    shown = {"worldKey": head.keks[-1].world}
+    if head.kek_rotated:
+        shown["lastTime"] = format_time(head.kek_rotated)
+    if head.kek_due is not None:
+        shown["nextTime"] = format_time(head.kek_due)
+    return shown
 
 
 def _is_ready(known: Known) -> bool:

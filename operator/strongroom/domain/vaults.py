@@ -65,11 +65,59 @@ class VaultHead:
     purge_at: int = 0
     policies: tuple[Policy, ...] = ()  # as last declared
     shard: str = ""  # of the controllers that serve it; empty: the default
+    kek_every: int = 0  # seconds from one KEK to the next; 0: none is due by itself
+    kek_rotated: int = 0  # when the present KEK replaced another; 0: it is the vault's first
+    kek_trigger: str = ""  # the last handled value of the annotation that asks for a new one
 
     @property
     def due(self) -> int | None:
-        """When the vault wants attention by itself: its purge."""
-        return self.purge_at if self.state is State.DELETED else 0 if self.state is State.PURGING else None
+        """When the vault wants attention by itself: its purge, or the rotation of its KEK."""
+        if self.state is State.LIVE:
+            return self.kek_due
+        return self.purge_at if self.state is State.DELETED else 0
+
+    @property
+    def kek_due(self) -> int | None:
+        """When the next KEK is to be made by schedule."""
+        return (self.kek_rotated or self.created) + self.kek_every if self.kek_every else None
+
+
+class KekReason(StrEnum):
+    """Why a vault gets a new KEK."""
+
+    REQUESTED = "Requested"
+    SCHEDULED = "Scheduled"
+    WORLD_ROTATED = "WorldRotated"  # the KEK is wrapped by a version of the world key that is no longer in force
+
+
+def kek_reason(head: VaultHead, *, trigger: str, world: str, now: int) -> KekReason | None:
+    """Say whether a live vault is to get a new KEK. ``world``: id of the world key in force, empty when not known."""
+    if trigger and trigger != head.kek_trigger:
+        return KekReason.REQUESTED
+    if _is_older(head.keks[-1].world, world):
+        return KekReason.WORLD_ROTATED
+    return KekReason.SCHEDULED if head.kek_due is not None and head.kek_due <= now else None
+
+
+def rekeyed(head: VaultHead, kek: WrappedKey, deks: tuple[WrappedDek, ...], *, trigger: str, now: int) -> VaultHead:
+    """Replace the KEK: all DEKs are wrapped by the new one, so no earlier version is needed any more."""
+    if {dek.kek_version for dek in deks} != {kek.version} or [dek.id for dek in deks] != [dek.id for dek in head.deks]:
+        raise ValueError("every DEK must be wrapped by the new KEK")
+    return replace(
+        head,
+        keks=(kek,),
+        deks=deks,
+        kek_rotated=now,
+        kek_trigger=trigger or head.kek_trigger,
+        generation=head.generation + 1,
+    )
+
+
+def _is_older(world: str, in_force: str) -> bool:
+    """Worlds are named ``<geography id>.<version>``; another geography is another matter."""
+    geography, _, version = world.rpartition(".")
+    there, _, newest = in_force.rpartition(".")
+    return bool(there) and geography == there and int(version) < int(newest)
 
 
 def soft_delete(head: VaultHead, now: int) -> VaultHead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from typing import Protocol
 
@@ -99,21 +99,24 @@ class Members:
         return HsmUnavailable(self._complaints())
 
     def status(self) -> Status:
-        """Return the status of a member that serves, else of one that was seen. ``HsmUnavailable``."""
+        """Return the status of a member that serves, else of one that was seen, with the world of the whole pool.
+
+        ``HsmUnavailable`` when none was seen yet.
+        """
         known = sorted((each for each in self._ours() if each.status), key=lambda each: not each.serving)
         if not known or known[0].status is None:
             raise HsmUnavailable(self._complaints())
-        return known[0].status
+        return replace(known[0].status, world=self._world_in_force() or known[0].status.world)
 
     def health(self) -> Health:
         """Return whether any member serves, and what is wrong with the others."""
         if any(member.serving for member in self._usable()):
-            return Health(True, State.SERVING, self._complaints())
+            return Health(True, State.SERVING, self._complaints(), self._world_in_force())
         states = [member.status.state for member in self._ours() if member.status and not member.usable]
         return Health(False, states[0] if states else State.UNSPECIFIED, self._complaints())
 
-    def world_in_force(self) -> str:
-        """Return the world that new keys are wrapped by; empty while no member is known to serve."""
+    def _world_in_force(self) -> str:
+        """Return the world that new keys are wrapped by, of several the oldest; empty while no member serves."""
         worlds = (member.status.world for member in self._makers() if member.status)
         return min(worlds, key=lambda world: int(world.rpartition(".")[2]), default="")
 

@@ -97,12 +97,11 @@ class HsmPool(KeyService, TokenKeys):
         return await self._call(material.wrapped, lambda client: client.release_key(material, owner, target, digest))
 
     async def status(self) -> Status:
-        """Return the status of a member that serves, else of one that was seen. ``HsmUnavailable``."""
-        return self._members.status()
+        """Return the status of a member that serves, else of one that was seen, with the world of the whole pool.
 
-    def world_in_force(self) -> str:
-        """Return the world that new keys are wrapped by; empty while no member is known to serve."""
-        return self._members.world_in_force()
+        ``HsmUnavailable`` when none was seen yet.
+        """
+        return self._members.status()
 
     async def watch_health(self) -> AsyncIterator[Health]:
         """Yield the health now and after each change. Ends only by cancellation."""

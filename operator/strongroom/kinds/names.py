@@ -13,6 +13,9 @@ CATEGORY: Final = "strongroom"
 ROTATE: Final = f"{GROUP}/rotate"
 """On a VaultSecret or VaultKey: any new value makes a new version, once per value."""
 
+ROTATE_KEK: Final = f"{GROUP}/rotate-kek"
+"""On a Vault: any new value makes a new key-encryption key, once per value."""
+
 SYNC: Final = f"{GROUP}/sync"
 """On a VaultSecret or VaultKey: any new value compares the target with the vault again, by asking the API server."""
 

@@ -16,6 +16,8 @@ from strongroom.domain.access import Policy
 from strongroom.domain.errors import InvalidInput
 from strongroom.kinds import names
 from strongroom.kinds.access import POLICIES, AccessPolicy
+from strongroom.kinds.declaring import asked
+from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
 from strongroom.kinds.quantities import QUANTITY, QUANTITY_LENGTH, parse_quantity
 from strongroom.kinds.shapes import Conditions, Shape, Timestamp, checked, rules, without_values
 
@@ -25,6 +27,10 @@ LARGEST_BYTES: Final = "8Gi"
 anything else.
 """
 
+
+SHORTEST_KEK: Final = 3600
+LONGEST_KEK: Final = 3650 * 86_400
+_KEK_BOUNDS: Final = "must be at least 1h and at most 3650d"
 
 _RANGE: Final = rules(
     (
@@ -176,6 +182,23 @@ class NetworkRules(Shape):
         return network.NetworkRules(default, self.ip_rules, selectors, self.bypass == "TrustedServices")
 
 
+class KekRotation(Shape):
+    """When the vault's key-encryption key is replaced."""
+
+    every: Annotated[
+        str,
+        Field(
+            description="The time from one key-encryption key to the next: `90d`, `12h`, with units `d`, `h`, `m`, `s` "
+            "in this order, or as ISO 8601 has it (`P90D`). From `1h` to `3650d`.",
+            min_length=DURATION_LENGTH[0],
+            max_length=DURATION_LENGTH[1],
+            pattern=DURATION,
+            json_schema_extra=rules(*duration_rules(SHORTEST_KEK, LONGEST_KEK, _KEK_BOUNDS)),
+        ),
+        AfterValidator(checked(between(SHORTEST_KEK, LONGEST_KEK, _KEK_BOUNDS))),
+    ]
+
+
 class VaultSpec(Shape):
     """What the vault should be."""
 
@@ -194,6 +217,14 @@ class VaultSpec(Shape):
         Limits,
         Field(description="How much the vault may hold. New data beyond a limit is refused, nothing is lost."),
     ] = Limits()
+    kek_rotation: Annotated[
+        KekRotation | None,
+        Field(
+            description="When the vault gets a new key-encryption key by itself. The content is not written anew: only "
+            f"the data keys are wrapped again. Without it, the annotation `{names.ROTATE_KEK}` and a new world key do "
+            "the same."
+        ),
+    ] = None
     access_policies: Annotated[
         tuple[AccessPolicy, ...],
         Field(
@@ -227,6 +258,21 @@ class HsmStatus(Shape):
     )
 
 
+class KekRotationStatus(Shape):
+    """Where the rotation of the vault's key-encryption key stands."""
+
+    last_time: Annotated[
+        Timestamp | None, Field(description="When the present key replaced another. Absent for the vault's first.")
+    ] = None
+    next_time: Annotated[
+        Timestamp | None, Field(description="When the next one is made by `spec.kekRotation`. Absent without it.")
+    ] = None
+    world_key: Annotated[
+        str | None,
+        Field(description="The world key that wraps it: `<geography id>.<version>`.", max_length=64),
+    ] = None
+
+
 class VaultStatus(Shape):
     """What the vault is. Written by Strongroom."""
 
@@ -255,6 +301,9 @@ class VaultStatus(Shape):
     kek_version: Annotated[
         int | None,
         Field(description="Version of the vault's key-encryption key; raised by each rotation of it.", ge=1),
+    ] = None
+    kek_rotation: Annotated[
+        KekRotationStatus | None, Field(description="The rotation of the vault's key-encryption key.")
     ] = None
     hsm: Annotated[HsmStatus | None, Field(description="The token that holds the vault's key.")] = None
     object_count: Annotated[int | None, Field(description="Objects in the vault, deleted ones included.", ge=0)] = None
@@ -286,6 +335,8 @@ class VaultResource:
     policies: tuple[Policy, ...] = ()
     rbac: bool = False  # requests to the API are decided by Kubernetes RBAC, not by policies
     network: network.NetworkRules = field(default_factory=network.NetworkRules)
+    kek_every: int = 0  # seconds from one KEK to the next; 0: no schedule
+    rotate_kek: str = ""  # the annotation strongroom.dev/rotate-kek
 
 
 def parse_vault(body: Mapping[str, Any]) -> VaultResource:
@@ -318,4 +369,6 @@ def parse_vault(body: Mapping[str, Any]) -> VaultResource:
         policies=tuple(policy.to_domain() for policy in spec.access_policies),
         rbac=spec.authorization == "RBAC",
         network=spec.network_rules.to_domain(),
+        kek_every=parse_duration(spec.kek_rotation.every) if spec.kek_rotation else 0,
+        rotate_kek=asked(annotations, names.ROTATE_KEK),
     )

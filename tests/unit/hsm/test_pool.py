@@ -158,11 +158,12 @@ async def test_new_keys_are_made_under_a_world_that_every_member_holds() -> None
     ahead, behind = member("ahead", status(1, 2, in_force=2)), member("behind", status(1))
     async with pool(ahead, behind) as tokens:
         assert {await tokens.random(1) for _ in range(4)} == {b"behind"}
-        assert tokens.world_in_force() == f"{HERE}.1"
+        assert (await anext(tokens.watch_health())).world == f"{HERE}.1"
+        assert (await tokens.status()).world == f"{HERE}.1"
     both = member("both", status(1, 2, in_force=1))
     async with pool(ahead, both) as tokens:
         assert {await tokens.random(1) for _ in range(4)} == {b"ahead", b"both"}
-        assert tokens.world_in_force() == f"{HERE}.1"
+        assert (await tokens.status()).world == f"{HERE}.1"
 
 
 async def test_when_no_world_is_common_capacity_counts() -> None:

@@ -12,6 +12,7 @@ from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import DAY, Limits, State, VaultHead
 from strongroom.service.declared_vaults import DeclaredVaults, VaultOutcome, VaultWish
+from strongroom.service.kekrotation import KekRotation
 from strongroom.store.collector import Collector
 from strongroom.store.sealed import SealedStore
 from tests.helpers.memory import Fault
@@ -31,7 +32,8 @@ class World:
     def service(self, store: SealedStore | None = None) -> DeclaredVaults:
         """The use case in a process that has just started."""
         store = store or self.lab.process(complete=True)
-        return DeclaredVaults(store=store, collector=Collector(store), clock=lambda: self.now)
+        keks = KekRotation(self.lab.keys)
+        return DeclaredVaults(store=store, collector=Collector(store), keks=keks, clock=lambda: self.now)
 
     async def reconcile(self, wish: VaultWish = WISH) -> VaultOutcome:
         return await self.service().reconcile(wish)
