@@ -35,8 +35,8 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.notices import Notice
 from strongroom.entrypoints.auditing import add_sinks, sinks
-from strongroom.entrypoints.options import add_logging, environment
-from strongroom.hsm.client import HsmClient
+from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment, hsm_sockets
+from strongroom.hsm.pool import HsmPool
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.telemetry import logs, probes
@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("strongroom controller", description="Reconcile Vaults and VaultSecrets.")
     add = parser.add_argument
     add("--kubeconfig", type=Path, default=environment("kubeconfig"), help="default: the Pod's ServiceAccount")
-    add("--hsm-socket", type=Path, default=environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add_hsm_sockets(parser)
     add("--metrics-port", type=int, default=environment("metrics-port", "9090"))
     add("--metrics-host", default=environment("metrics-host", "127.0.0.1"))
     add("--domain", default=environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
@@ -176,7 +176,7 @@ async def _run(options: argparse.Namespace) -> int:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
     settings = _settings(options)
-    async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
+    async with KubeClient(connection) as client, HsmPool.of(hsm_sockets(options), observe=metrics.hsm_called) as hsm:
         controller = Controller(
             client=client,
             keys=hsm,

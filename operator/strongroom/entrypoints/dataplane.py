@@ -36,8 +36,8 @@ from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.network import parse_range
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.issuers import read_issuers
-from strongroom.entrypoints.options import add_logging, environment
-from strongroom.hsm.client import HsmClient
+from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment, hsm_sockets
+from strongroom.hsm.pool import HsmPool
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.service.identity.assembly import IdentitySettings
@@ -70,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("strongroom dataplane", description="Serve the vaults' API over HTTPS.")
     add = parser.add_argument
     add("--kubeconfig", type=Path, default=environment("kubeconfig"), help="default: the Pod's ServiceAccount")
-    add("--hsm-socket", type=Path, default=environment("hsm-socket", "/run/strongroom/hsm/hsm.sock"))
+    add_hsm_sockets(parser)
     add("--domain", default=environment("domain", DEFAULT_DOMAIN), help="domain of vault URLs")
     add("--host", default=environment("host", "0.0.0.0"), help="address to listen on")  # noqa: S104
     add("--port", type=int, default=environment("port", "8443"))
@@ -181,7 +181,7 @@ async def _run(options: argparse.Namespace) -> int:
         collector(registry=registry)
     metrics, settings = DataPlaneMetrics(registry), _settings(options)
     connection = await (transport.from_kubeconfig(options.kubeconfig) if options.kubeconfig else transport.in_cluster())
-    async with KubeClient(connection) as client, HsmClient(options.hsm_socket, observe=metrics.hsm_called) as hsm:
+    async with KubeClient(connection) as client, HsmPool.of(hsm_sockets(options), observe=metrics.hsm_called) as hsm:
         data_plane = DataPlane(
             client=client, keys=hsm, hsm=hsm, settings=settings, metrics=metrics, registry=registry, clock=_clock
         )

@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
 
 from strongroom.telemetry import logs
+
+_HSM_SOCKET: Final = "/run/strongroom/hsm/hsm.sock"
 
 
 def environment(option: str, default: str | None = None) -> str | None:
@@ -23,6 +27,23 @@ def one_of(words: Sequence[str]) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def add_hsm_sockets(parser: argparse.ArgumentParser) -> None:
+    """Add where the HSM sidecars are; ``hsm_sockets`` reads it."""
+    parser.add_argument(
+        "--hsm-socket",
+        type=Path,
+        action="append",
+        help="of an HSM sidecar; repeated, or with commas in the environment, for a pool of tokens of one geography; "
+        f"default: {_HSM_SOCKET}",
+    )
+
+
+def hsm_sockets(options: argparse.Namespace) -> list[Path]:
+    """Return the sockets of the HSM sidecars."""
+    named: list[Path] | None = options.hsm_socket
+    return named or [Path(path.strip()) for path in (environment("hsm-socket") or _HSM_SOCKET).split(",")]
 
 
 def add_logging(parser: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar, cast
+from typing import Final, Self, TypeVar
 
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, Refused, StrongroomError
@@ -48,7 +48,7 @@ class HsmPool(KeyService, TokenKeys):
         """Return a pool of the sidecars at ``sockets``. ``InvalidInput`` when one is named twice, or none."""
         if not sockets or len(set(sockets)) < len(sockets):
             raise InvalidInput("name the socket of each HSM sidecar once")
-        return cls([cast(PoolClient, HsmClient(socket, observe=observe)) for socket in sockets])
+        return cls([HsmClient(socket, observe=observe) for socket in sockets])
 
     async def __aenter__(self) -> Self:
         await asyncio.gather(*(member.ask() for member in self._members.all))

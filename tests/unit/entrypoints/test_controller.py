@@ -10,6 +10,7 @@ import pytest
 
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.entrypoints import controller, main
+from strongroom.entrypoints.options import hsm_sockets
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +31,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_defaults() -> None:
     options = controller._parser().parse_args([])
     assert options.kubeconfig is None
-    assert options.hsm_socket == Path("/run/strongroom/hsm/hsm.sock")
+    assert hsm_sockets(options) == [Path("/run/strongroom/hsm/hsm.sock")]
     assert (options.metrics_host, options.metrics_port) == ("127.0.0.1", 9090)
     assert (options.domain, options.concurrency, options.total_bytes) == (DEFAULT_DOMAIN, 32, 2**30)
     assert (options.identity, options.log_level) == (None, "info")
@@ -40,7 +41,7 @@ def test_every_option_is_read_from_the_command_line() -> None:
     arguments = "--kubeconfig /k --hsm-socket /s --metrics-port 1 --metrics-host :: --domain d --concurrency 2"
     more = "--total-bytes 3 --identity i --log-level debug"
     options = controller._parser().parse_args([*arguments.split(), *more.split()])
-    assert (options.kubeconfig, options.hsm_socket) == (Path("/k"), Path("/s"))
+    assert (options.kubeconfig, hsm_sockets(options)) == (Path("/k"), [Path("/s")])
     assert (options.metrics_port, options.metrics_host, options.domain) == (1, "::", "d")
     assert (options.concurrency, options.total_bytes, options.identity, options.log_level) == (2, 3, "i", "debug")
 
@@ -51,6 +52,13 @@ def test_the_environment_stands_in_and_the_command_line_wins(monkeypatch: pytest
     monkeypatch.setenv("STRONGROOM_TOTAL_BYTES", "77")
     options = controller._parser().parse_args(["--kubeconfig", "/line"])
     assert (options.metrics_port, options.kubeconfig, options.total_bytes) == (1234, Path("/line"), 77)
+
+
+def test_a_pool_is_named_by_several_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STRONGROOM_HSM_SOCKET", "/a, /b")
+    assert hsm_sockets(controller._parser().parse_args([])) == [Path("/a"), Path("/b")]
+    options = controller._parser().parse_args(["--hsm-socket", "/c", "--hsm-socket", "/d"])
+    assert hsm_sockets(options) == [Path("/c"), Path("/d")]
 
 
 @pytest.mark.parametrize(
