@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.dataplane import operations, paths, secretpaths
+from strongroom.dataplane import operations, secretpaths
 from tests.helpers.apirelay import ApiRelay, relayed
 from tests.helpers.cluster import new_namespace
 from tests.helpers.dataplane import Answer, DataPlane, grant, serving
@@ -200,7 +200,7 @@ def binding(namespace: str, account: str, kind: str, name: str) -> dict[str, Any
 
 def test_each_verb_of_a_role_lets_in_to_its_operations_and_no_other(tenant: Tenant, one: DataPlane) -> None:
     assert {operation.permission for operation in REQUESTS} == set(VERBS)
-    assert set(REQUESTS) == set(paths.OPERATIONS)
+    assert set(REQUESTS) == set(secretpaths.OPERATIONS)
     tenant.serve(authorization="RBAC")
     for verb in VERBS:
         tenant.system.apply(*role(tenant.namespace, verb, verb))

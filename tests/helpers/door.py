@@ -37,7 +37,7 @@ EVERYTHING = ["all"]
 def policy(name: str = "app", namespace: str = NAMESPACE, **permissions: list[str]) -> dict[str, Any]:
     """A policy for a ServiceAccount."""
     subject = {"kind": "ServiceAccount", "namespace": namespace, "name": name}
-    return {"subject": subject, "permissions": permissions or {"secrets": EVERYTHING}}
+    return {"subject": subject, "permissions": permissions or {"secrets": EVERYTHING, "keys": ["all"]}}
 
 
 @dataclass

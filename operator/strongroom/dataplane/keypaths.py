@@ -43,7 +43,6 @@ SIGN: Final = _key("Sign", "sign", body=SMALL_BODY)
 VERIFY: Final = _key("Verify", "verify", body=SMALL_BODY)
 WRAP: Final = _key("Wrap", "wrapKey", body=SMALL_BODY)
 UNWRAP: Final = _key("Unwrap", "unwrapKey", body=SMALL_BODY)
-RELEASE: Final = _key("Release", "release", body=SMALL_BODY)
 GET_POLICY: Final = _key("RotationPolicyGet", "getrotationpolicy")
 SET_POLICY: Final = _key("RotationPolicySet", "setrotationpolicy", mutation=True, body=SMALL_BODY)
 RANDOM: Final = Operation("RandomBytesGet", Area.KEYS, "get", body=SMALL_BODY)
@@ -60,7 +59,7 @@ USES: Final = {
 
 OPERATIONS: Final = (
     CREATE, IMPORT, ROTATE, GET, UPDATE, DELETE, LIST, LIST_VERSIONS, LIST_DELETED, GET_DELETED, RECOVER, PURGE, BACKUP,
-    RESTORE, *USES, RELEASE, GET_POLICY, SET_POLICY, RANDOM,
+    RESTORE, *USES, GET_POLICY, SET_POLICY, RANDOM,
 )  # fmt: skip
 
 _ONE: Final = {"GET": GET, "PUT": IMPORT, "PATCH": UPDATE, "DELETE": DELETE}
@@ -72,9 +71,7 @@ _OF_NAME: Final = {
     "rotationpolicy": {"GET": GET_POLICY, "PUT": SET_POLICY},
     **{word: {"POST": operation} for word, operation in _POSTED.items()},
 }
-_OF_VERSION: Final = {use.value.lower(): {"POST": operation} for operation, use in USES.items()} | {
-    "release": {"POST": RELEASE}
-}
+_OF_VERSION: Final = {use.value.lower(): {"POST": operation} for operation, use in USES.items()}
 
 
 def live(method: str, rest: list[str]) -> Route:

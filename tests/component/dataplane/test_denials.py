@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from strongroom.dataplane import operations, paths, secretpaths
+from strongroom.dataplane import keypaths, operations, paths, secretpaths
 from strongroom.domain.audit import Phase
 from tests.helpers.controllers import NAMESPACE, vault
 from tests.helpers.door import DoorLab, door_lab, policy
@@ -16,6 +16,9 @@ from tests.helpers.identity import CLUSTER_ISSUER, Signer, encode
 from tests.helpers.stores import NOW
 
 VALUE = {"value": "hunter2"}
+EC = {"kty": "EC", "crv": "P-256"}
+AES = {"kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODw"}  # RFC 3394, section 4.1
+WRAPPED = "uJiR837Xm6NDOZ7QzLnsEURnKVo21cnZ"  # the wrapping of 16 zero octets under it
 REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     secretpaths.SET: ("PUT", "/secrets/live", VALUE),
     secretpaths.GET: ("GET", "/secrets/live", None),
@@ -29,6 +32,29 @@ REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     secretpaths.PURGE: ("DELETE", "/deletedsecrets/gone", None),
     secretpaths.BACKUP: ("POST", "/secrets/live/backup", None),
     secretpaths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
+    keypaths.CREATE: ("POST", "/keys/live/create", EC),
+    keypaths.IMPORT: ("PUT", "/keys/live", {"key": {"kty": "oct", "k": "A" * 43}}),
+    keypaths.ROTATE: ("POST", "/keys/live/rotate", None),
+    keypaths.GET: ("GET", "/keys/live", None),
+    keypaths.UPDATE: ("PATCH", "/keys/live", {"tags": {"a": "b"}}),
+    keypaths.DELETE: ("DELETE", "/keys/live", None),
+    keypaths.LIST: ("GET", "/keys", None),
+    keypaths.LIST_VERSIONS: ("GET", "/keys/live/versions", None),
+    keypaths.LIST_DELETED: ("GET", "/deletedkeys", None),
+    keypaths.GET_DELETED: ("GET", "/deletedkeys/gone", None),
+    keypaths.RECOVER: ("POST", "/deletedkeys/gone/recover", None),
+    keypaths.PURGE: ("DELETE", "/deletedkeys/gone", None),
+    keypaths.BACKUP: ("POST", "/keys/live/backup", None),
+    keypaths.RESTORE: ("POST", "/keys/restore", {"value": "AAAA"}),
+    keypaths.ENCRYPT: ("POST", "/keys/aes/encrypt", {"alg": "A128CBC", "value": "A" * 22}),
+    keypaths.DECRYPT: ("POST", "/keys/aes/decrypt", {"alg": "A128CBC", "value": "A" * 22, "iv": "A" * 22}),
+    keypaths.WRAP: ("POST", "/keys/aes/wrapkey", {"alg": "A128KW", "value": "A" * 22}),
+    keypaths.UNWRAP: ("POST", "/keys/aes/unwrapkey", {"alg": "A128KW", "value": WRAPPED}),
+    keypaths.SIGN: ("POST", "/keys/live/sign", {"alg": "ES256", "value": "A" * 43}),
+    keypaths.VERIFY: ("POST", "/keys/live/verify", {"alg": "ES256", "digest": "A" * 43, "value": "A" * 86}),
+    keypaths.GET_POLICY: ("GET", "/keys/live/rotationpolicy", None),
+    keypaths.SET_POLICY: ("PUT", "/keys/live/rotationpolicy", {"attributes": {"expiryTime": "P90D"}}),
+    keypaths.RANDOM: ("POST", "/rng", {"count": 8}),
 }
 
 
@@ -37,10 +63,13 @@ def test_the_table_has_every_operation() -> None:
 
 
 async def prepared(lab: DoorLab) -> DoorLab:
-    """One secret that lives, and one that was deleted."""
+    """One secret and one key that live, and one of each that was deleted."""
     for name in ("live", "gone"):
         assert (await lab.ask("PUT", f"/secrets/{name}", VALUE)).status == 200
-    assert (await lab.ask("DELETE", "/secrets/gone")).status == 200
+        assert (await lab.ask("POST", f"/keys/{name}/create", EC)).status == 200
+    assert (await lab.ask("PUT", "/keys/aes", {"key": AES})).status == 200
+    for collection in ("secrets", "keys"):
+        assert (await lab.ask("DELETE", f"/{collection}/gone")).status == 200
     lab.records.events.clear()
     return lab
 
@@ -94,16 +123,17 @@ async def test_nobody_gets_in_without_a_good_token(lab: DoorLab, operation: oper
 @pytest.mark.parametrize("operation", REQUESTS, ids=lambda each: each.name)
 async def test_nothing_is_allowed_that_no_policy_grants(operation: operations.Operation) -> None:
     """Everything but this one permission is granted."""
-    every = ["get", "list", "set", "delete", "backup", "restore", "recover", "purge"]
+    mine = {each.permission for each in REQUESTS if each.area is operation.area}
     async with door_lab() as lab:
         await prepared(lab)
-        others = [each for each in every if each != operation.permission]
-        lab.world.apply(vault(accessPolicies=[policy(secrets=others, keys=["all"], certificates=["all"])]))
+        areas = {"secrets": ["all"], "keys": ["all"], "certificates": ["all"]}
+        areas[operation.area] = sorted(mine - {operation.permission})
+        lab.world.apply(vault(accessPolicies=[policy(**areas)]))
         lab.time.passes(1)
         before = dict(lab.world.backend.blobs)
         answer = await lab.ask(*REQUESTS[operation])
         assert (answer.status, answer.code) == (403, "Forbidden/ForbiddenByPolicy")
-        assert f"does not have secrets {operation.permission} permission" in answer.body["error"]["message"]
+        assert f"does not have {operation.area} {operation.permission} permission" in answer.body["error"]["message"]
         assert lab.world.backend.blobs == before
         (record,) = lab.records.events
         assert (record.operation, record.status, record.policy_match) == (operation.name, 403, False)
@@ -129,10 +159,10 @@ async def test_nobody_gets_in_from_elsewhere(operation: operations.Operation) ->
 async def test_whoever_may_does(lab: DoorLab, operation: operations.Operation) -> None:
     """The control: the same requests with everything in place."""
     answer = await lab.ask(*REQUESTS[operation])
-    if operation is secretpaths.RESTORE:
+    if operation in (secretpaths.RESTORE, keypaths.RESTORE):
         assert (answer.status, answer.code) == (400, "Malformed backup blob")
     else:
-        assert answer.status == (204 if operation is secretpaths.PURGE else 200)
+        assert answer.status == (204 if operation in (secretpaths.PURGE, keypaths.PURGE) else 200)
     phases = [Phase.INTENT, Phase.RESULT] if operation.mutation else [Phase.SINGLE]
     assert [event.phase for event in lab.records.events] == phases
     assert {event.operation for event in lab.records.events} == {operation.name}
@@ -149,6 +179,7 @@ async def test_what_cannot_be_journalled_does_not_happen(lab: DoorLab, operation
 
 
 DISABLED = {"attributes": {"enabled": False}}
+SIGN, VERIFY = REQUESTS[keypaths.SIGN][2], REQUESTS[keypaths.VERIFY][2]
 STATES: dict[str, tuple[str, str, Any, int, str]] = {
     "a disabled secret is not read": ("GET", "/secrets/off", None, 403, "Forbidden/SecretDisabled"),
     "a deleted secret is not read": ("GET", "/secrets/gone", None, 404, "SecretNotFound"),
@@ -159,15 +190,35 @@ STATES: dict[str, tuple[str, str, Any, int, str]] = {
     "what lives is not among the deleted": ("GET", "/deletedsecrets/live", None, 404, "SecretNotFound"),
     "nor recovered": ("POST", "/deletedsecrets/live/recover", None, 404, "SecretNotFound"),
     "nor purged": ("DELETE", "/deletedsecrets/live", None, 404, "SecretNotFound"),
+    "a disabled key does not sign": ("POST", "/keys/off/sign", SIGN, 403, "Forbidden/KeyDisabled"),
+    "a deleted key is not read": ("GET", "/keys/gone", None, 404, "KeyNotFound"),
+    "nor used": ("POST", "/keys/gone/sign", SIGN, 404, "KeyNotFound"),
+    "nor made": ("POST", "/keys/gone/create", EC, 409, "Conflict/ObjectIsDeletedButRecoverable"),
+    "nor rotated": ("POST", "/keys/gone/rotate", None, 404, "KeyNotFound"),
+    "nor given a policy": ("PUT", "/keys/gone/rotationpolicy", {}, 404, "KeyNotFound"),
+    "a live key is not among the deleted": ("GET", "/deletedkeys/live", None, 404, "KeyNotFound"),
+    "what is not in key_ops is not done": ("POST", "/keys/odd/sign", SIGN, 403, "Forbidden/KeyOperationForbidden"),
+    "an expired key does not sign": ("POST", "/keys/old/sign", SIGN, 403, "Forbidden/KeyExpired"),
+    "nor one of the future": ("POST", "/keys/new/sign", SIGN, 403, "Forbidden/KeyNotYetValid"),
+    "an expired key verifies": ("POST", "/keys/old/verify", VERIFY, 200, ""),
+    "an HSM key needs a Premium vault": ("POST", "/keys/x/create", {"kty": "EC-HSM"}, 403, "Forbidden/TierNotPremium"),
+}
+SIGN_KEYS = {
+    "off": DISABLED,
+    "odd": {"key_ops": ["verify"]},
+    "old": {"attributes": {"exp": NOW}},
+    "new": {"attributes": {"nbf": NOW + 1}},
 }
 
 
 @pytest.mark.parametrize(("method", "path", "body", "status", "code"), STATES.values(), ids=STATES)
 async def test_states(lab: DoorLab, method: str, path: str, body: Any, status: int, code: str) -> None:
     await lab.ask("PUT", "/secrets/off", {**VALUE, **DISABLED})
+    for name, more in SIGN_KEYS.items():
+        assert (await lab.ask("POST", f"/keys/{name}/create", {**EC, **more})).status == 200
     lab.records.events.clear()
     answer = await lab.ask(method, path, body)
-    assert (answer.status, answer.code) == (status, code)
+    assert (answer.status, answer.code if code else "") == (status, code)
     last = lab.records.events[-1]
     assert (last.status, last.code) == (status, code.rpartition("/")[2])
 
