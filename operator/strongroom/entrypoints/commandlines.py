@@ -1,0 +1,75 @@
+"""What the commands on a vault's objects have in common: their arguments, and how these are read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any, Final
+
+from strongroom.cli import times, values
+from strongroom.client.vaultsecrets import Changes
+from strongroom.domain.errors import InvalidInput
+from strongroom.entrypoints.access import add_vault
+
+OUTPUTS: Final = ("table", "json", "raw")
+
+
+def add(
+    commands: Any, command: str, action: Any, text: str, outputs: tuple[str, ...] = OUTPUTS
+) -> argparse.ArgumentParser:
+    """Add a command on a vault. ``action`` is called with the options; the first of ``outputs`` is the default."""
+    made: argparse.ArgumentParser = commands.add_parser(command, help=text, description=f"{text[0].upper()}{text[1:]}.")
+    made.set_defaults(action=action, name="", version="", deleted=False, output=outputs[0])
+    if len(outputs) > 1:
+        made.add_argument("-o", "--output", choices=outputs, help=f"default: {outputs[0]}")
+    add_vault(made)
+    return made
+
+
+def add_changes(parser: argparse.ArgumentParser, use: str) -> argparse._ArgumentGroup:
+    """Add what is said of a version. ``use``: what cannot be done with it when it is disabled, as "be read"."""
+    group = parser.add_argument_group("of the version")
+    switch = group.add_mutually_exclusive_group()
+    switch.add_argument("--enable", dest="enabled", action="store_const", const=True, help=f"it can {use}")
+    switch.add_argument("--disable", dest="enabled", action="store_const", const=False, help=f"it cannot {use}")
+    group.add_argument("--expires", type=moment, metavar="TIME", help="90d (from now), or 2027-01-31T16:00:00Z")
+    group.add_argument("--not-before", type=moment, metavar="TIME", help="as --expires")
+    group.add_argument("--tag", dest="tags", type=tag, action="append", metavar="NAME=VALUE", help="replaces all tags")
+    group.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="remove all tags")
+    return group
+
+
+def changes(options: argparse.Namespace) -> Changes:
+    """Return what was said of a version."""
+    tags = None if options.tags is None else dict(options.tags)
+    return Changes(options.enabled, options.not_before, options.expires, None, tags)
+
+
+def octets(file: Path | None, limit: int) -> bytes:
+    """Return what a file or standard input holds; ``InvalidInput`` when it is longer than ``limit`` octets."""
+    if file is None or file == Path("-"):
+        found = sys.stdin.buffer.read(limit + 1)
+    else:
+        with file.open("rb") as opened:
+            found = opened.read(limit + 1)
+    if len(found) > limit:
+        raise InvalidInput(f"what was given is longer than {limit} octets")
+    return found
+
+
+def moment(text: str) -> int:
+    """Read a time for argparse, in Unix seconds."""
+    try:
+        return times.parse(text, time.time())
+    except InvalidInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def tag(text: str) -> tuple[str, str]:
+    """Read a tag for argparse."""
+    try:
+        return values.parse_tag(text)
+    except InvalidInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
