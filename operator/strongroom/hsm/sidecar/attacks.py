@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 
 from strongroom.hsm.sidecar.attributes import UNWRAPPED_KEK, WRAPPING, Template
 from strongroom.hsm.sidecar.world import World
+
+if TYPE_CHECKING:
+    from strongroom.hsm.sidecar.usersattacks import UsersKey
 
 # The modulus of the RSA-2048 factoring challenge: nobody has its private key, so that an attack that succeeds here
 # still discloses nothing. Generating a pair in the token would cost more than all attacks together.
@@ -38,6 +41,7 @@ class Target:
     newborn: Any  # a KEK before its wrapping
     blob: bytes  # the same, wrapped
     kek: Any  # the same, unwrapped for use
+    users: tuple[UsersKey, ...]
 
 
 Attack = Callable[[Target], object]
@@ -64,16 +68,16 @@ def _wrap_under_own_rsa(target: Target, key: Any) -> object:
     return _own_rsa_key(target, {}).wrap_key(key, mechanism=Mechanism.RSA_PKCS_OAEP)
 
 
-def _wrap_under_own_aes(target: Target, key: Any) -> object:
+def wrap_under_own_aes(target: Target, key: Any) -> object:
     return _own_aes_key(target).wrap_key(key, mechanism=WRAPPING)
 
 
-def _session_copy(key: Any, extra: Template) -> Any:
+def session_copy(key: Any, extra: Template) -> Any:
     return key.copy({Attribute.TOKEN: False, **extra})
 
 
 def _self_wrap_as_copy(target: Target) -> object:
-    return target.world.key.wrap_key(_session_copy(target.world.key, {}), mechanism=WRAPPING)
+    return target.world.key.wrap_key(session_copy(target.world.key, {}), mechanism=WRAPPING)
 
 
 def _unwrap_and_read(target: Target, key_type: KeyType, template: Template) -> object:
@@ -84,37 +88,37 @@ def _unwrap_and_read(target: Target, key_type: KeyType, template: Template) -> o
 
 
 def _unwrap_and_thaw(target: Target) -> object:
-    return _session_copy(target.kek, {Attribute.EXTRACTABLE: True})
+    return session_copy(target.kek, {Attribute.EXTRACTABLE: True})
 
 
-def _change(key: Any, attribute: Attribute, value: bool) -> None:
+def change(key: Any, attribute: Attribute, value: bool) -> None:
     key[attribute] = value
     key[attribute] = not value
 
 
-_READABLE: Template = {Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
+READABLE: Template = {Attribute.TOKEN: False, Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True}
 _OMITTED: Template = {Attribute.TOKEN: False}
 _ALMOST: Template = {**UNWRAPPED_KEK, Attribute.EXTRACTABLE: True}
 
 _ON_WORLD_KEY: dict[str, Attack] = {
     "read the world key": lambda t: t.world.key[Attribute.VALUE],
     "wrap the world key under one's own RSA key": lambda t: _wrap_under_own_rsa(t, t.world.key),
-    "wrap the world key under one's own AES key": lambda t: _wrap_under_own_aes(t, t.world.key),
+    "wrap the world key under one's own AES key": lambda t: wrap_under_own_aes(t, t.world.key),
     "wrap the world key under itself": lambda t: t.world.key.wrap_key(t.world.key, mechanism=WRAPPING),
     "wrap a session copy of the world key under itself": _self_wrap_as_copy,
-    "copy the world key as modifiable": lambda t: _session_copy(t.world.key, {Attribute.MODIFIABLE: True}),
-    "copy the world key without wrap-with-trusted": lambda t: _session_copy(
+    "copy the world key as modifiable": lambda t: session_copy(t.world.key, {Attribute.MODIFIABLE: True}),
+    "copy the world key without wrap-with-trusted": lambda t: session_copy(
         t.world.key, {Attribute.WRAP_WITH_TRUSTED: False}
     ),
-    "copy the world key as a decryption key": lambda t: _session_copy(t.world.key, {Attribute.DECRYPT: True}),
-    "copy the world key as readable": lambda t: _session_copy(t.world.key, {Attribute.SENSITIVE: False}),
-    "copy the world key without its unwrap template": lambda t: _session_copy(
+    "copy the world key as a decryption key": lambda t: session_copy(t.world.key, {Attribute.DECRYPT: True}),
+    "copy the world key as readable": lambda t: session_copy(t.world.key, {Attribute.SENSITIVE: False}),
+    "copy the world key without its unwrap template": lambda t: session_copy(
         t.world.key, {Attribute.UNWRAP_TEMPLATE: {}}
     ),
-    "copy the world key without its wrap template": lambda t: _session_copy(t.world.key, {Attribute.WRAP_TEMPLATE: {}}),
-    "copy the world key to where no login is needed": lambda t: _session_copy(t.world.key, {Attribute.PRIVATE: False}),
-    "turn the world key into a decryption key": lambda t: _change(t.world.key, Attribute.DECRYPT, True),
-    "clear wrap-with-trusted on the world key": lambda t: _change(t.world.key, Attribute.WRAP_WITH_TRUSTED, False),
+    "copy the world key without its wrap template": lambda t: session_copy(t.world.key, {Attribute.WRAP_TEMPLATE: {}}),
+    "copy the world key to where no login is needed": lambda t: session_copy(t.world.key, {Attribute.PRIVATE: False}),
+    "turn the world key into a decryption key": lambda t: change(t.world.key, Attribute.DECRYPT, True),
+    "clear wrap-with-trusted on the world key": lambda t: change(t.world.key, Attribute.WRAP_WITH_TRUSTED, False),
     "use the world key with another mechanism": lambda t: t.world.key.wrap_key(
         t.newborn, mechanism=Mechanism.AES_KEY_WRAP
     ),
@@ -124,9 +128,9 @@ _ON_MAC_KEY: dict[str, Attack] = {
     "read the world MAC key": lambda t: t.world.mac[Attribute.VALUE],
     "wrap the world MAC key under one's own RSA key": lambda t: _wrap_under_own_rsa(t, t.world.mac),
     "wrap the world MAC key under the world key": lambda t: t.world.key.wrap_key(t.world.mac, mechanism=WRAPPING),
-    "copy the world MAC key as modifiable": lambda t: _session_copy(t.world.mac, {Attribute.MODIFIABLE: True}),
-    "copy the world MAC key as readable": lambda t: _session_copy(t.world.mac, {Attribute.SENSITIVE: False}),
-    "turn the world MAC key into a wrapping key": lambda t: _change(t.world.mac, Attribute.WRAP, True),
+    "copy the world MAC key as modifiable": lambda t: session_copy(t.world.mac, {Attribute.MODIFIABLE: True}),
+    "copy the world MAC key as readable": lambda t: session_copy(t.world.mac, {Attribute.SENSITIVE: False}),
+    "turn the world MAC key into a wrapping key": lambda t: change(t.world.mac, Attribute.WRAP, True),
 }
 
 _ON_TRUST: dict[str, Attack] = {
@@ -135,10 +139,10 @@ _ON_TRUST: dict[str, Attack] = {
 }
 
 _ON_BLOB: dict[str, Attack] = {
-    "unwrap a blob as readable": lambda t: _unwrap_and_read(t, KeyType.AES, _READABLE),
+    "unwrap a blob as readable": lambda t: _unwrap_and_read(t, KeyType.AES, READABLE),
     "unwrap a blob with the attributes left out": lambda t: _unwrap_and_read(t, KeyType.AES, _OMITTED),
-    "unwrap a blob as another type, readable": lambda t: _unwrap_and_read(t, KeyType.GENERIC_SECRET, _READABLE),
-    "unwrap a blob as extractable": lambda t: _wrap_under_own_aes(
+    "unwrap a blob as another type, readable": lambda t: _unwrap_and_read(t, KeyType.GENERIC_SECRET, READABLE),
+    "unwrap a blob as extractable": lambda t: wrap_under_own_aes(
         t,
         t.world.key.unwrap_key(
             ObjectClass.SECRET_KEY, KeyType.AES, t.blob, mechanism=WRAPPING, capabilities=0, template=_ALMOST
@@ -149,12 +153,12 @@ _ON_BLOB: dict[str, Attack] = {
 _ON_KEK: dict[str, Attack] = {
     "read a KEK": lambda t: t.kek[Attribute.VALUE],
     "thaw an unwrapped KEK by copy": _unwrap_and_thaw,
-    "make an unwrapped KEK extractable": lambda t: _change(t.kek, Attribute.EXTRACTABLE, True),
+    "make an unwrapped KEK extractable": lambda t: change(t.kek, Attribute.EXTRACTABLE, True),
     "use a KEK with another mechanism": lambda t: t.kek.encrypt(bytes(16), mechanism=Mechanism.AES_ECB),
-    "wrap a newborn KEK under one's own AES key": lambda t: _wrap_under_own_aes(t, t.newborn),
+    "wrap a newborn KEK under one's own AES key": lambda t: wrap_under_own_aes(t, t.newborn),
     "wrap a newborn KEK under one's own RSA key": lambda t: _wrap_under_own_rsa(t, t.newborn),
-    "clear wrap-with-trusted on a newborn KEK": lambda t: _change(t.newborn, Attribute.WRAP_WITH_TRUSTED, False),
-    "copy a newborn KEK as readable": lambda t: _session_copy(t.newborn, {Attribute.SENSITIVE: False}),
+    "clear wrap-with-trusted on a newborn KEK": lambda t: change(t.newborn, Attribute.WRAP_WITH_TRUSTED, False),
+    "copy a newborn KEK as readable": lambda t: session_copy(t.newborn, {Attribute.SENSITIVE: False}),
 }
 
 ATTACKS: dict[str, Attack] = {**_ON_WORLD_KEY, **_ON_MAC_KEY, **_ON_TRUST, **_ON_BLOB, **_ON_KEK}

@@ -108,9 +108,13 @@ RELEASED: Template = {
 _NOT_OF_PRIVATE_KEYS: Template = {Attribute.ENCRYPT: DEFAULT, Attribute.VERIFY: DEFAULT, Attribute.WRAP: DEFAULT}
 
 
+# A user's key unwrapped for nothing, to see that it can be.
+TRIED_KEY: Template = {**UNWRAPPED, Attribute.TOKEN: False}
+
+
 def unwrapped_key(mechanism: Mechanism) -> Template:
     """Return the template of a user's key in use, which is good for one mechanism."""
-    return {**UNWRAPPED, Attribute.TOKEN: False, Attribute.ALLOWED_MECHANISMS: [mechanism]}
+    return {**TRIED_KEY, Attribute.ALLOWED_MECHANISMS: [mechanism]}
 
 
 def for_class(object_class: ObjectClass, template: Template) -> Template:

@@ -52,16 +52,26 @@ class KeyGrip:
         drawn: bytes = self.seat.session.generate_random(octets * _BITS)
         return drawn
 
+    def try_out(self) -> None:
+        """Unwrap it once: what cannot come back must not be stored. Raises ``PKCS11Error``."""
+        world = world_of(self.seat, self.key, self._authenticated)
+        with self.handles.temporary(self._unwrapped(world, self._key_type, _NO_USE, attributes.TRIED_KEY)):
+            return
+
     @contextmanager
     def released(self) -> Iterator[Any]:
         """Yield an exportable key in a form that may be wrapped once more. Raises ``KeyRefused``."""
         try:
             world = world_of(self.seat, self.key, self._authenticated)
-            released = self._unwrapped(world, keyforms.form_of(self.spec).key_type, _NO_USE, attributes.RELEASED)
+            released = self._unwrapped(world, self._key_type, _NO_USE, attributes.RELEASED)
         except PKCS11Error as error:
             raise self._refusal(error) from error
         with self.handles.temporary(released):
             yield released
+
+    @property
+    def _key_type(self) -> KeyType:
+        return keyforms.form_of(self.spec).key_type
 
     @property
     def _authenticated(self) -> bytes:

@@ -88,7 +88,7 @@ def rsa_target(info: bytes) -> tuple[bytes, bytes]:
         raise InvalidInput("target: is not the SubjectPublicKeyInfo of an RSA key, in DER") from None
     if modulus.bit_length() not in RSA_SIZES or exponent not in _EXPONENTS:
         raise InvalidInput("target: is an RSA key of 2048, 3072 or 4096 bits with an exponent from 65537 on")
-    return _octets(modulus), _octets(exponent)
+    return octets(modulus), octets(exponent)
 
 
 def parts_of(spec: KeySpec, private: bytes) -> Parts:
@@ -115,8 +115,8 @@ def _rsa_parts(spec: KeySpec, info: Any) -> Parts:
     _check_rsa(spec, numbers)
     public: Template = {
         Attribute.KEY_TYPE: KeyType.RSA,
-        Attribute.MODULUS: _octets(numbers["modulus"]),
-        Attribute.PUBLIC_EXPONENT: _octets(numbers["public_exponent"]),
+        Attribute.MODULUS: octets(numbers["modulus"]),
+        Attribute.PUBLIC_EXPONENT: octets(numbers["public_exponent"]),
     }
     private = {**public, Attribute.CLASS: ObjectClass.PRIVATE_KEY}
     for attribute, name in (
@@ -127,7 +127,7 @@ def _rsa_parts(spec: KeySpec, info: Any) -> Parts:
         (Attribute.EXPONENT_2, "exponent2"),
         (Attribute.COEFFICIENT, "coefficient"),
     ):
-        private[attribute] = _octets(numbers[name])
+        private[attribute] = octets(numbers[name])
     return Parts(private, {**public, Attribute.CLASS: ObjectClass.PUBLIC_KEY})
 
 
@@ -165,18 +165,19 @@ def _ec_parts(spec: KeySpec, info: Any) -> Parts:
     )
 
 
-def _point(curve: Curve, octets: bytes) -> bytes:
+def _point(curve: Curve, written: bytes) -> bytes:
     """Return an uncompressed point, with or without an OCTET STRING round it: modules differ, and the lengths tell."""
     size = 1 + 2 * COORDINATE_OCTETS[curve]
-    point = octets if len(octets) == size else bytes(OctetString.load(octets, strict=True))
+    point = written if len(written) == size else bytes(OctetString.load(written, strict=True))
     if len(point) != size or point[:1] != _UNCOMPRESSED:
         raise ValueError("not an uncompressed point of this curve")
     return point
 
 
-def _number(octets: bytes) -> int:
-    return int.from_bytes(octets, "big")
+def _number(written: bytes) -> int:
+    return int.from_bytes(written, "big")
 
 
-def _octets(number: int) -> bytes:
+def octets(number: int) -> bytes:
+    """Return a number as PKCS#11 writes it."""
     return number.to_bytes(-(-number.bit_length() // 8), "big")

@@ -127,7 +127,9 @@ class ObjectKeys:
         usage = bounds.EXPORTABLE if exportable else bounds.KEY
         key = WrappedKey(str(here.id), bounds.KEY_CLASSES[spec.type], usage, owner, 1, blob, b"")
         mac = here.mac.sign(layouts.object_key_mac_input(spec, key), mechanism=Mechanism.SHA256_HMAC)
-        return KeyMaterial(spec, public=info, wrapped=replace(key, mac=mac))
+        key = replace(key, mac=mac)
+        self._grip(spec, key).try_out()
+        return KeyMaterial(spec, public=info, wrapped=key)
 
     def _wrapped_exportable(self, seat: Seat, private: Any) -> bytes:
         with self._handles.making():

@@ -6,7 +6,7 @@ tells; only trying does.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pkcs11 import Attribute, GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 from pkcs11.exceptions import PKCS11Error
@@ -15,7 +15,10 @@ from strongroom.hsm.sidecar import faults
 from strongroom.hsm.sidecar.attacks import ATTACKS, Attack, Target
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
 from strongroom.hsm.sidecar.faults import TokenLost, TokenUnfit
+from strongroom.hsm.sidecar.usersattacks import USERS_ATTACKS, users_keys
 from strongroom.hsm.sidecar.world import World
+
+ALL_ATTACKS: Final = {**ATTACKS, **USERS_ATTACKS}
 
 _PLAIN = b"an honest message"
 
@@ -34,7 +37,7 @@ def check(session: Session, world: World) -> None:
 
 def succeeding_attacks(target: Target) -> list[str]:
     """Return the names of the attacks that broke through; empty for a token fit for use."""
-    return [name for name, attack in ATTACKS.items() if _succeeds(attack, target)]
+    return [name for name, attack in ALL_ATTACKS.items() if _succeeds(attack, target)]
 
 
 def honest_target(session: Session, world: World) -> Target:
@@ -62,7 +65,7 @@ def _walk(session: Session, world: World) -> Target:
     how = {"mechanism": Mechanism.AES_GCM, "mechanism_param": GCMParams(bytes(12), b"additional data", 128)}
     if kek.decrypt(newborn.encrypt(_PLAIN, **how), **how) != _PLAIN or not kek[Attribute.SENSITIVE]:
         raise TokenUnfit("the token unwrapped another key than it wrapped")
-    return Target(session, world, newborn, blob, kek)
+    return Target(session, world, newborn, blob, kek, users_keys(session, world))
 
 
 def _succeeds(attack: Attack, target: Target) -> bool:
