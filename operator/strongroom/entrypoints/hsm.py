@@ -152,6 +152,7 @@ def _rows(status: Status) -> dict[str, object]:
         "detail": status.detail,
         "geography": status.geography,
         "world key": status.world,
+        "held": ", ".join(world.rpartition(".")[2] for world in status.worlds),
         "token": token.label,
         "model": f"{token.manufacturer} {token.model}, serial {token.serial}",
         "firmware": f"{token.firmware_version}, hardware {token.hardware_version}",
