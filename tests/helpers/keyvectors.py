@@ -60,10 +60,14 @@ class Attempt:
 
 
 class Keys:
-    """Keys that are taken in once, and operations with them as the service has them: found, checked, used."""
+    """Keys that are taken in once, and operations with them as the service has them: found, checked, used.
 
-    def __init__(self, engine: Engine) -> None:
+    ``digests_only``: the engine checks too, so that a MAC of a whole message cannot be asked for.
+    """
+
+    def __init__(self, engine: Engine, *, digests_only: bool = False) -> None:
         self._engine = engine
+        self.digests_only = digests_only
         self._taken: dict[tuple[KeySpec, bytes], KeyMaterial] = {}
 
     def take(self, spec: KeySpec, private: bytes) -> KeyMaterial:
