@@ -7,6 +7,7 @@ from typing import Final
 
 from strongroom.domain.content import Layout
 from strongroom.domain.objects import Attributes, Kind, Version
+from strongroom.domain.rotationpolicy import RotationPolicy
 
 VERSIONS: Final = 1000
 """Versions in one backup. Azure Key Vault takes 500."""
@@ -38,3 +39,4 @@ class Backup:
     kind: Kind
     created: int
     versions: tuple[BackupVersion, ...]
+    policy: RotationPolicy | None = None  # of a key

@@ -37,7 +37,9 @@ class ApiBackups:
         """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``."""
         head, versions = await self._objects.versions(vault, name, fresh=True)
         opened = [BackupVersion.of(await self._store.version(vault, head, each)) for each in reversed(versions)]
-        backup = Backup(head.name, self._objects.kind, head.created, tuple(opened))
+        backup = Backup(
+            head.name, self._objects.kind, head.created, tuple(opened), head.faces[self._objects.kind].policy
+        )
         return head, await self._codec.seal(vault.tenant, backup)
 
     async def restore(self, vault: VaultHead, octets: bytes) -> Found:
@@ -67,6 +69,7 @@ class ApiBackups:
             newest.attributes.created,
             begun=newest.attributes.created,
             expires=newest.attributes.expires,
+            policy=backup.policy,
         )
         after = stored.head.changed(created=self._clock(), faces={self._objects.kind: face})
         committed = await self._store.commit(vault, stored, after)
