@@ -7,12 +7,19 @@ answer the wrapped key in ``key_hsm``, as its transfer of keys between HSMs does
 from __future__ import annotations
 
 import json
+import os
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from strongroom.crypto import jwk
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
+
+from strongroom.crypto import jwk, keyengine
+from strongroom.crypto.rsakeys import HASHES
+from strongroom.domain.algorithms import Hash
 from strongroom.domain.errors import InvalidInput
 
 DIGESTS: Final = {"CKM_RSA_AES_KEY_WRAP": "SHA-1", "RSA_AES_KEY_WRAP_256": "SHA-256", "RSA_AES_KEY_WRAP_384": "SHA-384"}
@@ -40,6 +47,17 @@ def target(claims: Mapping[str, Any]) -> Target:
     raise InvalidInput(
         f"target: the attestation has no RSA key for encryption among the first {_KEYS} of x-ms-runtime.keys"
     )
+
+
+def wrap(private: bytes, to: bytes, digest: str) -> bytes:
+    """Wrap a software key (PKCS #8, or a symmetric key's octets) for an RSA key (SubjectPublicKeyInfo in DER).
+
+    As a token does it with CKM_RSA_AES_KEY_WRAP (PKCS #11 v3.0, section 2.1.21): RSA-OAEP with ``digest`` of an AES-256
+    key that is used once, then the key wrapped by that one (RFC 5649).
+    """
+    public, used, once = keyengine.public_key(to), HASHES[Hash(digest)], os.urandom(32)
+    assert isinstance(public, RSAPublicKey)
+    return public.encrypt(once, OAEP(MGF1(used), used, None)) + aes_key_wrap_with_padding(once, private)
 
 
 def payload(bundle: Mapping[str, Any], to: Target, enc: str, ciphertext: bytes, request: Mapping[str, str]) -> bytes:

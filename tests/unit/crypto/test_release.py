@@ -11,8 +11,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from strongroom.crypto import jwk, release
+from strongroom.crypto import jwk, keyengine, release
+from strongroom.domain.algorithms import Hash
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.keytypes import key_spec
+from tests.helpers.objectkeys import released
 
 
 @cache
@@ -92,3 +95,21 @@ def test_the_answer_holds_the_key_its_wrapped_form_and_the_request() -> None:
         "header": {"kid": "tee", "alg": "dir", "enc": "CKM_RSA_AES_KEY_WRAP"},
         "ciphertext": "-_8",
     }
+
+
+@pytest.mark.parametrize("digest", release.DIGESTS.values())
+@pytest.mark.parametrize(("kty", "crv"), [("RSA", None), ("EC", "P-521"), ("OKP", None), ("oct", None)])
+def test_what_was_wrapped_is_opened_by_the_target_alone(kty: str, crv: str | None, digest: str) -> None:
+    private = keyengine.make(key_spec(kty, curve=crv)).private
+    to = release.target(attested(public()))
+    wrapped, again = (release.wrap(private, to.public, digest) for _ in range(2))
+    assert released(key(), wrapped, Hash(digest)) == private
+    assert wrapped != again
+    with pytest.raises(ValueError, match=r"(?i)decryption"):
+        released(rsa.generate_private_key(65537, 2048), wrapped, Hash(digest))
+
+
+def test_each_hash_is_used() -> None:
+    wrapped = release.wrap(b"k" * 16, release.target(attested(public())).public, "SHA-256")
+    with pytest.raises(ValueError, match=r"(?i)decryption"):
+        released(key(), wrapped, Hash.SHA1)
