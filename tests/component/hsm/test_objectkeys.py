@@ -151,6 +151,17 @@ def test_a_symmetric_key_agrees_with_the_outside_both_ways(token: Token, spec: K
         assert keys.use_key(spec, key, OWNER, name, out, given).value == text
 
 
+def test_wrapping_block_by_block_is_the_same(token: Token) -> None:
+    """For tokens that do not yield each block of an operation in parts at once."""
+    private, keys = outside.private_of(OCT[2]), token.keys()
+    keys._abilities.streams_blocks = False
+    key = wrapped(keys.take_key(OCT[2], OWNER, private, exportable=False))
+    for text in texts(Family.AES_KWP):
+        made = keys.use_key(OCT[2], key, OWNER, "A256KWPAD", WRAP, Given(text))
+        assert outside.opened(private, ALGORITHMS["A256KWPAD"], made, b"") == text
+        assert keys.use_key(OCT[2], key, OWNER, "A256KWPAD", UNWRAP, Given(made.value)).value == text
+
+
 def test_an_iv_is_fresh_unless_it_is_given(token: Token) -> None:
     key, keys = token.key(OCT[2]), token.keys()
     for name, given in (("A256GCM", Given(b"")), ("A256CBC", Given(b"")), ("A256CBCPAD", Given(b""))):

@@ -24,6 +24,7 @@ class Abilities:
     def __init__(self, mechanisms: Iterable[str]) -> None:
         self._listed = frozenset(mechanisms)
         self._refused: set[tuple[Mechanism, Hash]] = set()
+        self.streams_blocks = True  # False once an operation in parts did not yield block for block
 
     def has(self, mechanism: Mechanism, hash_: Hash = Hash.NONE) -> bool:
         """Say whether to try it."""

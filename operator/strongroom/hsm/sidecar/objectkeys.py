@@ -18,7 +18,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain import algorithms, keytypes
 from strongroom.domain.algorithms import Given, Made
-from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused
+from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import KeySpec, Operation
@@ -139,7 +139,7 @@ class ObjectKeys:
         with self._handles.temporary(export):
             wrapped = _wrap(seat.current.key, export)
             if len(wrapped) != bounds.BLOB_OCTETS:
-                raise HsmUnavailable("the token wraps in another format than RFC 5649")
+                raise InvalidInput("the token makes no exportable keys: it wraps in another format than RFC 5649")
             return wrapped + _wrap(export, private)
 
     @contextmanager
