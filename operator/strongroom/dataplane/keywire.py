@@ -12,6 +12,7 @@ from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import KeySpec, Operation, key_spec
 from strongroom.domain.objects import Attributes, ObjectHead
+from strongroom.domain.releasepolicies import POLICY_OCTETS
 from strongroom.domain.rotationpolicy import DEFAULT, RotationPolicy, Trigger
 from strongroom.domain.vaults import VaultHead
 
@@ -19,9 +20,6 @@ WORD_LENGTH: Final = 32
 """Characters of the name of a type, curve, operation or algorithm."""
 
 OPERATIONS: Final = 16
-POLICY_OCTETS: Final = 8 * 1024
-"""Of a release policy."""
-
 ACTIONS: Final = 2
 RANDOM_OCTETS: Final = 128
 POLICY_TYPE: Final = "application/json; charset=utf-8"

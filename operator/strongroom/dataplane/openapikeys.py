@@ -10,6 +10,7 @@ from strongroom.dataplane.openapischemas import BASE64URL, Json, changes, object
 from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.domain import keytypes
 from strongroom.domain.algorithms import ALGORITHMS, VALUE_OCTETS
+from strongroom.domain.releasepolicies import POLICY_OCTETS
 
 _LIVE: Final = "/keys/{name}"
 _VERSION: Final = "/keys/{name}/{version}"
@@ -300,7 +301,7 @@ def _wanted() -> Json:
     policy = object_of(
         {
             "contentType": text_of(64),
-            "data": text_of(keywire.POLICY_OCTETS * 4 // 3, pattern=BASE64URL),
+            "data": text_of(POLICY_OCTETS * 4 // 3, pattern=BASE64URL),
             "immutable": {"type": "boolean"},
         }
     )

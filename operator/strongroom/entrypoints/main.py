@@ -14,6 +14,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "login": ("strongroom.entrypoints.login", "get a token for the vaults of an installation"),
     "logout": ("strongroom.entrypoints.logout", "forget the logins that were kept"),
     "secrets": ("strongroom.entrypoints.secretcommands", "work with the secrets of a vault"),
+    "keys": ("strongroom.entrypoints.keycommands", "work with the keys of a vault"),
     "vault": ("strongroom.entrypoints.vault", "look at a vault"),
     "audit": ("strongroom.entrypoints.audit", "verify audit records and ask them questions"),
     "completion": ("strongroom.entrypoints.completion", "complete command lines in a shell"),

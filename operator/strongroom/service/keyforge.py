@@ -22,6 +22,9 @@ from strongroom.domain.vaults import VaultHead
 
 _PUBLIC: Final = frozenset({Operation.ENCRYPT, Operation.WRAP, Operation.VERIFY})
 _OPENED: Final = 1024
+_SLOW_RSA: Final = 3072
+"""Bits, from which a private operation takes longer than handing it to a thread: 0.5 ms and more."""
+
 _SECONDS: Final = 600.0
 """For which an opened key stays in memory: as long as the vault's own keys do."""
 
@@ -96,6 +99,8 @@ class KeyForge:
         if material.spec.hsm and not public:
             owner = key_owner(vault.tenant, head.name, version)
             return await self._token.use_key(material, owner, algorithm, operation, given)
+        if not public and material.spec.size >= _SLOW_RSA and material.spec.type is KeyType.RSA:
+            return await asyncio.to_thread(keyengine.use, material, chosen, operation, given)
         return keyengine.use(material, chosen, operation, given)
 
     async def release(

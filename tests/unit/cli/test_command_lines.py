@@ -101,7 +101,7 @@ def test_a_value_on_the_command_line_is_refused_and_not_repeated(line: str, caps
 
 
 def test_every_command_for_people_has_a_parser_that_can_be_shown() -> None:
-    for name in ("login", "logout", "secrets", "vault", "completion"):
+    for name in ("login", "logout", "secrets", "keys", "vault", "completion"):
         made = import_module(COMMANDS[name][0]).parser()
         assert made.prog == f"strongroom {name}"
         assert made.format_help()
