@@ -12,7 +12,9 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from strongroom.controllers.keywiring import key_parts
 from strongroom.controllers.loop import Loop
+from strongroom.controllers.objectnews import ObjectNews
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
@@ -33,6 +35,7 @@ from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
 from strongroom.service.kekrotation import KekRotation
+from strongroom.service.publickeys import PublicKeyIndex
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
@@ -44,11 +47,12 @@ from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
 from tests.helpers.fake_kube import FakeKube
+from tests.helpers.faketoken import FakeToken
 from tests.helpers.memory import MemoryBackend, MemoryKeys
 from tests.helpers.stores import NOW
 
 NAMESPACE = "default"
-PLURALS = {Kind.VAULT: "vaults", Kind.SECRET: "vaultsecrets"}
+PLURALS = {Kind.VAULT: "vaults", Kind.SECRET: "vaultsecrets", Kind.KEY: "vaultkeys"}
 RECOVER_GUARDS = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
 
 
@@ -71,6 +75,16 @@ def secret(name: str = "db", namespace: str = NAMESPACE, **spec: Any) -> dict[st
     """A VaultSecret as a user writes it: a password, synced to a Secret of its own name unless told otherwise."""
     fields = {"vaultRef": {"name": "demo"}, "generate": {"password": {}}, "target": {"name": name}, **spec}
     return _resource("VaultSecret", namespace, name, {key: value for key, value in fields.items() if value is not None})
+
+
+def key_of(name: str = "signing", namespace: str = NAMESPACE) -> Key:
+    """The key of a VaultKey."""
+    return Key(Kind.KEY, namespace, name)
+
+
+def vaultkey(name: str = "signing", namespace: str = NAMESPACE, **spec: Any) -> dict[str, Any]:
+    """A VaultKey as a user writes it: on a curve, so that it is made quickly."""
+    return _resource("VaultKey", namespace, name, {"vaultRef": {"name": "demo"}, "kty": "EC", **spec})
 
 
 def annotated(body: dict[str, Any], **annotations: str) -> dict[str, Any]:
@@ -128,6 +142,7 @@ class World:
         self.kube = kube or FakeKube()
         self.backend = CountingBackend(now=NOW)
         self.keys = MemoryKeys()
+        self.token = FakeToken()
         self.now = NOW
         self.wrote: list[str] = []
         self.notices: list[Notice] = []
@@ -162,8 +177,7 @@ class World:
     def apply(self, *bodies: dict[str, Any]) -> None:
         """Create or change resources; a spec that differs raises the generation, the status stays."""
         for body in bodies:
-            plural = {"Vault": "vaults", "VaultSecret": "vaultsecrets", "Secret": "secrets"}[body["kind"]]
-            self._put(plural, body)
+            self._put(f"{body['kind'].lower()}s", body)
 
     def _put(self, plural: str, body: dict[str, Any]) -> None:
         meta = body["metadata"]
@@ -322,6 +336,7 @@ class Process:
         if standby:
             self.loop.stand_by()
         self.targets = TargetIndex(self.loop.target_changed)
+        self.public_keys = PublicKeyIndex(self.loop.public_key_changed)
         self.events = Told(world)
         self.hsm = HsmSaid()
         self._bind()
@@ -352,25 +367,50 @@ class Process:
             declared=Declared(
                 store=self.secret_store,
                 clock=self._clock,
-                questions=loop,
+                questions=loop.questions[Face.SECRET],
                 maker=SecretMaker(Imports(world.kube)),
             ),
             targets=Targets(client=world.kube, store=store, index=self.targets),
             grants=Grants(world.kube, lambda: self.monotonic),
             rollouts=Rollouts(world.kube),
-            store=store,
+            store=self.secret_store,
             reporter=reporter,
             metrics=self.metrics,
             clock=self._clock,
         )
+        parts = key_parts(
+            client=world.kube,
+            store=store,
+            collector=collector,
+            token=world.token,
+            resources=loop.resources,
+            questions=loop.questions[Face.KEY],
+            public_keys=self.public_keys,
+            reporter=reporter,
+            metrics=self.metrics,
+            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.vault.test",
+            clock=self._clock,
+            monotonic=lambda: self.monotonic,
+            total_octets=2**30,
+        )
+        self.keys = parts.reconciler
         tending = Tending(
             store=store,
             collector=collector,
             clock=self._clock,
             claimant_gone=loop.claimant_gone,
             notify=world.notify,
+            rotate_key=parts.rotate_if_due,
         )
-        loop.bind(self.vaults, self.secrets, tending, self.targets)
+        loop.bind(
+            vaults=self.vaults,
+            secrets=self.secrets,
+            keys=parts.reconciler,
+            tending=tending,
+            news=ObjectNews(loop.resources, reporter),
+            targets=self.targets,
+            public_keys=self.public_keys,
+        )
 
     def _clock(self) -> int:
         return self.world.now
@@ -397,17 +437,17 @@ class Process:
 
     def _take(self, kind: str | None, key: tuple[str, str, str], body: dict[str, Any]) -> None:
         body = copy.deepcopy(body)
-        if key[0] == "vaults":
-            self.loop.resources.take(Kind.VAULT, kind, body)
-        elif key[0] == "vaultsecrets":
-            self.loop.resources.take(Kind.SECRET, kind, body)
-        elif key[0] == "secrets" and names.MANAGED_BY in (body["metadata"].get("labels") or {}):
-            self.targets.take(kind or "ADDED", body)
+        for each, plural in PLURALS.items():
+            if key[0] == plural:
+                self.loop.resources.take(each, kind, body)
+        if names.MANAGED_BY in (body["metadata"].get("labels") or {}):
+            index = {"secrets": self.targets, "configmaps": self.public_keys}[key[0]]
+            index.take(kind or "ADDED", body)
 
     async def reconcile(self, key: Key) -> Verdict | None:
         """Hear the news and reconcile one resource, once."""
         self.hear()
-        return await (self.vaults if key.kind is Kind.VAULT else self.secrets).reconcile(key)
+        return await {Kind.VAULT: self.vaults, Kind.SECRET: self.secrets, Kind.KEY: self.keys}[key.kind].reconcile(key)
 
     async def work(self, *keys: Key) -> None:
         """Work on keys as the loop does."""
@@ -456,7 +496,7 @@ async def ready_world(*bodies: dict[str, Any]) -> tuple[World, Process]:
     world.apply(vault(), *bodies)
     await process.reconcile(vault_key())
     for body in bodies:
-        kind = Kind.VAULT if body["kind"] == "Vault" else Kind.SECRET
+        kind = {"Vault": Kind.VAULT, "VaultSecret": Kind.SECRET, "VaultKey": Kind.KEY}[body["kind"]]
         await process.reconcile(Key(kind, body["metadata"]["namespace"], body["metadata"]["name"]))
     process.hear()
     world.wrote.clear()

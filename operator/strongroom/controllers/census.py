@@ -8,14 +8,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from strongroom.controllers.resources import Known, Resources
+from strongroom.controllers.resources import Declaring, Known, Resources
 from strongroom.controllers.shards import Shards
 from strongroom.controllers.standing import Standing, read_standing
-from strongroom.controllers.workqueue import Key, Kind, WorkQueue
+from strongroom.controllers.workqueue import DECLARING, Key, Kind, WorkQueue
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY, State, VaultHead
-from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.store.index import Entry, Index
 from strongroom.telemetry.census import Census
 from strongroom.telemetry.logs import where
@@ -66,7 +65,7 @@ class CensusTaker:
                 tally.add_head(entry)
             await _breathe(number)
         read: dict[Key, Standing] = {}
-        keys = [key for kind in (Kind.VAULT, Kind.SECRET) for key in self._resources.keys(kind)]
+        keys = [key for kind in (Kind.VAULT, *DECLARING) for key in self._resources.keys(kind)]
         for number, key in enumerate(keys, 1):
             known = self._resources.get(key)
             if known and self._serves_resource(key, known, served):
@@ -85,9 +84,9 @@ class CensusTaker:
     def _serves_resource(self, key: Key, known: Known, served: dict[object, bool]) -> bool:
         if key.kind is Kind.VAULT:
             return self._shards.serve_vault(key)
-        place = (key.namespace, known.parsed.vault if isinstance(known.parsed, VaultSecretResource) else None)
+        place = (key.namespace, known.parsed.vault if isinstance(known.parsed, Declaring) else None)
         if place not in served:
-            served[place] = self._shards.serve_secret(key)
+            served[place] = self._shards.serve_declaring(key)
         return served[place]
 
     def _reading(self, key: Key, known: Known, now: int) -> Standing:
@@ -110,6 +109,7 @@ class _Tally:
     resources: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     stored: Counter[tuple[str, str]] = field(default_factory=Counter)
     expiring: Counter[str] = field(default_factory=Counter)
+    expiring_keys: Counter[str] = field(default_factory=Counter)
     next_expiry: int | None = None
     next_rotation: int | None = None
     overdue: int = 0
@@ -125,18 +125,21 @@ class _Tally:
             self.stored[kind, "wrong" if entry.wrong else "sealed"] += 1
             return
         self.stored[kind, str(head.state)] += 1
-        if isinstance(head, ObjectHead) and head.state is State.LIVE:
+        if isinstance(head, ObjectHead):
             self._add_times(head)
 
     def _add_times(self, head: ObjectHead) -> None:
         if (due := head.due) is not None:
             self.next_rotation = _earlier(self.next_rotation, due)
             self.overdue += due < self.now
-        if (face := head.faces.get(Face.SECRET)) is None:
-            return
-        self.expiring[_horizon(face.expires, self.now)] += 1
-        if face.expires is not None and face.expires > self.now:
-            self.next_expiry = _earlier(self.next_expiry, face.expires)
+        for kind, tally in ((Face.SECRET, self.expiring), (Face.KEY, self.expiring_keys)):
+            part = head.part(kind)
+            face = part.faces.get(kind)
+            if face is None or part.state is not State.LIVE:
+                continue
+            tally[_horizon(face.expires, self.now)] += 1
+            if face.expires is not None and face.expires > self.now:
+                self.next_expiry = _earlier(self.next_expiry, face.expires)
 
     def add_resource(self, key: Key, read: Standing) -> None:
         """Count a custom resource."""
@@ -153,6 +156,7 @@ class _Tally:
             resources=self.resources,
             stored=self.stored,
             expiring=self.expiring,
+            expiring_keys=self.expiring_keys,
             next_expiry=self.next_expiry,
             next_rotation=self.next_rotation,
             overdue=self.overdue,

@@ -18,7 +18,7 @@ from strongroom.controllers.resources import Resources
 from strongroom.controllers.workqueue import Kind
 from strongroom.kinds import names
 
-_PLURALS = {"vaults": Kind.VAULT, "vaultsecrets": Kind.SECRET}
+_PLURALS = {"vaults": Kind.VAULT, "vaultsecrets": Kind.SECRET, "vaultkeys": Kind.KEY}
 
 
 @dataclass(frozen=True, slots=True)

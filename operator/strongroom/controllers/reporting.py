@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from strongroom.controllers.resources import Known, Resources, canonical
 from strongroom.controllers.workqueue import Key, Kind
@@ -11,9 +11,10 @@ from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
-from strongroom.kube.resources import VAULTS, VAULTSECRETS
+from strongroom.kube.resources import VAULTKEYS, VAULTS, VAULTSECRETS, Resource
 
-_RESOURCES = {Kind.VAULT: VAULTS, Kind.SECRET: VAULTSECRETS}
+RESOURCES: Final[Mapping[Kind, Resource]] = {Kind.VAULT: VAULTS, Kind.SECRET: VAULTSECRETS, Kind.KEY: VAULTKEYS}
+"""The custom resources, by the kind of their keys in the queue."""
 
 
 class Reporter:
@@ -32,7 +33,7 @@ class Reporter:
         removed = {field: None for field in known.status_dict() if field not in wanted}
         try:
             body = await self._client.patch_status(
-                _RESOURCES[key.kind], key.namespace, key.name, {**wanted, **removed}, uid=known.uid
+                RESOURCES[key.kind], key.namespace, key.name, {**wanted, **removed}, uid=known.uid
             )
         except errors.NotFound:
             return
@@ -40,5 +41,5 @@ class Reporter:
 
     def event(self, key: Key, uid: str, kind: EventType, reason: str, note: str) -> None:
         """Tell what happened to a resource."""
-        about = ObjectRef(names.API_VERSION, _RESOURCES[key.kind].kind, key.namespace, key.name, uid)
+        about = ObjectRef(names.API_VERSION, RESOURCES[key.kind].kind, key.namespace, key.name, uid)
         self._events.publish(about, kind, reason, note)

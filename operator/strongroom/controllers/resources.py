@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -12,9 +12,13 @@ from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import InvalidInput
 from strongroom.kinds import names
 from strongroom.kinds.vault import VaultResource, parse_vault
+from strongroom.kinds.vaultkey import VaultKeyResource, parse_vaultkey
 from strongroom.kinds.vaultsecret import VaultSecretResource, parse_vaultsecret
 
-Parsed = VaultResource | VaultSecretResource
+Declaring = VaultSecretResource | VaultKeyResource
+"""What declares an object of a vault."""
+
+Parsed = VaultResource | Declaring
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class Known:
 
 
 class Resources:
-    """All Vaults and VaultSecrets. ``on_change(key, is_new)`` and ``on_gone(key, uid)`` tell of what matters."""
+    """All custom resources. ``on_change(key, is_new)`` and ``on_gone(key, uid)`` tell of what matters."""
 
     def __init__(self, on_change: Callable[[Key, bool], None], on_gone: Callable[[Key, str], None]) -> None:
         self._on_change = on_change
@@ -79,13 +83,13 @@ class Resources:
         return self._known.get(key)
 
     def of_vault(self, namespace: str, vault: str) -> Iterator[tuple[Key, Known]]:
-        """Iterate over the VaultSecrets that name this vault."""
+        """Iterate over the resources that name this vault."""
         for key in tuple(self._of_vault.get((namespace, vault), ())):
             if known := self._known.get(key):
                 yield key, known
 
     def naming(self, namespace: str, vault: str, name: str) -> tuple[Key, ...]:
-        """Return the VaultSecrets that name this object."""
+        """Return the resources that name this object."""
         return self._of_object.get((namespace, vault, name.lower()), ())
 
     def keys(self, kind: Kind) -> list[Key]:
@@ -105,21 +109,21 @@ class Resources:
     def _remember(self, key: Key, new: Known) -> None:
         self._forget(key)
         self._known[key] = new
-        if isinstance(new.parsed, VaultSecretResource):
+        if isinstance(new.parsed, Declaring):
             self._of_vault.setdefault((key.namespace, new.parsed.vault), set()).add(key)
             place = (key.namespace, new.parsed.vault, new.parsed.object_name.lower())
             self._of_object[place] = (*self._of_object.get(place, ()), key)
 
     def _forget(self, key: Key) -> None:
         known = self._known.pop(key, None)
-        if known and isinstance(known.parsed, VaultSecretResource):
+        if known and isinstance(known.parsed, Declaring):
             place = (key.namespace, known.parsed.vault)
             self._of_vault[place].discard(key)
             if not self._of_vault[place]:
                 del self._of_vault[place]
             self._forget_object(key, known.parsed)
 
-    def _forget_object(self, key: Key, parsed: VaultSecretResource) -> None:
+    def _forget_object(self, key: Key, parsed: Declaring) -> None:
         place = (key.namespace, parsed.vault, parsed.object_name.lower())
         others = tuple(each for each in self._of_object[place] if each != key)
         if others:
@@ -154,9 +158,16 @@ def read(kind: Kind, body: Mapping[str, Any], known: Known | None = None) -> Kno
     )
 
 
+_PARSERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Parsed]]] = {
+    Kind.VAULT: parse_vault,
+    Kind.SECRET: parse_vaultsecret,
+    Kind.KEY: parse_vaultkey,
+}
+
+
 def _parse(kind: Kind, body: Mapping[str, Any]) -> Parsed | InvalidInput:
     try:
-        return parse_vault(body) if kind is Kind.VAULT else parse_vaultsecret(body)
+        return _PARSERS[kind](body)
     except InvalidInput as complaint:
         return complaint
 

@@ -16,15 +16,17 @@ from strongroom.controllers.audit import Audit, AuditSettings
 from strongroom.controllers.census import CensusTaker
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
+from strongroom.controllers.keywiring import key_parts
 from strongroom.controllers.loop import Loop
-from strongroom.controllers.reporting import Reporter
+from strongroom.controllers.objectnews import ObjectNews
+from strongroom.controllers.reporting import RESOURCES, Reporter
 from strongroom.controllers.shards import lease_name
 from strongroom.controllers.systemvault import SystemVaultKeeper
 from strongroom.controllers.trustbundle import AUDIT_KEYS, AUDIT_KEYS_KEY, TrustBundle
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
-from strongroom.domain.keys import KeyService
+from strongroom.domain import tokenkeys
 from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
@@ -34,12 +36,13 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder
 from strongroom.kube.informer import Informer
 from strongroom.kube.lease import LeaderLease
-from strongroom.kube.resources import ALL_NAMESPACES, LEASES, SECRETS, VAULTS, VAULTSECRETS
+from strongroom.kube.resources import ALL_NAMESPACES, CONFIG_MAPS, LEASES, SECRETS, VAULTS
 from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
 from strongroom.service.imports import Imports
 from strongroom.service.kekrotation import KekRotation
+from strongroom.service.publickeys import PublicKeyIndex
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import TargetIndex, Targets
@@ -83,7 +86,7 @@ class Controller:
         self,
         *,
         client: KubeApi,
-        keys: KeyService,
+        keys: tokenkeys.Hsm,
         hsm: Hsm,
         settings: ControllerSettings,
         metrics: ControllerMetrics,
@@ -124,6 +127,7 @@ class Controller:
         )
         self._loop.stand_by()
         self._target_index = TargetIndex(self._loop.target_changed)
+        self._public_keys = PublicKeyIndex(self._loop.public_key_changed)
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
         self._watches = self._make_watches()
@@ -179,17 +183,32 @@ class Controller:
             declared=Declared(
                 store=PartStore(store, Face.SECRET),
                 clock=clock,
-                questions=loop,
+                questions=loop.questions[Face.SECRET],
                 maker=SecretMaker(Imports(self._client)),
                 total_octets=self._settings.total_octets,
             ),
             targets=Targets(client=self._client, store=store, index=self._target_index),
             grants=Grants(self._client, time.monotonic),
             rollouts=Rollouts(self._client),
-            store=store,
+            store=PartStore(store, Face.SECRET),
             reporter=reporter,
             metrics=self._metrics,
             clock=clock,
+        )
+        keys = key_parts(
+            client=self._client,
+            store=store,
+            collector=collector,
+            token=self._keys,
+            resources=resources,
+            questions=loop.questions[Face.KEY],
+            public_keys=self._public_keys,
+            reporter=reporter,
+            metrics=self._metrics,
+            url_of=self._url_of,
+            clock=clock,
+            monotonic=time.monotonic,
+            total_octets=self._settings.total_octets,
         )
         tending = Tending(
             store=store,
@@ -197,6 +216,7 @@ class Controller:
             clock=clock,
             claimant_gone=loop.claimant_gone,
             notify=notify,
+            rotate_key=keys.rotate_if_due,
         )
         self._vaults = vaults
         self._system_vault = SystemVaultKeeper(
@@ -208,7 +228,15 @@ class Controller:
             clock=clock,
             monotonic=time.monotonic,
         )
-        loop.bind(vaults, secrets, tending, self._target_index)
+        loop.bind(
+            vaults=vaults,
+            secrets=secrets,
+            keys=keys.reconciler,
+            tending=tending,
+            news=ObjectNews(resources, reporter),
+            targets=self._target_index,
+            public_keys=self._public_keys,
+        )
 
     async def run(self) -> None:
         """Run until cancelled; raises ``LeaseLost`` when another replica leads, ``Ended`` when a part ends."""
@@ -246,6 +274,9 @@ class Controller:
             ),
             "targets": Informer(
                 self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY
+            ),
+            "public keys": Informer(
+                self._client, CONFIG_MAPS, ALL_NAMESPACES, self._public_keys.take, label_selector=names.MANAGED_BY
             ),
         }
 
@@ -289,7 +320,7 @@ class Controller:
         await _patiently("list the custom resources", self._list_all)
 
     async def _list_all(self) -> None:
-        for kind, resource in ((Kind.VAULT, VAULTS), (Kind.SECRET, VAULTSECRETS)):
+        for kind, resource in RESOURCES.items():
             present: set[tuple[str, str, str]] = set()
             before = {key: self._loop.resources.get(key) for key in self._loop.resources.keys(kind)}
             async for page in self._client.pages(resource, ALL_NAMESPACES):

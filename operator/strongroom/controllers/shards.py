@@ -10,12 +10,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from strongroom.controllers.resources import Resources
+from strongroom.controllers.resources import Declaring, Resources
 from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import VAULT_NAME, VaultRef, vault_head_name
 from strongroom.domain.vaults import VaultHead
-from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.store.index import Index
 
 NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?")
@@ -56,10 +55,10 @@ class Shards:
         """The same of the key of a Vault, whose name may be none that a vault can have."""
         return self.serve(VaultRef(key.namespace, key.name)) if VAULT_NAME.fullmatch(key.name) else not self.own
 
-    def serve_secret(self, key: Key) -> bool:
-        """Is this VaultSecret ours? What cannot be read is told of by the shard without a name."""
+    def serve_declaring(self, key: Key) -> bool:
+        """Is this VaultSecret or VaultKey ours? What cannot be read is told of by the shard without a name."""
         known = self._resources.get(key)
-        if known is None or not isinstance(known.parsed, VaultSecretResource):
+        if known is None or not isinstance(known.parsed, Declaring):
             return not self.own
         return self.serve(VaultRef(known.parsed.namespace, known.parsed.vault))
 

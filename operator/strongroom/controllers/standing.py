@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from strongroom.controllers.resources import Known
+from strongroom.controllers.resources import Declaring, Known
 from strongroom.domain.errors import InvalidInput
 from strongroom.kinds.conditions import ConditionType, Reason, Status
 from strongroom.kinds.durations import parse_time
-from strongroom.kinds.vaultsecret import VaultSecretResource
 
 _REASONS = frozenset(map(str, Reason))
 _STATUSES = frozenset(map(str, Status))
@@ -47,7 +46,7 @@ def _word(said: object, words: frozenset[str], other: str) -> str:
 def _stale_since(known: Known, synced: dict[str, Any], before: int | None, now: int) -> int | None:
     """Since when a target is not in step; None while all are, and for a secret that is withdrawn or has none."""
     resource = known.parsed
-    if not isinstance(resource, VaultSecretResource) or not resource.all_targets or resource.deleting:
+    if not isinstance(resource, Declaring) or not resource.has_targets or resource.deleting:
         return None
     if synced.get("reason") == Reason.DISABLED:
         return None

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.verdicts import Verdict, verdict
-from strongroom.controllers.workqueue import Key, Kind
+from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors
 from strongroom.domain.names import VaultRef
 from strongroom.domain.ports import Store
@@ -22,7 +22,6 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventType
 from strongroom.kube.resources import ADMISSION_BINDINGS, ADMISSION_POLICIES, NAMESPACES, VAULTS
 from strongroom.service.declared_vaults import DeclaredVaults, VaultOutcome, VaultWish
-from strongroom.service.tending import Tended
 
 RECOVER_POLICY = "strongroom-recover"  # the admission policy that guards recovery into another namespace
 
@@ -41,15 +40,6 @@ class HsmView(Protocol):
     def world(self) -> str:
         """Return the id of the world key that wraps new keys; empty while it is not known."""
         ...
-
-
-_OBJECT_NOTES = {
-    "SecretDeleted": (EventType.NORMAL, "{name} is deleted and can be recovered until {until}"),
-    "SecretRetained": (EventType.NORMAL, "{name} stays in the vault, as its deletionPolicy asked"),
-    "SecretPurged": (EventType.NORMAL, "{name} was removed for good: its retention had passed"),
-    "SecretNearExpiry": (EventType.WARNING, "the current version of {name} expires at {until}"),
-    "SecretExpired": (EventType.WARNING, "the current version of {name} expired at {until}"),
-}
 
 
 _REKEYED = {
@@ -99,16 +89,6 @@ class VaultReconciler:
         if complaint is None and (not was_ready or outcome.events or _observed(known) != known.generation):
             self._on_usable(key.namespace, key.name)
         return complaint
-
-    def tell_of_object(self, done: Tended) -> None:
-        """Tell of an object: on the resource that declares it, or on its Vault, if that is still there."""
-        key = Key(Kind.VAULT, done.vault.namespace, done.vault.name)
-        if done.claim:
-            key = Key(Kind.SECRET, done.claim.namespace, done.claim.name)
-        if known := self._resources.get(key):
-            kind, note = _OBJECT_NOTES[done.reason]
-            text = note.format(name=done.name, until=format_time(done.until))
-            self._reporter.event(key, known.uid, kind, done.reason, text)
 
     def tell_of_shard(self, key: Key, shard: str) -> None:
         """Tell that no controller serves a Vault."""

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from strongroom.controllers.declaring import Failures, Ground
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.secretstatus import WROTE, Report, status_of
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
 from strongroom.controllers.wishes import declaration
-from strongroom.controllers.workqueue import Key, Kind
+from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors, objects
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Face, ObjectHead, VersionInfo
-from strongroom.domain.planning import Reason as Refusal
 from strongroom.domain.ports import Store
 from strongroom.domain.targets import Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import State
@@ -64,7 +64,8 @@ class VaultSecretReconciler:
         self._metrics = metrics
         self._clock = clock
         self._synced_by: dict[Key, str] = {}  # last seen value of the sync annotation
-        self._failures: dict[Key, int] = {}  # in a row
+        self._failures = Failures()
+        self._ground = Ground(resources, store)
 
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
@@ -76,7 +77,7 @@ class VaultSecretReconciler:
             return None  # somebody else's finalizer may hold it: nothing is made for it any more
         report = Report()
         await self._carry_out(key, known, report)
-        report.failures = self._count(key, report.trouble)
+        report.failures = self._failures.count(key, report.trouble)
         await self._reporter.status(key, known, status_of(known, report, self._versions(report), self._clock()))
         self._tell(key, known, report)
         return report.trouble
@@ -87,17 +88,9 @@ class VaultSecretReconciler:
         A successor of the same name takes its target over instead; an orphaned one does not name its owner any more.
         """
         self._synced_by.pop(key, None)
-        self._failures.pop(key, None)
+        self._failures.forget(key)
         if self._resources.get(key) is None:
             await self._targets.remove_others(Owner(key.namespace, key.name, uid), ())
-
-    def _count(self, key: Key, trouble: Verdict | None) -> int:
-        """Failed attempts in a row. What waits for a person is none, nor is another's write in between."""
-        if trouble is None:
-            self._failures.pop(key, None)
-        elif trouble.retry and trouble.reason is not Reason.PENDING:
-            self._failures[key] = self._failures.get(key, 0) + 1
-        return self._failures.get(key, 0)
 
     async def _carry_out(self, key: Key, known: Known, report: Report) -> None:
         resource = known.parsed
@@ -116,51 +109,18 @@ class VaultSecretReconciler:
             await self._restart(known, resource, face.restart, report)
 
     async def _bring_about(self, known: Known, resource: VaultSecretResource, report: Report) -> None:
-        ref = VaultRef(resource.namespace, resource.vault)
-        await self._assert_existence(known, ref, resource)
-        if not await self._vault_is_declared(ref):
-            text = "the Vault resource is gone or was made anew, and the vault does not follow yet; see its conditions"
-            report.unready = Verdict(Reason.VAULT_NOT_READY, text)
+        report.unready = await self._ground.complaint(known, resource)
+        if report.unready:
             return
+        ref = VaultRef(resource.namespace, resource.vault)
         try:
             await self._declared.reconcile(ref, declaration(resource), resource.recipe, report.outcome)
         except errors.NotFound as error:
             if not isinstance(resource.recipe, ImportSpec):
                 raise
             report.unready = Verdict(Reason.SOURCE_NOT_FOUND, str(error), retry=True)
-        refusal = report.outcome.refusal
-        if refusal is not None:
-            report.unready = self._explain(ref, refusal.reason, refusal.message)
-
-    async def _vault_is_declared(self, ref: VaultRef) -> bool:
-        """A live vault is served only for the Vault resource that declares it, never for a namesake's successor."""
-        stored, declared = await self._store.vault(ref), self._resources.get(Key(Kind.VAULT, ref.namespace, ref.name))
-        if stored is None or stored.head.state is not State.LIVE:
-            return True  # planning says what is wrong
-        return declared is not None and declared.uid == stored.head.claim_uid
-
-    async def _assert_existence(self, known: Known, ref: VaultRef, resource: VaultSecretResource) -> None:
-        """What once existed is never made anew in silence: a head that is gone needs a person."""
-        if not known.status_dict().get("currentVersion"):
-            return
-        vault = await self._store.vault(ref)
-        if vault is None:
-            return
-        stored = await self._store.object(vault.head, resource.object_name)
-        if stored is None or not stored.head.faces:
-            stored = await self._store.object(vault.head, resource.object_name, fresh=True)
-        if stored is None or not stored.head.faces:
-            raise errors.Tampered(
-                "the stored head of this secret is gone although its status names a version; restore the Secrets in "
-                "strongroom-system from a backup, or delete and re-create this resource to start with a new value"
-            )
-
-    def _explain(self, ref: VaultRef, refusal: Refusal, message: str) -> Verdict:
-        if refusal is Refusal.VAULT_NOT_FOUND and self._resources.get(Key(Kind.VAULT, ref.namespace, ref.name)):
-            return Verdict(Reason.VAULT_NOT_READY, "the vault is not ready yet; see the Vault's own conditions")
-        # What is freed elsewhere in the installation is no news for this resource.
-        look_again = SLOW_LOOK if refusal is Refusal.LIMIT_EXCEEDED else None
-        return Verdict(Reason(refusal.value), message, look_again=look_again)
+        if report.outcome.refusal is not None:
+            report.unready = self._ground.explain(ref, report.outcome.refusal)
 
     async def _sync_all(self, key: Key, resource: VaultSecretResource, report: Report) -> None:
         if resource.attributes.enabled is False:

@@ -36,6 +36,7 @@ _TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], .
     (errors.Conflict, Reason.PENDING, True, None),
     (errors.SinkUnavailable, Reason.PENDING, True, None),  # said by the log and a metric; the secret itself is right
     (errors.InvalidInput, Reason.INVALID_SPEC, False, None),
+    (errors.TierRefused, Reason.TIER_REFUSED, False, None),
     (errors.Retryable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Refused, Reason.FORBIDDEN, False, SLOW_LOOK),
     (kube.ApiError, Reason.FORBIDDEN, False, SLOW_LOOK),  # a status of no other class, as admission webhooks make up

@@ -17,7 +17,7 @@ from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Coroutine
 from enum import IntEnum
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 _FIRST_BACKOFF = 0.5
 _LONGEST_BACKOFF = 300.0
@@ -34,6 +34,7 @@ class Kind(IntEnum):
     SECRET = 2  # a VaultSecret resource: (namespace, name)
     OBJECT = 3  # a stored object, declared or not: (vault id, object id)
     HEAD = 4  # news of a stored head: ("", stored name)
+    KEY = 5  # a VaultKey resource: (namespace, name)
 
 
 class Key(NamedTuple):
@@ -42,6 +43,10 @@ class Key(NamedTuple):
     kind: Kind
     namespace: str
     name: str
+
+
+DECLARING: Final = (Kind.SECRET, Kind.KEY)
+"""The kinds of resources that declare an object of a vault."""
 
 
 class Priority(IntEnum):

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from strongroom.domain.names import VaultRef
 from strongroom.domain.vaults import DAY
+
+if TYPE_CHECKING:
+    from strongroom.domain.objects import Kind
 
 NEAR: Final = 30 * DAY
 _SHARE: Final = 3
@@ -35,6 +38,7 @@ class Notice:
     version: str
     stage: Stage
     expires: int
+    kind: Kind
 
 
 def near_at(created: int, expires: int) -> int:

@@ -31,6 +31,7 @@ from strongroom.controllers import shards
 from strongroom.controllers.audit import AuditSettings
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import Controller, ControllerSettings, Ended
+from strongroom.domain.acts import COLLECTIONS
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.notices import Notice
@@ -149,7 +150,7 @@ def _listener(options: argparse.Namespace, authority: str) -> Callable[[Notice],
 
     def url_of(notice: Notice) -> str:
         host = f"{notice.vault.name}.{notice.vault.namespace}.{authority}"
-        return f"https://{host}/secrets/{notice.name}/{notice.version}"
+        return f"https://{host}/{COLLECTIONS[notice.kind]}/{notice.name}/{notice.version}"
 
     return EventSink(settings, url_of, _clock).notify
 

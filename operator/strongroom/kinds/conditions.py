@@ -57,11 +57,12 @@ class Reason(StrEnum):
     DISABLED = "Disabled"
     TARGET_NOT_FOUND = "TargetNotFound"
     RESTART_FAILED = "RestartFailed"
+    TIER_REFUSED = "TierRefused"
 
 
 TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = {
     ConditionType.READY: "The object does what its spec asks. The one condition to wait for.",
-    ConditionType.SYNCED: "The target Secret holds the current version. Absent when no target is declared.",
+    ConditionType.SYNCED: "The target Secret or ConfigMap holds the current version. Absent without a target.",
 }
 
 REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
@@ -89,8 +90,8 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "wait for the purge.",
     ),
     Reason.TARGET_CONFLICT: (
-        "A Secret of the target's name exists and was not made by this object. It is never taken over.",
-        "Rename the target, or delete that Secret if it is no longer needed.",
+        "A Secret or ConfigMap of the target's name exists and was not made by this object. It is never taken over.",
+        "Rename the target, or delete what is in its place if it is no longer needed.",
     ),
     Reason.LIMIT_EXCEEDED: (
         "The vault or the installation is full.",
@@ -161,6 +162,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.RESTART_FAILED: (
         "The targets hold the new version, but a workload could not be restarted.",
         "Read the message; grant the permission, or restart the workload by hand.",
+    ),
+    Reason.TIER_REFUSED: (
+        "HSM-protected keys need a vault of the tier `Premium`.",
+        "Set `spec.tier` of the Vault to `Premium`, or declare a `spec.kty` without `-HSM`.",
     ),
 }
 

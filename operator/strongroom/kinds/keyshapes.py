@@ -80,13 +80,12 @@ class PublicKeyTarget(Shape):
         ),
     ]
     formats: Annotated[
-        tuple[Literal["pem", "jwk", "jwks"], ...],
+        tuple[Literal["pem", "jwk"], ...],
         Field(
-            description="What it holds: `pem` (the current version under `public.pem`), `jwk` (the same as a JSON Web "
-            "Key with its `kid`, under `jwk.json`), `jwks` (a set of all enabled versions, under `jwks.json`: what a "
-            "verifier wants, since signatures outlive rotations).",
+            description="What it holds of the current version: `pem` (under `public.pem`) and `jwk` (a JSON Web Key "
+            "with its `kid`, under `jwk.json`).",
             min_length=1,
-            max_length=3,
+            max_length=2,
             json_schema_extra={"x-kubernetes-list-type": "set"},
         ),
     ] = ("pem", "jwk")

@@ -210,6 +210,11 @@ class VaultKeyResource:
     sync: str = ""
     recover: bool = False
 
+    @property
+    def has_targets(self) -> bool:
+        """Is anything of it written into the cluster?"""
+        return self.public is not None
+
 
 def parse_vaultkey(body: Mapping[str, Any]) -> VaultKeyResource:
     """Read a VaultKey.

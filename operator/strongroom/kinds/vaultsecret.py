@@ -200,6 +200,11 @@ class VaultSecretResource:
     recover: bool = False
 
     @property
+    def has_targets(self) -> bool:
+        """Is anything of it written into the cluster?"""
+        return self.target is not None or bool(self.targets)
+
+    @property
     def all_targets(self) -> tuple[TargetSpec, ...]:
         """``spec.target`` and ``spec.targets`` together."""
         return ((self.target,) if self.target else ()) + self.targets

@@ -86,6 +86,7 @@ ADMISSION_BINDINGS: Final = Resource(
 TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "TokenReview", namespaced=False)
 VAULTS: Final = Resource("strongroom.dev", "v1alpha1", "vaults", "Vault")
 VAULTSECRETS: Final = Resource("strongroom.dev", "v1alpha1", "vaultsecrets", "VaultSecret")
+VAULTKEYS: Final = Resource("strongroom.dev", "v1alpha1", "vaultkeys", "VaultKey")
 SUBJECT_ACCESS_REVIEWS: Final = Resource(
     "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )

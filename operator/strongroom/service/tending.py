@@ -1,8 +1,8 @@
 """What stored objects need by themselves, whether or not a custom resource declares them.
 
 Schedules run from heads: a deleted object is purged on time, a pruned version removed, a purge that a crash interrupted
-is finished, records that no head names are collected, a claim whose resource vanished unseen is released, and whoever
-listens is told that a version is about to expire.
+is finished, records that no head names are collected, a claim whose resource vanished unseen is released, a key that
+nobody declares is rotated as its policy says, and whoever listens is told that a version is about to expire.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from strongroom.domain import objects, withdrawals
+from strongroom.domain.acts import WORDS
 from strongroom.domain.apiobjects import with_end
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
@@ -18,8 +19,8 @@ from strongroom.domain.objects import Claim, Kind, ObjectHead, joined
 from strongroom.domain.ports import Collector, Store, Stored
 from strongroom.domain.vaults import State, VaultHead
 
-_WORDS = {Kind.SECRET: "Secret", Kind.KEY: "Key"}
-_NOTICE_REASONS = {Stage.NEAR: "SecretNearExpiry", Stage.EXPIRED: "SecretExpired"}
+_KINDS = (Kind.SECRET, Kind.KEY)
+_ENDS = {Stage.NEAR: "NearExpiry", Stage.EXPIRED: "Expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,14 @@ class Tended:
     until: int = 0  # when a deleted object is purged, or a version expires
     collected: int = 0  # records that no head named, or that were pruned
     claim: Claim | None = None  # of the resource that declares it, where the news is about a live object
+    kind: Kind = Kind.SECRET
 
 
 class Tending:
-    """Raises what ``Store`` and ``Collector`` and ``notify`` raise; every method may be called again at any time.
+    """Raises what its collaborators raise; every method may be called again at any time.
 
     ``notify`` is awaited before a notice is remembered as given: it may be called again with the same one.
+    ``rotate_key`` makes the next version of the named key if it is due, and says whether it was.
     """
 
     def __init__(
@@ -46,14 +49,16 @@ class Tending:
         store: Store,
         collector: Collector,
         clock: Callable[[], int],
-        claimant_gone: Callable[[Claim], Awaitable[bool]],
+        claimant_gone: Callable[[Kind, Claim], Awaitable[bool]],
         notify: Callable[[Notice], Awaitable[None]],
+        rotate_key: Callable[[VaultHead, str], Awaitable[bool]],
     ) -> None:
         self._store = store
         self._collector = collector
         self._clock = clock
         self._claimant_gone = claimant_gone
         self._notify = notify
+        self._rotate_key = rotate_key
 
     async def tend(self, vault_id: str, oid: str) -> Tended:
         """Do what an object needs."""
@@ -61,7 +66,7 @@ class Tending:
         stored = await self._store.object_by_id(vault, oid, fresh=True)
         if stored is None:
             return Tended(vault.ref)
-        for kind in (Kind.SECRET, Kind.KEY):
+        for kind in _KINDS:
             part = stored.head.part(kind)
             if part.faces and (told := await self._tend_part(vault, oid, stored, kind, part)):
                 return told  # whatever else there is to do is due at once
@@ -72,26 +77,35 @@ class Tending:
     async def _tend_part(
         self, vault: VaultHead, oid: str, stored: Stored[ObjectHead], kind: Kind, part: ObjectHead
     ) -> Tended | None:
-        """Bury, or purge. None: neither is due."""
-        word, now = _WORDS[kind], self._clock()
+        """Bury, rotate or purge. None: nothing of these is due."""
+        word, now = WORDS[kind], self._clock()
         if part.state is State.LIVE:
-            if part.claim is None or not await self._claimant_gone(part.claim):
+            if part.claim is None:
+                return await self._rotate(vault, kind, part)
+            if not await self._claimant_gone(kind, part.claim):
                 return None
             after = objects.let_go(part, now, vault.retention_days)
             await self._store.commit(vault, stored, joined(stored.head, after, kind))
             reason = "Retained" if after.state is State.LIVE else "Deleted"
-            return Tended(vault.ref, word + reason, part.name, until=after.purge_at)
+            return Tended(vault.ref, word + reason, part.name, until=after.purge_at, kind=kind)
         if part.state is State.DELETED and now < part.purge_at:
             return None
         if part.state is State.DELETED:
             await self._store.commit(vault, stored, joined(stored.head, objects.purge(part, now), kind))
         await self._collector.purge_object(vault, oid)
-        return Tended(vault.ref, word + "Purged", part.name)
+        return Tended(vault.ref, word + "Purged", part.name, kind=kind)
+
+    async def _rotate(self, vault: VaultHead, kind: Kind, part: ObjectHead) -> Tended | None:
+        """A key that nobody declares lives by its policy."""
+        if kind is not Kind.KEY or part.due is None or self._clock() < part.due:
+            return None
+        rotated = await self._rotate_key(vault, part.name)
+        return Tended(vault.ref, "KeyRotated", part.name, kind=kind) if rotated else None
 
     async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:
         stored, removed = await self._expunge(vault, stored)
         stored = await self._erase(vault, stored)
-        told = await self._give_notice(vault, stored)
+        told = await self._give_notices(vault, stored)
         return replace(told, collected=removed + await self._collector.collect(vault, oid))
 
     async def _expunge(self, vault: VaultHead, stored: Stored[ObjectHead]) -> tuple[Stored[ObjectHead], int]:
@@ -116,17 +130,28 @@ class Tending:
         assert after is not None
         return after
 
-    async def _give_notice(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Tended:
-        head, face = stored.head, stored.head.faces.get(Kind.SECRET)
-        if face is None:
-            return Tended(vault.ref)
+    async def _give_notices(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Tended:
+        """One at a time: the change of the head leads here again."""
+        for kind in _KINDS:
+            part = stored.head.part(kind)
+            if part.state is State.LIVE and (told := await self._give_notice(vault, stored, kind, part)):
+                return told
+        return Tended(vault.ref)
+
+    async def _give_notice(
+        self, vault: VaultHead, stored: Stored[ObjectHead], kind: Kind, part: ObjectHead
+    ) -> Tended | None:
+        face = part.faces.get(kind)
+        if face is None or face.expires is None:
+            return None
         now = stage(face.near, face.expires, self._clock())
-        if now in (Stage.FRESH, face.told) or face.expires is None:
-            return Tended(vault.ref)
-        ends = (await self._store.attributes(vault, head, face.served)).expires
+        if now in (Stage.FRESH, face.told):
+            return None
+        ends = (await self._store.attributes(vault, part, face.served)).expires
         if ends != face.expires:  # a change through the API was cut short: the version itself is right
-            await self._store.commit(vault, stored, with_end(head, face.served, ends))
+            await self._store.commit(vault, stored, joined(stored.head, with_end(part, face.served, ends, kind), kind))
             return Tended(vault.ref)
-        await self._notify(Notice(vault.ref, vault.id, head.name, face.served, now, face.expires))
-        await self._store.commit(vault, stored, head.changed(faces={**head.faces, Kind.SECRET: face.telling(now)}))
-        return Tended(vault.ref, _NOTICE_REASONS[now], head.name, face.expires, claim=head.claim)
+        await self._notify(Notice(vault.ref, vault.id, part.name, face.served, now, face.expires, kind))
+        after = part.changed(faces={**part.faces, kind: face.telling(now)})
+        await self._store.commit(vault, stored, joined(stored.head, after, kind))
+        return Tended(vault.ref, WORDS[kind] + _ENDS[now], part.name, face.expires, claim=part.claim, kind=kind)

@@ -17,6 +17,7 @@ class Census:
     resources: Mapping[tuple[str, str, str], int] = field(default_factory=dict)  # (kind, ready, reason)
     stored: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (kind, state)
     expiring: Mapping[str, int] = field(default_factory=dict)  # by ``HORIZONS``, each secret once
+    expiring_keys: Mapping[str, int] = field(default_factory=dict)  # the same of keys
     next_expiry: int | None = None
     next_rotation: int | None = None
     overdue: int = 0
@@ -62,6 +63,10 @@ def _expiring(census: Census) -> Samples:
     return (((horizon,), census.expiring.get(horizon, 0)) for horizon in HORIZONS)
 
 
+def _expiring_keys(census: Census) -> Samples:
+    return (((horizon,), census.expiring_keys.get(horizon, 0)) for horizon in HORIZONS)
+
+
 def _one(number: float | None) -> Samples:
     return () if number is None else (((), number),)
 
@@ -75,6 +80,7 @@ _FAMILIES = (
     ),
     ("strongroom_stored_objects", "Heads in the store, by state.", ("kind", "state"), _stored),
     ("strongroom_secrets_by_expiry", "Live secrets, by how near their end is.", ("horizon",), _expiring),
+    ("strongroom_keys_by_expiry", "Live keys, by how near their end is.", ("horizon",), _expiring_keys),
     (
         "strongroom_next_expiry_timestamp_seconds",
         "When the next live secret expires.",

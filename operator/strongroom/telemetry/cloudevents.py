@@ -19,16 +19,15 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from strongroom.domain.acts import WORDS
 from strongroom.domain.errors import InvalidInput, SinkUnavailable
 from strongroom.domain.notices import Notice, Stage
+from strongroom.domain.objects import Kind
 
 TIMEOUT: Final = 5.0
 """Seconds for one delivery. It is tried again by the work queue."""
 
-_TYPES: Final = {
-    Stage.NEAR: "Microsoft.KeyVault.SecretNearExpiry",
-    Stage.EXPIRED: "Microsoft.KeyVault.SecretExpired",
-}
+_TYPES: Final = {Stage.NEAR: "Microsoft.KeyVault.{}NearExpiry", Stage.EXPIRED: "Microsoft.KeyVault.{}Expired"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +76,14 @@ class EventSink:
             "specversion": "1.0",
             "id": _stable_id(notice),
             "source": f"/namespaces/{notice.vault.namespace}/vaults/{notice.vault.name}",
-            "type": _TYPES[notice.stage],
+            "type": _TYPES[notice.stage].format(WORDS[notice.kind]),
             "subject": notice.name,
             "time": datetime.fromtimestamp(self._clock(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             "datacontenttype": "application/json",
             "data": {
                 "Id": self._url_of(notice),
                 "VaultName": notice.vault.name,
-                "ObjectType": "Secret",
+                "ObjectType": WORDS[notice.kind],
                 "ObjectName": notice.name,
                 "Version": notice.version,
                 "NBF": None,
@@ -104,7 +103,9 @@ class EventSink:
 
 
 def _stable_id(notice: Notice) -> str:
-    facts = (notice.vault_id, notice.name.lower(), notice.version, str(notice.stage), str(notice.expires))
+    facts = [notice.vault_id, notice.name.lower(), notice.version, str(notice.stage), str(notice.expires)]
+    if notice.kind is not Kind.SECRET:
+        facts.append(str(notice.kind))
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:32]
 
 

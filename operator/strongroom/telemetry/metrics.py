@@ -53,8 +53,8 @@ class ControllerMetrics:
         )
         self.notices = Counter(
             "strongroom_notices",
-            "Notices of versions near their end or past it, by stage and whether whoever listens took them.",
-            ["stage", "result"],
+            "Notices of versions near their end or past it, by kind, stage and whether whoever listens took them.",
+            ["kind", "stage", "result"],
             registry=registry,
         )
         self.hsm_calls = Counter(
@@ -95,6 +95,6 @@ class ControllerMetrics:
                 await notify(notice)
                 result = "ok"
             finally:
-                self.notices.labels(stage=str(notice.stage), result=result).inc()
+                self.notices.labels(kind=str(notice.kind), stage=str(notice.stage), result=result).inc()
 
         return counted

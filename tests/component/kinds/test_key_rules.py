@@ -41,7 +41,7 @@ NOTIFY = ("Notify", "timeBeforeExpiry")
         key(fromSecret={"name": "legacy", "key": "tls.key", "deleteAfterImport": True}),
         key(notBefore=EARLY, expires=LATE, enabled=False, tags={"team": "shop"}, deletionPolicy="Retain"),
         key(**HSM),
-        key(publicKeyTarget={"configMapName": "signing", "formats": ["jwks"]}),
+        key(publicKeyTarget={"configMapName": "signing", "formats": ["jwk"]}),
         key(**policy()),
         key(**policy((*AFTER, "P7D"))),
         key(**policy((*AFTER, "P60D"), (*NOTIFY, "P15D"), expiryTime="P90D")),

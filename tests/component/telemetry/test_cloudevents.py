@@ -17,10 +17,11 @@ from hack.localcluster.pki import Authority
 from strongroom.domain.errors import SinkUnavailable
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage
+from strongroom.domain.objects import Kind
 from strongroom.telemetry import cloudevents
 from strongroom.telemetry.cloudevents import EventSink, SinkSettings
 
-NOTICE = Notice(VaultRef("team-a", "demo"), "0f" * 16, "db", "a1" * 16, Stage.EXPIRED, 1_800_000_000)
+NOTICE = Notice(VaultRef("team-a", "demo"), "0f" * 16, "db", "a1" * 16, Stage.EXPIRED, 1_800_000_000, Kind.SECRET)
 TOKEN = "token-5e1d0c"
 
 

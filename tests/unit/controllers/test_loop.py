@@ -392,7 +392,7 @@ async def test_an_orphaned_claim_is_found_at_start(orphaned: World) -> None:
     head = await orphaned.head()
     assert head is not None
     assert head.state is State.DELETED
-    assert (process.loop._claims, process.loop._claimants) == ({}, {})
+    assert (process.loop._claims._claimed, process.loop._claims._claimants) == ({}, {})
 
 
 async def test_a_claimant_that_the_api_server_still_knows_is_not_gone() -> None:
@@ -499,7 +499,8 @@ async def test_churn_leaves_nothing_behind() -> None:
         world.delete(secret_key(name))
         await process.settle()
     loop = process.loop
-    assert (loop._claims, loop._claimants, loop._gone, process.secrets._synced_by) == ({}, {}, {}, {})
+    claims = loop._claims
+    assert (claims._claimed, claims._claimants, loop._gone, process.secrets._synced_by) == ({}, {}, {}, {})
     assert process.targets._seen == {}
     assert dict(process.targets._owned) == {}
     assert loop.resources.keys(Kind.SECRET) == []
@@ -518,4 +519,4 @@ async def test_a_vault_that_is_purged_with_what_it_holds_leaves_no_claims_behind
     world.delete(KEY)
     await process.settle()
     await process.settle(seconds=60)
-    assert (process.loop._claims, process.loop._claimants) == ({}, {})
+    assert (process.loop._claims._claimed, process.loop._claims._claimants) == ({}, {})

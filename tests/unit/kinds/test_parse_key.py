@@ -44,7 +44,7 @@ def test_a_key_with_everything() -> None:
             "lifetimeActions": [{"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "Rotate"}}],
             "expiryTime": "P90D",
         },
-        "publicKeyTarget": {"configMapName": "signing", "formats": ["jwks", "pem"]},
+        "publicKeyTarget": {"configMapName": "signing", "formats": ["jwk", "pem"]},
         "deletionPolicy": "Retain",
     }
     annotations = {"strongroom.dev/rotate": "1", "strongroom.dev/sync": "2", "strongroom.dev/recover": "true"}
@@ -61,7 +61,7 @@ def test_a_key_with_everything() -> None:
     )
     before = Trigger(before_expiry="P30D")
     assert key.policy == RotationPolicy(rotate=before, notify=before, expiry="P90D")
-    assert key.public == PublicTarget("signing", (PublicFormat.JWKS, PublicFormat.PEM))
+    assert key.public == PublicTarget("signing", (PublicFormat.JWK, PublicFormat.PEM))
     assert (key.object_name, key.retain, key.rotate, key.sync, key.recover) == ("Signing", True, "1", "2", True)
 
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
 
 from strongroom.domain import objects
-from strongroom.domain.errors import Conflict, NotFound, StoreUnavailable
+from strongroom.domain.apiobjects import Wanted
+from strongroom.domain.errors import Conflict, HsmUnavailable, NotFound, StoreUnavailable
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.domain.names import VaultRef, object_id
 from strongroom.domain.notices import Notice, Stage
 from strongroom.domain.objects import Attributes, Claim, Kind, ObjectHead
 from strongroom.domain.ports import Stored
+from strongroom.domain.rotationpolicy import RotationPolicy, Trigger
 from strongroom.domain.vaults import DAY, State, VaultHead
+from strongroom.service.apikeys import ApiKeys
+from strongroom.service.keyforge import KeyForge
 from strongroom.service.tending import Tended, Tending
 from strongroom.store.collector import Collector
+from strongroom.store.parts import PartStore
+from tests.helpers.faketoken import FakeToken
 from tests.helpers.memory import Fault
 from tests.helpers.stores import NOW, Lab, add_version, assert_sound, make_vault
 
@@ -34,6 +43,7 @@ class World:
     gone: set[str] = field(default_factory=set)
     notices: list[Notice] = field(default_factory=list)
     deaf: bool = False
+    token: FakeToken = field(default_factory=FakeToken)
     before_marking: Callable[[], Awaitable[None]] | None = None  # once, before the next write
 
     @property
@@ -43,10 +53,13 @@ class World:
     async def tend(self) -> Tended:
         """Tend in a process that has just started."""
 
-        async def claimant_gone(claim: Claim) -> bool:
+        async def claimant_gone(kind: Kind, claim: Claim) -> bool:
             return claim.uid in self.gone
 
         store = self.lab.process(complete=True)
+
+        async def rotate_key(vault: VaultHead, name: str) -> bool:
+            return await self.keys().rotate_if_due(vault, name) is not None
 
         async def notify(notice: Notice) -> None:
             if self.deaf:
@@ -68,8 +81,23 @@ class World:
             clock=lambda: self.now,
             claimant_gone=claimant_gone,
             notify=notify,
+            rotate_key=rotate_key,
         )
         return await tending.tend(self.vault.id, self.oid)
+
+    def keys(self) -> ApiKeys:
+        """The keys of the vault as its API serves them."""
+        store = self.lab.process(complete=True)
+        parts = PartStore(store, Kind.KEY)
+        forge = KeyForge(store=parts, token=self.token, monotonic=time.monotonic)
+        return ApiKeys(forge=forge, store=parts, collector=Collector(store), clock=lambda: self.now, total_octets=2**30)
+
+    async def change_vault(self, **fields: object) -> None:
+        store = self.lab.process()
+        stored = await store.vault(REF)
+        assert stored is not None
+        after = replace(stored.head, generation=stored.head.generation + 1, **fields)  # type: ignore[arg-type]
+        self.vault = (await store.commit_vault(stored, after)).head
 
     async def head(self) -> Stored[ObjectHead] | None:
         return await self.lab.process().object(self.vault, "x")
@@ -323,3 +351,116 @@ async def test_a_head_that_expects_the_end_too_early_is_set_right() -> None:
     after = await world.head()
     assert after is not None
     assert after.head.faces[Kind.SECRET].expires == NOW + 300 * DAY
+
+
+# Keys that nobody declares
+
+ROTATING = RotationPolicy(rotate=Trigger("P60D"), notify=Trigger("", "P45D"), expiry="P90D")
+
+
+async def key_world(policy: RotationPolicy | None = ROTATING) -> World:
+    """A vault with the key ``x``, made through the API, beside a secret that is declared."""
+    world = await make_world()
+    keys = world.keys()
+    await keys.create(world.vault, "x", KeySpec(KeyType.EC, curve=Curve.P256), Wanted(tags={"team": "shop"}))
+    if policy is not None:
+        await keys.set_policy(world.vault, "x", policy)
+    return world
+
+
+async def test_a_key_is_rotated_by_its_policy_when_its_time_has_come_and_not_before() -> None:
+    world = await key_world()
+    world.now += 60 * DAY - 1
+    assert await world.tend() == Tended(REF)
+    world.now += 1
+    assert await world.tend() == Tended(REF, "KeyRotated", "x", kind=Kind.KEY)
+    assert (await world.tend()).reason == ""
+    found = await world.keys().get(world.vault, "x")
+    assert (found.head.faces[Kind.KEY].versions, found.head.faces[Kind.KEY].turn) == (2, world.now + 60 * DAY)
+    assert (found.attributes.expires, found.attributes.tags) == (world.now + 90 * DAY, {"team": "shop"})
+    assert (await world.head()).head.faces[Kind.SECRET].versions == 1  # type: ignore[union-attr]
+
+
+async def test_a_key_that_is_declared_is_rotated_by_its_resource_alone() -> None:
+    world = await key_world()
+    stored = await world.head()
+    assert stored is not None
+    part = stored.head.part(Kind.KEY)
+    await world.change(objects.joined(stored.head, part.changed(claim=replace(CLAIM, uid="key")), Kind.KEY))
+    world.now += 60 * DAY
+    assert await world.tend() == Tended(REF)
+    world.gone = {"key"}
+    assert (await world.tend()).reason == "KeyDeleted"
+    stored = await world.head()
+    assert stored is not None
+    assert (stored.head.state, stored.head.key.state) == (State.LIVE, State.DELETED)
+
+
+async def test_the_end_of_a_key_is_told_when_its_policy_says_so_and_once() -> None:
+    world = await key_world()
+    world.now += 60 * DAY
+    await world.tend()  # the second version has an end
+    ends = world.now + 90 * DAY
+    world.now += 45 * DAY - 1
+    assert (await world.tend()).reason == ""
+    world.now += 1
+    assert await world.tend() == Tended(REF, "KeyNearExpiry", "x", ends, kind=Kind.KEY)
+    assert (await world.tend()).reason == ""
+    (notice,) = world.notices
+    assert (notice.kind, notice.stage, notice.name, notice.expires) == (Kind.KEY, Stage.NEAR, "x", ends)
+
+
+async def test_a_key_and_a_secret_of_one_name_are_told_of_one_after_the_other() -> None:
+    world = await key_world(policy=None)
+    await world.keys().update(world.vault, "x", "", Wanted(expires=NOW + 10))
+    stored = await world.head()
+    assert stored is not None
+    face = replace(stored.head.faces[Kind.SECRET], begun=NOW, expires=NOW + 10)
+    store = world.lab.process()
+    await store.change_attributes(
+        world.vault, stored.head, face.served, lambda attributes: replace(attributes, expires=NOW + 10)
+    )
+    await world.change(stored.head.changed(faces={**stored.head.faces, Kind.SECRET: face}))
+    world.now += 10
+    assert [(await world.tend()).reason for _ in range(3)] == ["SecretExpired", "KeyExpired", ""]
+
+
+async def test_a_key_whose_end_was_moved_is_rotated_by_the_end_that_it_has() -> None:
+    """The version says so, although a crash kept the head from knowing."""
+    world = await key_world(RotationPolicy(rotate=Trigger("", "P30D"), expiry="P90D"))
+    await world.keys().update(world.vault, "x", "", Wanted(expires=NOW + 100 * DAY))
+    found = await world.keys().get(world.vault, "x")
+    store = world.lab.process()
+    await store.change_attributes(
+        world.vault, found.head, found.version, lambda to: replace(to, expires=NOW + 200 * DAY)
+    )
+    world.now += 70 * DAY
+    assert (await world.tend()).reason == ""
+    world.now += 100 * DAY
+    assert (await world.tend()).reason == "KeyRotated"
+
+
+async def test_a_token_that_is_gone_is_waited_for() -> None:
+    world = await key_world(policy=None)
+    await world.change_vault(tier="Premium")
+    await world.keys().create(world.vault, "x", KeySpec(KeyType.EC, curve=Curve.P256, hsm=True), Wanted())
+    await world.keys().set_policy(world.vault, "x", ROTATING)
+    world.now += 60 * DAY
+    world.token.gone = True
+    with pytest.raises(HsmUnavailable):
+        await world.tend()
+    world.token.gone = False
+    assert (await world.tend()).reason == "KeyRotated"
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("write", [1, 2])
+async def test_a_rotation_that_crashed_at_any_write_makes_one_version(write: int, after: bool) -> None:
+    world = await key_world()
+    world.now += 60 * DAY
+    world.lab.backend.fault = Fault(world.lab.backend.writes + write, after)
+    with suppress(StoreUnavailable):
+        await world.tend()
+    world.lab.backend.fault = None
+    await world.tend()
+    assert (await world.head()).head.faces[Kind.KEY].versions == 2  # type: ignore[union-attr]

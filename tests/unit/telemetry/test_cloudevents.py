@@ -10,9 +10,10 @@ import pytest
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage
+from strongroom.domain.objects import Kind
 from strongroom.telemetry.cloudevents import EventSink, SinkSettings
 
-NOTICE = Notice(VaultRef("team-a", "demo"), "0f" * 16, "Db-Password", "a1" * 16, Stage.NEAR, 1_800_000_000)
+NOTICE = Notice(VaultRef("team-a", "demo"), "0f" * 16, "Db-Password", "a1" * 16, Stage.NEAR, 1_800_000_000, Kind.SECRET)
 
 
 def sink(url: str = "https://events.example/in", ca_file: Path | None = None) -> EventSink:
@@ -36,6 +37,12 @@ def test_an_event_has_the_shape_of_event_grids() -> None:
     assert event["time"] == "2026-09-21T14:13:20Z"
 
 
+def test_a_key_is_told_of_as_a_key() -> None:
+    event = sink().event(replace(NOTICE, kind=Kind.KEY))
+    assert (event["type"], event["data"]["ObjectType"]) == ("Microsoft.KeyVault.KeyNearExpiry", "Key")
+    assert sink().event(replace(NOTICE, kind=Kind.KEY, stage=Stage.EXPIRED))["type"] == "Microsoft.KeyVault.KeyExpired"
+
+
 def test_a_repetition_has_the_same_id_and_nothing_else_has() -> None:
     others = [
         replace(NOTICE, stage=Stage.EXPIRED),
@@ -43,6 +50,7 @@ def test_a_repetition_has_the_same_id_and_nothing_else_has() -> None:
         replace(NOTICE, expires=1_800_000_001),
         replace(NOTICE, name="Other"),
         replace(NOTICE, vault_id="1f" * 16),
+        replace(NOTICE, kind=Kind.KEY),
     ]
     ids = [str(sink().event(notice)["id"]) for notice in (NOTICE, *others)]
     assert len(set(ids)) == len(ids)

@@ -8,10 +8,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from strongroom.domain.errors import SinkUnavailable
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage
+from strongroom.domain.objects import Kind
 from strongroom.telemetry.census import HORIZONS, Census
 from strongroom.telemetry.metrics import ControllerMetrics
 
-NOTICE = Notice(VaultRef("default", "demo"), "v" * 32, "db", "f" * 32, Stage.NEAR, 1_800_000_000)
+NOTICE = Notice(VaultRef("default", "demo"), "v" * 32, "db", "f" * 32, Stage.NEAR, 1_800_000_000, Kind.SECRET)
 
 
 def test_before_the_first_census_nothing_is_said() -> None:
@@ -50,7 +51,10 @@ async def test_notices_are_counted_by_whether_they_were_taken(error: Exception |
     else:
         await counted(NOTICE)
         assert told == [NOTICE]
-    assert registry.get_sample_value("strongroom_notices_total", {"stage": "near", "result": result}) == 1
+    assert (
+        registry.get_sample_value("strongroom_notices_total", {"kind": "secret", "stage": "near", "result": result})
+        == 1
+    )
 
 
 def test_calls_and_lookups_are_counted() -> None:
