@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-from strongroom.crypto import keyengine
+from strongroom.crypto import keyengine, release
 from strongroom.domain import algorithms
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import Tampered
@@ -107,5 +107,7 @@ class KeyForge:
         self, vault: VaultHead, head: ObjectHead, version: str, material: KeyMaterial, target: bytes, digest: str
     ) -> bytes:
         """Wrap an exportable key for an RSA key: SubjectPublicKeyInfo in DER. ``KeyRefused``, ``InvalidInput``."""
+        if not material.spec.hsm:
+            return release.wrap(material.private, target, digest)
         owner = key_owner(vault.tenant, head.name, version)
         return await self._token.release_key(material, owner, target, digest)
