@@ -1,7 +1,7 @@
 """Who signs the answers to releases: a key that lives in one process, with a certificate of the installation's CA.
 
-A compact JSON Web Signature (RFC 7515), ES256, whose header carries the certificates (``x5c``): a client needs nothing but
-the published CA bundle to verify it.
+A compact JSON Web Signature (RFC 7515), ES256, whose header carries the certificates (``x5c``): to verify it, a client
+needs nothing but the published CA bundle.
 """
 
 from __future__ import annotations

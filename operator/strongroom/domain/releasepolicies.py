@@ -69,10 +69,16 @@ def parse(text: str) -> ReleasePolicy:
 
 def allows(policy: ReleasePolicy, issuer: str, claims: Mapping[str, Any]) -> bool:
     """Say whether an attestation, whose signature was verified, satisfies the policy."""
-    return any(
-        authority.address.rstrip("/") == issuer.rstrip("/") and _holds(authority.conditions, claims)
-        for authority in policy.authorities
-    )
+    return any(_is(authority, issuer) and _holds(authority.conditions, claims) for authority in policy.authorities)
+
+
+def names(policy: ReleasePolicy, issuer: str) -> bool:
+    """Say whether the policy speaks of this authority at all. A slash at the end tells nothing apart."""
+    return any(_is(authority, issuer) for authority in policy.authorities)
+
+
+def _is(authority: Authority, issuer: str) -> bool:
+    return authority.address.rstrip("/") == issuer.rstrip("/")
 
 
 def _holds(condition: Claim | Group, claims: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -21,6 +21,20 @@ TIMEOUT: Final = 5.0
 
 SYSTEM: Final = "system:"
 """What Kubernetes keeps for itself: no user or group of an issuer may begin so."""
+
+
+class Publisher(Protocol):
+    """Whoever publishes keys by discovery (OpenID Connect Discovery 1.0): its URL, and PEM of who vouches for that."""
+
+    @property
+    def url(self) -> str:
+        """What its tokens have as ``iss``, exactly; discovery is below it."""
+        ...
+
+    @property
+    def ca_file(self) -> str:
+        """PEM; empty: the system's certificate authorities."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +87,7 @@ def require_distinct(issuers: Sequence[OidcIssuer], own: str) -> None:
         raise InvalidInput("no issuer's prefix may begin with that of another")
 
 
-def https_session(issuer: OidcIssuer) -> aiohttp.ClientSession:
+def https_session(issuer: Publisher) -> aiohttp.ClientSession:
     """Open connections to an issuer, which only its certificate authority's certificates can take."""
     context = ssl.create_default_context(cafile=issuer.ca_file or None)
     return aiohttp.ClientSession(

@@ -10,8 +10,9 @@ import aiohttp
 import jwt
 import orjson
 
+from strongroom.crypto.x5c import rsa_members
 from strongroom.domain.identity import Code, IdentityUnavailable, Unauthenticated
-from strongroom.service.identity.issuers import OidcIssuer, is_https
+from strongroom.service.identity.issuers import Publisher, is_https
 
 FRESH: Final = 300.0
 """Seconds after which keys are read again, without anybody waiting."""
@@ -40,13 +41,13 @@ ALGORITHMS: Final[Mapping[tuple[str, str], tuple[str, ...]]] = {
 _RSA_BITS: Final = range(2048, 8193)
 
 Key = Mapping[str, Any]
-OpenSession = Callable[[OidcIssuer], aiohttp.ClientSession]
+OpenSession = Callable[[Publisher], aiohttp.ClientSession]
 
 
 class KeySet:
     """Use ``close`` at the end."""
 
-    def __init__(self, issuer: OidcIssuer, open_session: OpenSession, monotonic: Callable[[], float]) -> None:
+    def __init__(self, issuer: Publisher, open_session: OpenSession, monotonic: Callable[[], float]) -> None:
         self._issuer = issuer
         self._open_session = open_session
         self._monotonic = monotonic
@@ -130,9 +131,16 @@ def _usable(key: Key, algorithm: str) -> jwt.PyJWK:
     allowed = ALGORITHMS.get((str(key.get("kty")), str(key.get("crv", ""))), ())
     meant = key.get("alg", algorithm) == algorithm and key.get("use", "sig") == "sig" and "d" not in key
     try:
-        usable = jwt.PyJWK(dict(key), algorithm=algorithm) if meant and algorithm in allowed else None
+        usable = jwt.PyJWK(_whole(key), algorithm=algorithm) if meant and algorithm in allowed else None
     except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError):  # what an issuer may get wrong in a key
         usable = None
     if usable is None or (key["kty"] == "RSA" and usable.key.key_size not in _RSA_BITS):
         raise Unauthenticated("Unable to resolve the key used for signature validation.", Code.KEY)
     return usable
+
+
+def _whole(key: Key) -> dict[str, Any]:
+    """Microsoft Azure Attestation shows its keys by certificate alone."""
+    if key["kty"] == "RSA" and "n" not in key and "x5c" in key:
+        return {**key, **rsa_members(key["x5c"])}
+    return dict(key)

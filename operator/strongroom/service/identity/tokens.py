@@ -44,10 +44,13 @@ class Unverified:
         return frozenset(each for each in (said if isinstance(said, list) else [said]) if isinstance(each, str))
 
 
-def read(token: str) -> Unverified:
-    """Read a token without believing it. Raises Unauthenticated when it is none."""
-    if len(token) > LONGEST or not _COMPACT.fullmatch(token):
-        raise Unauthenticated("the bearer token is not a signed JSON Web Token")
+def read(token: str, longest: int = LONGEST) -> Unverified:
+    """Read a token without believing it. Raises Unauthenticated when it is none.
+
+    ``longest``: characters; what comes in no header may have more than ``LONGEST``.
+    """
+    if len(token) > longest or not _COMPACT.fullmatch(token):
+        raise Unauthenticated("the token is not a signed JSON Web Token")
     header, claims, _ = token.split(".")
     unverified = Unverified(_object(header), _object(claims))
     if "crit" in unverified.header:
@@ -62,7 +65,7 @@ def _object(part: str) -> dict[str, Any]:
     except (binascii.Error, ValueError):
         found = None
     if not isinstance(found, dict):
-        raise Unauthenticated("the bearer token is not a signed JSON Web Token")
+        raise Unauthenticated("the token is not a signed JSON Web Token")
     return found
 
 
