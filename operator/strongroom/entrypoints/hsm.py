@@ -70,6 +70,12 @@ def _add_socket(parser: argparse.ArgumentParser) -> None:
 
 def _add_serving(parser: argparse.ArgumentParser) -> None:
     add_token(parser)
+    parser.add_argument(
+        "--dedicated",
+        action="store_true",
+        default=environment("dedicated") == "true",
+        help="the token was made by strongroom hsm init --dedicated: it stands alone, and KEKs live in it",
+    )
     parser.add_argument("--metrics-port", type=int, default=environment("metrics-port"), help="default: no metrics")
     parser.add_argument("--log-format", default=environment("log-format", "text"), choices=logs.FORMATS)
     parser.add_argument("--workers", type=int, default=environment("workers", str(DEFAULT_WORKERS)))
@@ -83,6 +89,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         token_label=options.token_label,
         pin_file=options.pin_file,
         socket=options.socket,
+        dedicated=options.dedicated,
         metrics_port=options.metrics_port,
         workers=options.workers,
         recycle_after=options.recycle_after,
@@ -117,7 +124,8 @@ def _worker_command(
         "--report-to": report_to,
         "--refused": refused,
     }
-    return command + [f"{name}={value}" for name, value in options.items() if value is not None]
+    flags = ["--dedicated"] if settings.dedicated else []
+    return command + flags + [f"{name}={value}" for name, value in options.items() if value is not None]
 
 
 def _work(options: argparse.Namespace) -> int:

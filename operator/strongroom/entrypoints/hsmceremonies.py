@@ -27,6 +27,11 @@ def add_ceremonies(commands: Any) -> None:
     init = commands.add_parser("init", help="make the world keys of a geography (security-officer ceremony)")
     add_officer(init, may_create=True)
     init.add_argument("--geography", required=True, metavar="NAME", help="the set of tokens that share the world key")
+    init.add_argument(
+        "--dedicated",
+        action="store_true",
+        help="a token that stands alone: its world can never leave it, and no other token will ever serve its vaults",
+    )
     init.set_defaults(run=_init)
 
     rotate = commands.add_parser("rotate-world", help="make the next version of the world key, or put it in force")
@@ -78,7 +83,7 @@ def _add_join(join: argparse.ArgumentParser) -> None:
 def _init(options: argparse.Namespace) -> int:
     from strongroom.hsm.sidecar.initialise import initialise
 
-    outcome = initialise(_place(options), options.geography, _announce)
+    outcome = initialise(_place(options), options.geography, _announce, dedicated=options.dedicated)
     done = "initialised" if outcome.made else "already initialised"
     print(f"{done}, geography {outcome.world.geography} id {outcome.world}")
     return 0

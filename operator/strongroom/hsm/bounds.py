@@ -9,6 +9,7 @@ from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import KeySpec, KeyType
 
+RESIDENT_ID_OCTETS = 16  # CKA_ID of a key that lives in one token
 BLOB_OCTETS = 40  # RFC 5649: 32 octets of key, 8 of integrity check
 MAC_OCTETS = 32  # HMAC-SHA-256
 SEED_OCTETS = 32
@@ -21,6 +22,8 @@ MAX_PUBLIC_OCTETS = 1024
 
 KEY_CLASSES: Final = {KeyType.RSA: "rsa", KeyType.EC: "ec", KeyType.OCT: "oct"}
 KEY, EXPORTABLE = "key", "exportable"
+KEK, RESIDENT = "kek", "resident"
+_KEK_BLOBS: Final = {KEK: BLOB_OCTETS, RESIDENT: RESIDENT_ID_OCTETS}
 
 DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
 """One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
@@ -38,12 +41,19 @@ def check_owner(owner: str, version: int) -> None:
         raise InvalidInput("version must be between 1 and 4294967295")
 
 
+def check_destruction(owner: str, below: int) -> None:
+    """Raise ``InvalidInput`` unless it names a vault id, and the lowest version that stays."""
+    check_object_owner(owner)
+    if not 1 <= below <= 2**32:
+        raise InvalidInput("below must be between 1 and 4294967296")
+
+
 def check_wrapped_key(key: WrappedKey) -> None:
     """Raise ``InvalidInput`` for what no KEK of ours ever looked like, ``KeyRefused`` for a blob or MAC cut short."""
     check_owner(key.owner, key.version)
-    if not _WORLD.fullmatch(key.world) or (key.key_class, key.usage) != ("aes", "kek"):
+    if not _WORLD.fullmatch(key.world) or key.key_class != "aes" or key.usage not in _KEK_BLOBS:
         raise InvalidInput("the wrapped key is not a KEK of this format")
-    if len(key.blob) != BLOB_OCTETS or len(key.mac) != MAC_OCTETS:
+    if len(key.blob) != _KEK_BLOBS[key.usage] or len(key.mac) != MAC_OCTETS:
         raise KeyRefused("the wrapped key is truncated or extended")
 
 

@@ -137,6 +137,13 @@ class HsmClient(KeyService, UsersKeys):
         seed: bytes = (await self._call("UnwrapDek", request)).seed
         return seed
 
+    async def destroy_keks(self, owner: str, below: int) -> int:
+        """Destroy KEKs that live in a dedicated token: the owner's, of versions lower than ``below``."""
+        bounds.check_destruction(owner, below)
+        request = pb.DestroyKeksRequest(owner=owner, below=below)
+        destroyed: int = (await self._call("DestroyKeks", request)).destroyed
+        return destroyed
+
     async def random(self, size: int) -> bytes:
         bounds.check_size(size)
         octets: bytes = (await self._call("Random", pb.RandomRequest(size=size))).octets

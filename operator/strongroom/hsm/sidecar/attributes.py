@@ -63,12 +63,24 @@ STAGED_MAC: Template = {
 # The user's copy, which stays. Without MODIFIABLE False its holder could give it DECRYPT.
 FINAL: Template = {Attribute.PRIVATE: True, Attribute.TOKEN: True, Attribute.MODIFIABLE: False}
 
+# The same in a dedicated token: its world goes nowhere. In this order: SoftHSM changes nothing after MODIFIABLE False.
+FROZEN: Template = {Attribute.EXTRACTABLE: False, **FINAL}
+
 # A KEK for the few milliseconds between its birth and its wrapping.
 NEWBORN_KEK: Template = {
     Attribute.SENSITIVE: True,
     Attribute.EXTRACTABLE: True,
     Attribute.WRAP_WITH_TRUSTED: True,
     Attribute.PRIVATE: True,
+    Attribute.ALLOWED_MECHANISMS: [Mechanism.AES_GCM],
+}
+
+# A KEK of a dedicated token. Nobody can take it out, nor give it another use.
+RESIDENT_KEK: Template = {
+    Attribute.SENSITIVE: True,
+    Attribute.EXTRACTABLE: False,
+    Attribute.PRIVATE: True,
+    Attribute.MODIFIABLE: False,
     Attribute.ALLOWED_MECHANISMS: [Mechanism.AES_GCM],
 }
 

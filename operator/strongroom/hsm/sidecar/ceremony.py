@@ -20,6 +20,7 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass, Session
 
 from strongroom.domain.errors import InvalidInput
 from strongroom.hsm.sidecar import attributes, world
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.logins import Logins
 from strongroom.hsm.sidecar.world import World, WorldId
 
@@ -41,18 +42,20 @@ class Ceremony(Logins):
 
     __slots__ = ()
 
-    def perform(self, geography: str) -> Outcome:
+    def perform(self, geography: str, *, dedicated: bool = False) -> Outcome:
         """Make the world of ``geography`` unless the token has a world; repair what a killed ceremony left.
 
-        The security officer's PIN is only asked for when there is something to make.
+        The security officer's PIN is only asked for when there is something to make. ``dedicated``: the world can
+        never leave this token.
         """
         with self.user() as session:
             found = _worlds(session)
             clear(self, session, found)
             if found:
+                world.check_topology(world.current(found), dedicated=dedicated)
                 return Outcome(world.current(found).id, made=False)
             made = WorldId(geography, session.generate_random(_GEOGRAPHY_BITS), 1)
-        self._make(made)
+        self._make(made, dedicated=dedicated)
         return Outcome(made, made=True)
 
     def rotate(self) -> Outcome:
@@ -64,11 +67,12 @@ class Ceremony(Logins):
         with self.user() as session:
             found = world.find_worlds(session)
             clear(self, session, found)
-        newest = world.newest(found)
+            newest = world.newest(found)
+            dedicated = world.is_dedicated(newest)
         if not newest.in_force:
             return Outcome(newest.id, made=False)
         made = WorldId(newest.id.geography, newest.id.geography_id, newest.id.version + 1)
-        self._make(made)
+        self._make(made, dedicated=dedicated)
         return Outcome(made, made=True)
 
     def activate(self) -> Outcome:
@@ -81,11 +85,11 @@ class Ceremony(Logins):
             world.put_in_force(session, newest.id)
         return Outcome(newest.id, made=True)
 
-    def _make(self, new: WorldId) -> None:
+    def _make(self, new: WorldId, *, dedicated: bool) -> None:
         with self.officer() as session:
             self._stage(session, new)
         with self.user() as session:
-            finish(self, session, new)
+            finish(self, session, new, attributes.FROZEN if dedicated else attributes.FINAL)
             clear(self, session, world.find_worlds(session))
 
     def _stage(self, session: Session, new: WorldId) -> None:
@@ -111,16 +115,16 @@ class Ceremony(Logins):
         )
 
 
-def finish(logins: Logins, session: Session, new: WorldId) -> None:
+def finish(logins: Logins, session: Session, new: WorldId, final: Template) -> None:
     """Copy both staged keys of a version to their final form; the world key last, which is the commit point.
 
     ``InvalidInput`` unless each was staged exactly once.
     """
     mac, key = _staged(session, new, new.mac_label), _staged(session, new, new.world_label)
     logins.announce("finishing the world MAC key")
-    mac.copy(attributes.FINAL)
+    mac.copy(final)
     logins.announce("finishing the world key")
-    key.copy(attributes.FINAL)
+    key.copy(final)
 
 
 def clear(logins: Logins, session: Session, keep: dict[str, World]) -> None:

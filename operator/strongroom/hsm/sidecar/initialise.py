@@ -29,8 +29,10 @@ class Place:
     create_token: bool = False  # in a blank slot, if there is none with the label
 
 
-def initialise(place: Place, geography: str, announce: Announce) -> Outcome:
+def initialise(place: Place, geography: str, announce: Announce, *, dedicated: bool = False) -> Outcome:
     """Make the token's world, or find that it has one; safe to run again after any interruption.
+
+    A dedicated token may let attacks through; they are announced.
 
     Raises ``InvalidInput`` for an impossible name or a token that belongs to another geography, ``TokenUnfit`` when an
     attack succeeds, ``LoginRefused`` (each PIN is tried once), ``Uninitialised`` for missing PIN files, ``TokenLost``,
@@ -38,7 +40,7 @@ def initialise(place: Place, geography: str, announce: Announce) -> Outcome:
     """
     check_geography(geography)
     ceremony = _open(place, announce, Ceremony)
-    outcome = ceremony.perform(geography)
+    outcome = ceremony.perform(geography, dedicated=dedicated)
     if outcome.world.geography != geography:
         raise InvalidInput(f"the token belongs to geography {outcome.world.geography} already")
     _try_attacks(ceremony)
@@ -91,4 +93,8 @@ def _try_attacks(logins: Logins) -> None:
     logins.announce("trying the attacks")
     with logins.user() as session:
         for each in world.find_worlds(session).values():
-            selfcheck.check(session, each)
+            if world.is_dedicated(each):
+                for name in selfcheck.weaknesses(session, each):
+                    logins.announce(f"beware, one can {name}")
+            else:
+                selfcheck.check(session, each)

@@ -26,6 +26,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import InvalidInput
 from strongroom.hsm.sidecar import ceremony, faults, transport, world
+from strongroom.hsm.sidecar.attributes import FINAL
 from strongroom.hsm.sidecar.joinfiles import (
     JoinAnswer,
     JoinRequest,
@@ -52,7 +53,10 @@ class Sponsor(Logins):
         check_fingerprint(request, told)
         with self.user() as session:
             _clear_transport(self, session)
-            home = world.current(world.find_worlds(session)).id
+            here = world.current(world.find_worlds(session))
+            if world.is_dedicated(here):
+                raise InvalidInput("this token is dedicated: its world never leaves it")
+            home = here.id
         if request.geography_id not in (b"", home.geography_id):
             raise InvalidInput("the joining token belongs to another geography; only a blank token can change over")
         with self.officer() as session:
@@ -140,7 +144,7 @@ class Joining(Logins):
 
     def _finish(self, session: Session, answer: JoinAnswer, missing: list[SentWorld]) -> None:
         for each in missing:
-            ceremony.finish(self, session, _id(answer, each))
+            ceremony.finish(self, session, _id(answer, each), FINAL)
         held = world.find_worlds(session)
         ceremony.clear(self, session, held)
         _clear_transport(self, session)

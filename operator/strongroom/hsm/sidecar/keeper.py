@@ -101,7 +101,7 @@ class Keeper:
                 self._condition.become(State.TOKEN_LOST, str(error))
             else:
                 opened = Open(token, Keys(token))
-                self._condition.become(State.SERVING, opened=opened)
+                self._condition.become(State.SERVING, token.caveat, opened)
                 return opened
             self._stopping.wait(_PROBE_EVERY)
         return None
@@ -110,7 +110,8 @@ class Keeper:
         try:
             fresh = self._fresh_module()
             token = provisioning.find_token(fresh, self._settings.token_label)
-            return open_token(fresh, token, PinFile(self._settings.pin_file).read(), self._count_login)
+            pin = PinFile(self._settings.pin_file).read()
+            return open_token(fresh, token, pin, self._count_login, dedicated=self._settings.dedicated)
         except PKCS11Error as error:
             raise faults.TokenLost(f"the token cannot be opened ({faults.name(error)})") from error
 

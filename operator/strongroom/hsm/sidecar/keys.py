@@ -13,7 +13,7 @@ from typing import Any
 from pkcs11 import GCMParams, KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
-from strongroom.domain.errors import HsmUnavailable, KeyRefused
+from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
@@ -21,6 +21,7 @@ from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
+from strongroom.hsm.sidecar.resident import ResidentKeks
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
 
@@ -38,6 +39,7 @@ class Keys:
     def __init__(self, token: OpenToken, cached_per_seat: int = CACHED_PER_SEAT) -> None:
         self._token = token
         self._handles = Handles(token, cached_per_seat)
+        self._residents = ResidentKeks(token)
         self.objects = ObjectKeys(token, self._handles, Abilities(token.description.mechanisms))
 
     @property
@@ -46,9 +48,14 @@ class Keys:
         return self._handles.made_objects
 
     def generate_kek(self, owner: str, version: int) -> WrappedKey:
-        """Generate, wrap, MAC and forget. Raises ``InvalidInput``, and ``HsmUnavailable`` if the token will not."""
+        """Generate, wrap, MAC and forget; in a dedicated token, generate and keep.
+
+        Raises ``InvalidInput``, and ``HsmUnavailable`` if the token will not.
+        """
         bounds.check_owner(owner, version)
         with self._judged(lambda why: HsmUnavailable(f"the token cannot generate a KEK ({why})")):
+            if self._token.dedicated:
+                return self._residents.generate(owner, version)
             seat = self._token.seat()
             here = seat.current
             blob = self._wrapped_newborn(seat, here)
@@ -59,8 +66,7 @@ class Keys:
         """Seal ``seed``. Raises ``InvalidInput``, ``KeyRefused``.
 
         The IV is 96 random bits of the token: safe for 2^32 seeds under one KEK (SP 800-38D section 8.3), and a KEK
-        sees
-        a handful a year.
+        sees a handful a year.
         """
         bounds.check_wrapped_key(kek)
         bounds.check_dek_id(dek_id)
@@ -82,6 +88,17 @@ class Keys:
             seed: bytes = handle.decrypt(sealed.ciphertext, **_gcm(sealed.iv, kek, dek_id))
         return seed
 
+    def destroy_keks(self, owner: str, below: int) -> int:
+        """Destroy the owner's KEKs of versions lower than ``below`` for good; return how many there were.
+
+        ``InvalidInput`` where KEKs are not kept in the token. May be repeated.
+        """
+        bounds.check_destruction(owner, below)
+        if not self._token.dedicated:
+            raise InvalidInput("only a dedicated token holds KEKs that could be destroyed")
+        with self._judged(lambda why: HsmUnavailable(f"the token does not destroy the KEKs ({why})")):
+            return self._residents.destroy(owner, below)
+
     def random(self, size: int) -> bytes:
         """Return ``size`` octets (1 to 4096) of C_GenerateRandom. Raises ``InvalidInput``."""
         bounds.check_size(size)
@@ -102,6 +119,8 @@ class Keys:
         return blob
 
     def _handle(self, seat: Seat, kek: WrappedKey) -> Any:
+        if kek.usage == bounds.RESIDENT:
+            return self._residents.handle(seat, kek)
         return self._handles.get(seat, kek, layouts.mac_input(kek), "", lambda world: self._unwrapped(world, kek))
 
     def _unwrapped(self, world: World, kek: WrappedKey) -> Any:

@@ -24,15 +24,20 @@ _PLAIN = b"an honest message"
 
 
 def check(session: Session, world: World) -> None:
-    """Raise ``TokenUnfit``, naming the attacks that succeeded; ``TokenLost`` when the token went away meanwhile.
+    """Raise ``TokenUnfit``, naming the attacks that succeeded; ``TokenLost`` when the token went away meanwhile."""
+    if succeeded := weaknesses(session, world):
+        raise TokenUnfit("the token does not enforce its key attributes: one can " + "; ".join(succeeded))
+
+
+def weaknesses(session: Session, world: World) -> list[str]:
+    """Return the attacks that succeeded. ``TokenUnfit`` when the token cannot do its work, ``TokenLost``.
 
     ``session`` is thrown away afterwards: closing it destroys every object made here. The honest path runs before and
     after, because a token that refuses everything, or died half-way, would pass for a safe one.
     """
     succeeded = succeeding_attacks(honest_target(session, world))
     honest_target(session, world)
-    if succeeded:
-        raise TokenUnfit("the token does not enforce its key attributes: one can " + "; ".join(succeeded))
+    return succeeded
 
 
 def succeeding_attacks(target: Target) -> list[str]:

@@ -57,6 +57,10 @@ class HsmServicer(stubs.HsmServicer):
         seed = self._call("UnwrapDek", context, lambda keys: keys.unwrap_dek(kek, request.dek_id, request.wrapped))
         return pb.UnwrapDekResponse(seed=seed)
 
+    def DestroyKeks(self, request: pb.DestroyKeksRequest, context: Any) -> pb.DestroyKeksResponse:
+        count = self._call("DestroyKeks", context, lambda keys: keys.destroy_keks(request.owner, request.below))
+        return pb.DestroyKeksResponse(destroyed=count)
+
     def MakeKey(self, request: pb.MakeKeyRequest, context: Any) -> Any:
         return self._call("MakeKey", context, lambda keys: uses.make(keys.objects, request))
 

@@ -57,10 +57,12 @@ class Seat:
 
 
 class OpenToken:
-    """A logged-in token that passed its self-check."""
+    """A logged-in token that passed its self-check, or is dedicated. ``caveat``: what its owner should know of it."""
 
-    def __init__(self, token: Token, anchor: Session, description: Description) -> None:
+    def __init__(self, token: Token, anchor: Session, description: Description, *, dedicated: bool) -> None:
         self.description = description
+        self.dedicated = dedicated
+        self.caveat = _check_enforcement(token, dedicated=dedicated)
         self.objects = Turns()  # taken for every search, creation and destruction of objects
         self._token = token
         self._anchor = anchor  # referenced for as long as the process lives
@@ -96,7 +98,7 @@ class OpenToken:
                 found = world.find_worlds(self.seat().session)
                 if _names(found) == (self.world, self.worlds):
                     return
-                _check_enforcement(self._token)
+                self.caveat = _check_enforcement(self._token, dedicated=self.dedicated)
         except PKCS11Error as error:
             raise TokenLost(f"the world keys cannot be read ({faults.name(error)})") from error
         self._changes += 1
@@ -139,8 +141,12 @@ class OpenToken:
         return sum(len(seat.handles) for seat in self._seats)
 
 
-def open_token(module: Module, token: Token, pin: Pin, on_login: Callable[[], None]) -> OpenToken:
+def open_token(
+    module: Module, token: Token, pin: Pin, on_login: Callable[[], None], *, dedicated: bool = False
+) -> OpenToken:
     """Log in once, try the attacks, and return the open token. ``on_login`` is called before C_Login.
+
+    A dedicated token may let attacks through: only its owner's keys are in it.
 
     Raises ``LoginRefused``, ``Uninitialised``, ``TokenUnfit`` or ``TokenLost``. After any of them the module must be
     refreshed before the next try.
@@ -152,8 +158,7 @@ def open_token(module: Module, token: Token, pin: Pin, on_login: Callable[[], No
     except PKCS11Error as error:
         raise faults.login_fault("user", error) from error
     try:
-        _check_enforcement(token)
-        return OpenToken(token, anchor, _describe(module, token))
+        return OpenToken(token, anchor, _describe(module, token), dedicated=dedicated)
     except PKCS11Error as error:
         raise TokenLost(f"the token cannot be opened ({faults.name(error)})") from error
 
@@ -174,11 +179,18 @@ def _names(worlds: dict[str, World]) -> tuple[WorldId, tuple[str, ...]]:
     return world.current(worlds).id, tuple(str(each.id) for each in ordered)
 
 
-def _check_enforcement(token: Token) -> None:
+def _check_enforcement(token: Token, *, dedicated: bool) -> str:
+    """Return what is wrong with a dedicated token; raise ``TokenUnfit`` for the same in any other."""
     session = token.open(rw=True, attribute_mapper=attributes.Mapper())
+    succeeded: list[str] = []
     for each in world.find_worlds(session).values():
-        selfcheck.check(session, each)
+        world.check_topology(each, dedicated=dedicated)
+        if dedicated:
+            succeeded += selfcheck.weaknesses(session, each)
+        else:
+            selfcheck.check(session, each)
     session.close()
+    return f"the token does not enforce its key attributes: one can {'; '.join(succeeded)}" if succeeded else ""
 
 
 def _describe(module: Module, token: Token) -> Description:

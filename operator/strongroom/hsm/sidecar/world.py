@@ -79,6 +79,19 @@ def find_worlds(session: Session) -> dict[str, World]:
     return {str(world.id): replace(world, in_force=world.id.version == wraps) for world in worlds}
 
 
+def is_dedicated(world: World) -> bool:
+    """Say whether the world can never leave its token."""
+    return not world.key[Attribute.EXTRACTABLE]
+
+
+def check_topology(world: World, *, dedicated: bool) -> None:
+    """Raise ``TokenUnfit`` when a token of a geography is to be dedicated, or a dedicated one to serve a geography."""
+    if dedicated and not is_dedicated(world):
+        raise TokenUnfit("the token belongs to a geography; a dedicated one is made by strongroom hsm init --dedicated")
+    if is_dedicated(world) and not dedicated:
+        raise TokenUnfit("the token is dedicated; start its sidecar with --dedicated")
+
+
 def current(worlds: dict[str, World]) -> World:
     """Return the world that wraps new keys."""
     return next(world for world in worlds.values() if world.in_force)

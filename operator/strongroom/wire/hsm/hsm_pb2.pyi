@@ -61,6 +61,20 @@ class GenerateKekRequest(_message.Message):
     version: int
     def __init__(self, owner: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
 
+class DestroyKeksRequest(_message.Message):
+    __slots__ = ("owner", "below")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FIELD_NUMBER: _ClassVar[int]
+    owner: str
+    below: int
+    def __init__(self, owner: _Optional[str] = ..., below: _Optional[int] = ...) -> None: ...
+
+class DestroyKeksResponse(_message.Message):
+    __slots__ = ("destroyed",)
+    DESTROYED_FIELD_NUMBER: _ClassVar[int]
+    destroyed: int
+    def __init__(self, destroyed: _Optional[int] = ...) -> None: ...
+
 class WrapDekRequest(_message.Message):
     __slots__ = ("kek", "dek_id", "seed")
     KEK_FIELD_NUMBER: _ClassVar[int]

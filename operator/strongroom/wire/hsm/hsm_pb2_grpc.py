@@ -39,6 +39,11 @@ class HsmStub:
                 request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.GenerateKekRequest.SerializeToString,
                 response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.WrappedKey.FromString,
                 _registered_method=True)
+        self.DestroyKeks = channel.unary_unary(
+                '/strongroom.hsm.v1.Hsm/DestroyKeks',
+                request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksRequest.SerializeToString,
+                response_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksResponse.FromString,
+                _registered_method=True)
         self.WrapDek = channel.unary_unary(
                 '/strongroom.hsm.v1.Hsm/WrapDek',
                 request_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.WrapDekRequest.SerializeToString,
@@ -86,6 +91,13 @@ class HsmServicer:
 
     def GenerateKek(self, request, context):
         """Generate an AES-256 KEK in the token; only its wrapped form leaves.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DestroyKeks(self, request, context):
+        """Destroy KEKs that live in a dedicated token, for good.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,6 +167,11 @@ def add_HsmServicer_to_server(servicer, server):
                     request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.GenerateKekRequest.FromString,
                     response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.WrappedKey.SerializeToString,
             ),
+            'DestroyKeks': grpc.unary_unary_rpc_method_handler(
+                    servicer.DestroyKeks,
+                    request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksRequest.FromString,
+                    response_serializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksResponse.SerializeToString,
+            ),
             'WrapDek': grpc.unary_unary_rpc_method_handler(
                     servicer.WrapDek,
                     request_deserializer=strongroom_dot_wire_dot_hsm_dot_hsm__pb2.WrapDekRequest.FromString,
@@ -223,6 +240,33 @@ class Hsm:
             '/strongroom.hsm.v1.Hsm/GenerateKek',
             strongroom_dot_wire_dot_hsm_dot_hsm__pb2.GenerateKekRequest.SerializeToString,
             strongroom_dot_wire_dot_hsm_dot_hsm__pb2.WrappedKey.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DestroyKeks(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/strongroom.hsm.v1.Hsm/DestroyKeks',
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksRequest.SerializeToString,
+            strongroom_dot_wire_dot_hsm_dot_hsm__pb2.DestroyKeksResponse.FromString,
             options,
             channel_credentials,
             insecure,
