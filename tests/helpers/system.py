@@ -246,6 +246,11 @@ def secret(namespace: str, name: str, vault: str = "demo", **spec: Any) -> dict[
     return _resource("VaultSecret", namespace, name, {key: value for key, value in fields.items() if value})
 
 
+def vaultkey(namespace: str, name: str, vault: str = "demo", **spec: Any) -> dict[str, Any]:
+    """A VaultKey: a key on a curve, unless told otherwise."""
+    return _resource("VaultKey", namespace, name, {"vaultRef": {"name": vault}, "kty": "EC", **spec})
+
+
 def annotated(body: dict[str, Any], **annotations: str) -> dict[str, Any]:
     """The same resource with annotations ``strongroom.dev/<key>``; underscores become hyphens."""
     notes = {f"strongroom.dev/{key.replace('_', '-')}": value for key, value in annotations.items()}

@@ -275,7 +275,7 @@ class Controller:
             "targets": Informer(
                 self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY
             ),
-            "public keys": Informer(
+            "public-keys": Informer(
                 self._client, CONFIG_MAPS, ALL_NAMESPACES, self._public_keys.take, label_selector=names.MANAGED_BY
             ),
         }
