@@ -1,6 +1,6 @@
 """The sidecar against the bare module: what the socket, the process and Python cost.
 
-Runs on a token of its own in a scratch directory. About 15 seconds.
+Runs on a token of its own in a scratch directory. About two minutes.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ import asyncio
 import os
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, Popen, run
 
-from strongroom.domain.errors import HsmUnavailable
+from benchmarks import hsmkeys
+from benchmarks.hsmdrive import Row, drive_tasks, drive_threads, figures, until_serving
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar import module, provisioning
@@ -25,19 +24,16 @@ from strongroom.hsm.sidecar.pins import PinFile
 from strongroom.hsm.sidecar.session import OpenToken, open_token
 from strongroom.hsm.sidecar.settings import usual_place
 
-_SECONDS = 0.7  # per measurement; there are sixteen
 _CALLERS = (1, 16)
 _LABEL, _OWNER, _DEK, _SEED = "bench", "ab" * 16, "dek-1", bytes(32)
 _STRONGROOM = [sys.executable, "-P", "-m", "strongroom.entrypoints.main", "hsm"]
-
-Row = dict[str, str | float | int]
 
 
 def rows() -> list[Row]:
     """Return one row per operation, place and number of callers and per figure: ops/s, p50 and p99 in microseconds."""
     with tempfile.TemporaryDirectory(prefix="sr-bench-") as scratch, _token(Path(scratch)) as (path, environment):
         with _sidecar(Path(scratch), environment) as socket:
-            through = asyncio.run(_through(socket))
+            through = asyncio.run(_through(socket)) + asyncio.run(hsmkeys.through(socket))
         return through + _in_the_module(path, Path(scratch))
 
 
@@ -73,7 +69,7 @@ def _sidecar(scratch: Path, environment: dict[str, str]) -> Iterator[Path]:
 
 async def _through(socket: Path) -> list[Row]:
     async with HsmClient(socket) as client:
-        await _serving(client)
+        await until_serving(client)
         kek = await client.generate_kek(_OWNER, 1)
         wrapped = await client.wrap_dek(kek, _DEK, _SEED)
         calls: dict[str, Callable[[], Awaitable[object]]] = {
@@ -85,30 +81,8 @@ async def _through(socket: Path) -> list[Row]:
         found: list[Row] = []
         for name, call in calls.items():
             for callers in _CALLERS:
-                found += _figures(name, "sidecar", callers, await _drive_tasks(call, callers))
+                found += figures(name, "sidecar", callers, await drive_tasks(call, callers))
         return found
-
-
-async def _serving(client: HsmClient) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            with suppress(HsmUnavailable):
-                if (await client.status()).serving:
-                    return
-            await asyncio.sleep(0.05)
-
-
-async def _drive_tasks(call: Callable[[], Awaitable[object]], callers: int) -> list[float]:
-    taken: list[float] = []
-    end = time.perf_counter() + _SECONDS
-
-    async def caller() -> None:
-        while (started := time.perf_counter()) < end:
-            await call()
-            taken.append(time.perf_counter() - started)
-
-    await asyncio.gather(*(caller() for _ in range(callers)))
-    return taken
 
 
 def _in_the_module(path: Path, scratch: Path) -> list[Row]:
@@ -127,9 +101,10 @@ def _in_the_module(path: Path, scratch: Path) -> list[Row]:
     found: list[Row] = []
     for name, call in calls.items():
         for callers in _CALLERS:
-            found += _figures(name, "module", callers, _drive_threads(call, callers))
+            found += figures(name, "module", callers, drive_threads(call, callers))
     for name, call in _bare_calls(opened, keys, kek).items():
-        found += _figures(name, "bare PKCS#11 call", 1, _drive_threads(call, 1))
+        found += figures(name, "bare PKCS#11 call", 1, drive_threads(call, 1))
+    found += hsmkeys.bare(opened)
     loaded.finalise()
     return found
 
@@ -146,34 +121,6 @@ def _bare_calls(opened: OpenToken, keys: Keys, kek: WrappedKey) -> dict[str, Cal
     }
 
 
-def _drive_threads(call: Callable[[], object], callers: int) -> list[float]:
-    taken: list[float] = []
-    end = time.perf_counter() + _SECONDS
-
-    def caller() -> None:
-        while (started := time.perf_counter()) < end:
-            call()
-            taken.append(time.perf_counter() - started)
-
-    threads = [threading.Thread(target=caller) for _ in range(callers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return taken
-
-
-def _figures(operation: str, place: str, callers: int, taken: list[float]) -> list[Row]:
-    taken.sort()
-    name = f"hsm {operation}, {place}, {callers} caller{'s' if callers > 1 else ''}"
-    facts: Row = {"operation": operation, "place": place, "callers": callers}
-    return [
-        {"name": name, "value": round(len(taken) / _SECONDS), "unit": "ops/s", **facts},
-        {"name": f"{name}, p50", "value": round(taken[len(taken) // 2] * 1e6), "unit": "us", **facts},
-        {"name": f"{name}, p99", "value": round(taken[int(len(taken) * 0.99)] * 1e6), "unit": "us", **facts},
-    ]
-
-
 if __name__ == "__main__":
     for row in rows():
-        print(f"{row['name']:<48}{row['value']:>10} {row['unit']}")
+        print(f"{row['name']:<72}{row['value']:>10} {row['unit']}")
