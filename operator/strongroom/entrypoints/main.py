@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "completion": ("strongroom.entrypoints.completion", "complete command lines in a shell"),
     "controller": ("strongroom.entrypoints.controller", "reconcile Vaults and VaultSecrets"),
     "dataplane": ("strongroom.entrypoints.dataplane", "serve the vaults' API over HTTPS"),
+    "kms": ("strongroom.entrypoints.kms", "serve an API server's encryption at rest"),
     "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
 }
 
