@@ -22,11 +22,11 @@ from strongroom.hsm.bounds import MAX_USES
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 _SLOW_LANES: Final = 3  # a sidecar has four threads, unless it was told otherwise: one is left for quick uses
-_MAX_OCTETS: Final = 512 * 1024  # of a message
 _MAX_WAITING: Final = 4096
 _MAX_WEIGHT: Final = 64
 _RSA_WEIGHTS: Final = {2048: 8, 3072: 16, 4096: 32}
 _SLOW_CURVE_WEIGHT: Final = 8
+_OCTETS_PER_WEIGHT: Final = 1024  # key wrap goes block by block: a key of 2.4 KiB takes 3 ms. Bounds a message, too
 
 Send = Callable[[list[pb.Use]], Awaitable[list[pb.Used]]]
 
@@ -35,7 +35,6 @@ Send = Callable[[list[pb.Use]], Awaitable[list[pb.Used]]]
 class _Waiting:
     use: pb.Use = field(repr=False)
     weight: int
-    octets: int
     answer: asyncio.Future[pb.Used]
 
 
@@ -47,8 +46,9 @@ class Gathering:
 
     async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
         """Send it, alone or with others, and return the answer. ``HsmUnavailable`` when too many wait."""
-        cost = weight(spec)
-        return await (self._quick if cost == 1 else self._slow).use(use, cost)
+        cost = weight(spec, use.ByteSize())
+        lanes = self._quick if cost == 1 else self._slow
+        return await lanes.use(_Waiting(use, cost, asyncio.get_running_loop().create_future()))
 
     def close(self) -> None:
         """Give up what waits or is under way."""
@@ -65,10 +65,9 @@ class _Lanes:
         self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def use(self, use: pb.Use, cost: int) -> pb.Used:
+    async def use(self, waiting: _Waiting) -> pb.Used:
         if len(self._waiting) >= _MAX_WAITING:
             raise HsmUnavailable("too many uses of keys wait for the HSM")
-        waiting = _Waiting(use, cost, use.ByteSize(), asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         self._start()
         return await waiting.answer
@@ -89,12 +88,12 @@ class _Lanes:
     def _next(self) -> list[_Waiting]:
         """Take what fits into one message, leaving out whom nobody waits for any more."""
         together: list[_Waiting] = []
-        weight = octets = 0
+        cost = 0
         while self._waiting and len(together) < MAX_USES:
             first = self._waiting[0]
             if not first.answer.done():
-                weight, octets = weight + first.weight, octets + first.octets
-                if together and (weight > _MAX_WEIGHT or octets > _MAX_OCTETS):
+                cost += first.weight
+                if together and cost > _MAX_WEIGHT:
                     break
                 together.append(first)
             self._waiting.popleft()
@@ -117,8 +116,12 @@ class _Lanes:
             self._start()
 
 
-def weight(spec: KeySpec) -> int:
-    """Return how long a use takes, in uses of a P-256 key: a message of many slow ones would hold up the fast ones."""
+def weight(spec: KeySpec, octets: int) -> int:
+    """Return how long a use takes, in short uses of a P-256 key: many slow ones would hold up the quick ones."""
+    return _weight_of_key(spec) + octets // _OCTETS_PER_WEIGHT
+
+
+def _weight_of_key(spec: KeySpec) -> int:
     if spec.type is KeyType.RSA:
         return _RSA_WEIGHTS[spec.size]
     return 1 if spec.curve in (None, Curve.P256) else _SLOW_CURVE_WEIGHT

@@ -8,7 +8,7 @@ from strongroom.wire.hsm import hsm_pb2 as pb
 
 STATE_METADATA = "strongroom-hsm-state"  # trailing metadata beside FAILED_PRECONDITION
 HEALTH_SERVICE = "strongroom.hsm.v1.Hsm"
-MAX_MESSAGE_OCTETS = 1024 * 1024  # a message of uses has half of that at most
+MAX_MESSAGE_OCTETS = 1024 * 1024  # one use may have a quarter of it, several together less
 
 
 class State(IntEnum):

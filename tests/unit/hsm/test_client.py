@@ -8,12 +8,15 @@ import grpc
 import pytest
 from grpc import StatusCode
 
+from strongroom.domain.algorithms import Given
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused, StrongroomError
+from strongroom.domain.keymaterial import KeyMaterial
+from strongroom.domain.keytypes import Operation
 from strongroom.hsm.client import HsmClient, to_domain
 from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import STATE_METADATA, State
 from strongroom.wire.hsm import hsm_pb2 as pb
-from tests.helpers.hsm_vector import KEK
+from tests.helpers.hsm_vector import KEK, OBJECT, OBJECT_SPEC
 
 CASES: list[tuple[StatusCode, State | None, type[StrongroomError]]] = [
     (StatusCode.UNAVAILABLE, None, HsmUnavailable),
@@ -106,3 +109,41 @@ async def test_a_call_that_is_never_made_is_not_told_of(tmp_path: Path) -> None:
         with pytest.raises(InvalidInput):
             await client.random(0)
     assert told == []
+
+
+class Silent:
+    """A sidecar that never answers a use."""
+
+    def __init__(self) -> None:
+        self.uses = 0
+
+    async def UseKeys(self, request: pb.UseKeysRequest, **_: float) -> pb.UseKeysResponse:
+        self.uses += len(request.uses)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_a_use_gives_up_at_its_deadline_even_while_it_waits_for_others(tmp_path: Path) -> None:
+    sign = Operation.SIGN
+    async with HsmClient(tmp_path / "s", deadline=0.05) as client:
+        client._stub = silent = Silent()
+        material = KeyMaterial(OBJECT_SPEC, wrapped=OBJECT)
+        uses = [client.use_key(material, OBJECT.owner, "HS256", sign, Given(bytes(32))) for _ in range(3)]
+        ends = await asyncio.gather(*uses, return_exceptions=True)
+    assert [type(end) for end in ends] == [HsmUnavailable] * 3
+    assert silent.uses == 1
+
+
+class Short(Silent):
+    """A sidecar that leaves a use unanswered."""
+
+    async def UseKeys(self, request: pb.UseKeysRequest, **_: float) -> pb.UseKeysResponse:
+        return pb.UseKeysResponse()
+
+
+async def test_an_answer_that_is_missing_is_no_verdict(tmp_path: Path) -> None:
+    async with HsmClient(tmp_path / "s") as client:
+        client._stub = Short()
+        material = KeyMaterial(OBJECT_SPEC, wrapped=OBJECT)
+        with pytest.raises(HsmUnavailable, match="did not answer every use"):
+            await client.use_key(material, OBJECT.owner, "HS256", Operation.SIGN, Given(bytes(32)))

@@ -13,6 +13,7 @@ from strongroom.wire.hsm import hsm_pb2 as pb
 
 QUICK = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
 SLOW = KeySpec(KeyType.RSA, 4096, hsm=True)
+RSA = KeySpec(KeyType.RSA, 2048, hsm=True)
 
 
 class Sidecar:
@@ -71,16 +72,31 @@ async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> No
     assert max(map(len, sidecar.messages)) == 2  # two of 4096 bits are as much as 64 of P-256
 
 
-@pytest.mark.parametrize(("count", "octets", "largest"), [(200, 1, 64), (12, 100_000, 5)])
-async def test_a_message_is_bounded(count: int, octets: int, largest: int) -> None:
+@pytest.mark.parametrize(
+    ("spec", "octets", "largest"),
+    [(QUICK, 1, 64), (QUICK, 9_000, 7), (QUICK, 60_000, 1), (SLOW, 1, 2), (SLOW, 60_000, 1), (RSA, 1, 8)],
+)
+async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) -> None:
     sidecar = Sidecar()
     gatherer = Gathering(sidecar.send)
-    everything = [asked(gatherer, number % 250, QUICK, octets) for number in range(count)]
-    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    count = 200
+    everything = [asked(gatherer, number, spec, octets) for number in range(count)]
+    await sidecar.until(lambda: bool(sidecar.messages))
     sidecar.gate.set()
     await asyncio.gather(*everything)
     assert max(map(len, sidecar.messages)) == largest
     assert sum(map(len, sidecar.messages)) == count
+
+
+async def test_a_long_value_does_not_hold_up_short_ones() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    long = [asked(gatherer, number, QUICK, 60_000) for number in range(4)]
+    await sidecar.until(lambda: len(sidecar.messages) == 3)
+    short = asked(gatherer, 5)
+    await sidecar.until(lambda: len(sidecar.messages) == 4)
+    sidecar.gate.set()
+    assert await asyncio.gather(short, *long) == [b"\5", b"\0", b"\1", b"\2", b"\3"]
 
 
 async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
