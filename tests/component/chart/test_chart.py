@@ -169,7 +169,12 @@ def test_workloads_are_left_alone_where_that_is_wanted() -> None:
         for body in rendered("--set", "rolloutRestart.enabled=false")
         if body["kind"] == "ClusterRoleBinding"
     }
-    assert bound == {"strongroom-controller", "strongroom-controller-targets", "strongroom-dataplane"}
+    assert bound == {
+        "strongroom-controller",
+        "strongroom-controller-publickeys",
+        "strongroom-controller-targets",
+        "strongroom-dataplane",
+    }
 
 
 def test_notices_go_where_the_installation_says() -> None:
