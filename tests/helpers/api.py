@@ -16,7 +16,10 @@ from strongroom.service.apikeys import ApiKeys
 from strongroom.service.apilists import ApiLists
 from strongroom.service.apiobjects import Found
 from strongroom.service.apisecrets import ApiSecrets
+from strongroom.service.identity.attestations import Attestations
 from strongroom.service.keyforge import KeyForge
+from strongroom.service.keyrelease import ReleaseSigning
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
@@ -25,6 +28,7 @@ from strongroom.store.parts import PartStore
 from strongroom.store.records import RecordCache
 from strongroom.store.sealed import SealedStore
 from tests.helpers.controllers import NAMESPACE, World
+from tests.helpers.identity import DOMAIN
 
 NOTHING = Wanted()
 
@@ -32,7 +36,14 @@ NOTHING = Wanted()
 class Replica:
     """One process. ``hear`` brings it what is stored; until then it believes what it saw last."""
 
-    def __init__(self, world: World, *, cache: int = 2**20) -> None:
+    def __init__(
+        self,
+        world: World,
+        *,
+        cache: int = 2**20,
+        objects: SystemObjects | None = None,
+        attestations: Attestations | None = None,
+    ) -> None:
         self.world = world
         self.index = Index()
         self.index.complete = True
@@ -57,7 +68,9 @@ class Replica:
         keys = PartStore(self.store, Kind.KEY)
         forge = KeyForge(store=keys, token=world.keys, monotonic=lambda: 0.0)
         self.keys = ApiKeys(forge=forge, store=keys, collector=collector, clock=self._clock, total_octets=2**30)
-        self.handlers = routes(self.store, world.keys, collector, self._clock, 2**30)
+        signing = ReleaseSigning(objects or SystemObjects(self.store, self._clock), DOMAIN, self._clock)
+        attestations = attestations or Attestations([], self._clock, lambda: 0.0)
+        self.handlers = routes(self.store, world.keys, collector, self._clock, 2**30, attestations, signing)
         self.hear()
 
     def _clock(self) -> int:

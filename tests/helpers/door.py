@@ -23,7 +23,9 @@ from strongroom.domain.network import parse_range
 from strongroom.service.authorization import Authorizer, Gatekeeper
 from strongroom.service.freshness import Freshness
 from strongroom.service.identity.assembly import Identity, IdentitySettings
+from strongroom.service.identity.attestations import Attestations
 from strongroom.service.identity.issuers import OidcIssuer
+from strongroom.service.servingcerts import ensure_authority
 from strongroom.service.vaultviews import VaultViews
 from strongroom.telemetry.requests import RequestMetrics
 from tests.helpers.api import Replica
@@ -79,9 +81,10 @@ class DoorLab:
         identity: Identity,
         trusted: frozenset[Subject],
         proxies: tuple[str, ...],
+        replica: Replica,
     ) -> None:
         self.world, self.kube, self.time = world, kube, time
-        self.replica = Replica(world)
+        self.replica = replica
         self.records = Records()
         self.heartbeats = True
         self.freshness = Freshness(self._beat, ("all",), time.monotonic)
@@ -155,6 +158,7 @@ async def door_lab(
     policies: list[dict[str, Any]] | None = None,
     trusted: frozenset[Subject] = frozenset(),
     proxies: tuple[str, ...] = (),
+    attestations: Attestations | None = None,
     **spec: Any,
 ) -> AsyncIterator[DoorLab]:
     """A door before the vault ``demo``, in which ``default/app`` may do everything unless told otherwise."""
@@ -163,8 +167,11 @@ async def door_lab(
     controller = world.process()
     world.apply(vault(accessPolicies=[policy()] if policies is None else policies, **spec))
     await controller.reconcile(vault_key())
-    identity = Identity(identity_settings(), kube, await system_objects(time), time.clock, time.monotonic)
-    lab = DoorLab(world, kube, time, identity, trusted, proxies)
+    objects = await system_objects(time)
+    await ensure_authority(objects, DOMAIN, time.now)
+    identity = Identity(identity_settings(), kube, objects, time.clock, time.monotonic)
+    replica = Replica(world, objects=objects, attestations=attestations)
+    lab = DoorLab(world, kube, time, identity, trusted, proxies, replica)
     async with RawTestServer(lab.door.handle) as server, aiohttp.ClientSession() as session:
         lab._session, lab._url = session, f"http://127.0.0.1:{server.port}"
         yield lab

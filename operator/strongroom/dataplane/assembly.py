@@ -33,7 +33,9 @@ from strongroom.service.apisecrets import ApiSecrets
 from strongroom.service.auditkeys import AuditSigner
 from strongroom.service.authorization import Authorizer, Gatekeeper
 from strongroom.service.freshness import Freshness
+from strongroom.service.identity.attestations import AttestationAuthority, Attestations
 from strongroom.service.keyforge import KeyForge
+from strongroom.service.keyrelease import KeyRelease, ReleaseSigning
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.vaultviews import VaultViews
 from strongroom.store.backups import Backups
@@ -64,13 +66,20 @@ class ApiSettings:
     sinks: dict[str, Sink] = field(default_factory=dict)
     trusted_services: frozenset[Subject] = frozenset()
     proxies: tuple[Network, ...] = ()
+    attestation_authorities: tuple[AttestationAuthority, ...] = ()  # whose word lets a key be released
     total_octets: int = 2**30  # sealed octets of all vaults together
     per_caller: int = 128  # requests at a time
     service_version: str = "0"
 
 
 def routes(
-    store: SealedStore, hsm: Hsm, collector: Collector, clock: Callable[[], int], total_octets: int
+    store: SealedStore,
+    hsm: Hsm,
+    collector: Collector,
+    clock: Callable[[], int],
+    total_octets: int,
+    attestations: Attestations,
+    signing: ReleaseSigning,
 ) -> dict[Operation, Handler]:
     """Return what carries out each operation."""
 
@@ -83,7 +92,8 @@ def routes(
     forge = KeyForge(store=of_keys, token=hsm, monotonic=time.monotonic)
     secrets, keys = ApiSecrets(store=of_secrets, **parts), ApiKeys(store=of_keys, forge=forge, **parts)
     on_secrets = SecretRoutes(secrets, *lists_and_backups(secrets, of_secrets))
-    on_keys = KeyRoutes(keys, *lists_and_backups(keys, of_keys), hsm.random)
+    releases = KeyRelease(keys=keys, forge=forge, attestations=attestations, signing=signing)
+    on_keys = KeyRoutes(keys, *lists_and_backups(keys, of_keys), releases, hsm.random)
     return on_secrets.handlers | on_keys.handlers
 
 
@@ -122,7 +132,9 @@ class VaultsApi:
         self._vaults = VaultViews(client, store, time.monotonic)
         self._gatekeeper = Gatekeeper(client, time.monotonic, settings.trusted_services)
         self._authorizer = Authorizer(client, time.monotonic)
-        handlers = routes(store, keys, Collector(store), seconds, settings.total_octets)
+        self._attestations = Attestations(settings.attestation_authorities, seconds, time.monotonic)
+        signing = ReleaseSigning(objects, domain, seconds)
+        handlers = routes(store, keys, Collector(store), seconds, settings.total_octets, self._attestations, signing)
         self.door = Door(
             settings=DoorSettings(domain, challenge, settings.service_version, settings.proxies),
             authenticator=authenticator,
@@ -150,9 +162,8 @@ class VaultsApi:
 
     async def close(self) -> None:
         """End what is under way, close the journal in good order, take the heartbeat away."""
-        await asyncio.gather(
-            self._vaults.close(), self._gatekeeper.close(), self._authorizer.close(), self.freshness.close()
-        )
+        closing = (self._vaults, self._gatekeeper, self._authorizer, self.freshness, self._attestations)
+        await asyncio.gather(*(each.close() for each in closing))
         await self.journal.close()
         with suppress(StrongroomError, TimeoutError):  # another replica removes it later
             async with asyncio.timeout(_FAREWELL):

@@ -45,6 +45,7 @@ WRAP: Final = _key("Wrap", "wrapKey", body=SMALL_BODY)
 UNWRAP: Final = _key("Unwrap", "unwrapKey", body=SMALL_BODY)
 GET_POLICY: Final = _key("RotationPolicyGet", "getrotationpolicy")
 SET_POLICY: Final = _key("RotationPolicySet", "setrotationpolicy", mutation=True, body=SMALL_BODY)
+RELEASE: Final = _key("Release", "release", body=SMALL_BODY)
 RANDOM: Final = Operation("RandomBytesGet", Area.KEYS, "get", body=SMALL_BODY)
 
 USES: Final = {
@@ -59,7 +60,7 @@ USES: Final = {
 
 OPERATIONS: Final = (
     CREATE, IMPORT, ROTATE, GET, UPDATE, DELETE, LIST, LIST_VERSIONS, LIST_DELETED, GET_DELETED, RECOVER, PURGE, BACKUP,
-    RESTORE, *USES, GET_POLICY, SET_POLICY, RANDOM,
+    RESTORE, *USES, RELEASE, GET_POLICY, SET_POLICY, RANDOM,
 )  # fmt: skip
 
 _ONE: Final = {"GET": GET, "PUT": IMPORT, "PATCH": UPDATE, "DELETE": DELETE}
@@ -71,7 +72,10 @@ _OF_NAME: Final = {
     "rotationpolicy": {"GET": GET_POLICY, "PUT": SET_POLICY},
     **{word: {"POST": operation} for word, operation in _POSTED.items()},
 }
-_OF_VERSION: Final = {use.value.lower(): {"POST": operation} for operation, use in USES.items()}
+_OF_VERSION: Final = {
+    "release": {"POST": RELEASE},
+    **{use.value.lower(): {"POST": operation} for operation, use in USES.items()},
+}
 
 
 def live(method: str, rest: list[str]) -> Route:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from strongroom.crypto import jwk
+from strongroom.crypto import jwk, release
 from strongroom.dataplane import keypaths, keywire, wire
 from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
@@ -17,17 +17,24 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apikeys import ApiKeys, FoundKey
 from strongroom.service.apilists import ApiLists
+from strongroom.service.keyrelease import KeyRelease
 
 
 class KeyRoutes:
     """Raises the ``StrongroomError`` that ``dataplane.errors`` knows how to answer. ``random`` draws octets."""
 
     def __init__(
-        self, keys: ApiKeys, lists: ApiLists, backups: ApiBackups, random: Callable[[int], Awaitable[bytes]]
+        self,
+        keys: ApiKeys,
+        lists: ApiLists,
+        backups: ApiBackups,
+        releases: KeyRelease,
+        random: Callable[[int], Awaitable[bytes]],
     ) -> None:
         self._keys = keys
         self._lists = lists
         self._backups = backups
+        self._releases = releases
         self._random = random
         self.handlers: dict[Operation, Handler] = {
             keypaths.CREATE: self._create,
@@ -44,6 +51,7 @@ class KeyRoutes:
             keypaths.PURGE: self._purge,
             keypaths.BACKUP: self._backup,
             keypaths.RESTORE: self._restore,
+            keypaths.RELEASE: self._release,
             keypaths.GET_POLICY: self._get_policy,
             keypaths.SET_POLICY: self._set_policy,
             keypaths.RANDOM: self._draw,
@@ -106,6 +114,17 @@ class KeyRoutes:
         found, made = await self._keys.use(vault, name, version, use.algorithm, operation, use.given, fresh=visit.fresh)
         kid = visit.place.of("keys", found.head.name, found.version)
         return Reply(keywire.result(kid, operation, made, use.given), subject_url=kid)
+
+    async def _release(self, visit: Visit, body: bytes) -> Reply:
+        asked = keywire.read_release(Fields.of(body))
+        vault, (name, version) = visit.served.head, _place(visit)
+        found = await self._releases.wrap(vault, name, version, asked.attestation, asked.enc, fresh=visit.fresh)
+        shown = _bundle(visit, found.key)
+        assert shown.body is not None
+        request = {"api-version": visit.api_version, "enc": asked.enc, "kid": shown.subject_url, "nonce": asked.nonce}
+        said = {name: text for name, text in request.items() if text}
+        signed = await self._releases.sign(release.payload(shown.body, found.target, asked.enc, found.wrapped, said))
+        return Reply({"value": signed}, subject_url=shown.subject_url)
 
     async def _get_policy(self, visit: Visit, _: bytes) -> Reply:
         head, policy = await self._keys.policy(visit.served.head, _name(visit), fresh=visit.fresh)

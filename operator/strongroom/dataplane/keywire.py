@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from strongroom.crypto import release
 from strongroom.dataplane import wire
 from strongroom.dataplane.wire import Fields, Place, base64url
 from strongroom.domain.algorithms import VALUE_OCTETS, Given, Made
@@ -15,6 +16,7 @@ from strongroom.domain.objects import Attributes, ObjectHead
 from strongroom.domain.releasepolicies import POLICY_OCTETS
 from strongroom.domain.rotationpolicy import DEFAULT, RotationPolicy, Trigger
 from strongroom.domain.vaults import VaultHead
+from strongroom.service.identity.attestations import LONGEST as ATTESTATION_LENGTH
 
 WORD_LENGTH: Final = 32
 """Characters of the name of a type, curve, operation or algorithm."""
@@ -22,6 +24,9 @@ WORD_LENGTH: Final = 32
 OPERATIONS: Final = 16
 ACTIONS: Final = 2
 RANDOM_OCTETS: Final = 128
+NONCE_LENGTH: Final = 512
+"""Characters. It comes back in the answer to a release, so that who asked knows that the answer is his."""
+
 POLICY_TYPE: Final = "application/json; charset=utf-8"
 
 
@@ -31,6 +36,15 @@ class Use:
 
     algorithm: str
     given: Given = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAsked:
+    """What a release is asked with. ``nonce`` is empty when there was none."""
+
+    attestation: str = field(repr=False)
+    enc: str
+    nonce: str
 
 
 def read_create(fields: Fields) -> tuple[KeySpec, Wanted]:
@@ -77,6 +91,13 @@ def read_use(fields: Fields, operation: Operation) -> Use:
             signature=fields.required_octets("value", VALUE_OCTETS) if verifies else b"",
         ),
     )
+
+
+def read_release(fields: Fields) -> ReleaseAsked:
+    """Return what a release is asked with; whether it is granted is decided by the use case."""
+    attestation = fields.required_text("target", ATTESTATION_LENGTH)
+    enc = fields.text("enc", WORD_LENGTH) or next(iter(release.DIGESTS))
+    return ReleaseAsked(attestation, enc, fields.text("nonce", NONCE_LENGTH) or "")
 
 
 def read_policy(fields: Fields) -> RotationPolicy:

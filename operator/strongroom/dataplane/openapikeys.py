@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from strongroom.crypto import release
 from strongroom.dataplane import keypaths, keywire
 from strongroom.dataplane.openapientries import NAMED, PAGING, VERSIONED, Entry
 from strongroom.dataplane.openapischemas import BASE64URL, Json, changes, object_of, page_of, reference, text_of
@@ -11,6 +12,7 @@ from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.domain import keytypes
 from strongroom.domain.algorithms import ALGORITHMS, VALUE_OCTETS
 from strongroom.domain.releasepolicies import POLICY_OCTETS
+from strongroom.service.identity.attestations import LONGEST as ATTESTATION_LENGTH
 
 _LIVE: Final = "/keys/{name}"
 _VERSION: Final = "/keys/{name}/{version}"
@@ -166,6 +168,26 @@ _ON_KEYS: Final = (
         etag=True,
     ),
     Entry(
+        "post",
+        _VERSION + "/release",
+        "ReleaseKey",
+        keypaths.RELEASE,
+        "Release an exportable key to an attested environment.",
+        "KeyReleaseResult",
+        VERSIONED,
+        "KeyReleaseParameters",
+    ),
+    Entry(
+        "post",
+        _LIVE + "/release",
+        "ReleaseKeyNewest",
+        keypaths.RELEASE,
+        "Release an exportable key to an attested environment.",
+        "KeyReleaseResult",
+        NAMED,
+        "KeyReleaseParameters",
+    ),
+    Entry(
         "get",
         _LIVE + "/rotationpolicy",
         "GetKeyRotationPolicy",
@@ -236,6 +258,7 @@ def schemas(page: int) -> dict[str, Json]:
             {"alg": _algorithm(), **_octets("value", "iv", "tag", "aad")}, "alg", "value"
         ),
         "KeyVerifyParameters": object_of({"alg": _algorithm(), **_octets("digest", "value")}, "alg", "digest", "value"),
+        "KeyReleaseParameters": object_of(_release(), "target"),
         "KeyRotationPolicyParameters": object_of({"lifetimeActions": _actions(), "attributes": _expiry()}),
         "RandomBytesParameters": object_of(
             {"count": {"type": "integer", "minimum": 1, "maximum": keywire.RANDOM_OCTETS}}, "count"
@@ -255,6 +278,9 @@ def schemas(page: int) -> dict[str, Json]:
             {"kid": {"type": "string"}, **_octets("value", "iv", "tag", "aad")}, "kid", "value"
         ),
         "KeyVerifyResult": object_of({"value": {"type": "boolean"}}, "value"),
+        "KeyReleaseResult": object_of(
+            {"value": {"type": "string", "description": "A compact JSON Web Signature, ES256, with x5c."}}, "value"
+        ),
         "KeyRotationPolicy": object_of(
             {"id": {"type": "string"}, "lifetimeActions": _actions(), "attributes": _expiry()}, "lifetimeActions"
         ),
@@ -307,6 +333,14 @@ def _wanted() -> Json:
     )
     found = {name: schema for name, schema in changes().items() if name != "contentType"}
     return {"key_ops": _operations(), **found, "release_policy": policy}
+
+
+def _release() -> Json:
+    return {
+        "target": {**text_of(ATTESTATION_LENGTH), "description": "An attestation: a JSON Web Token."},
+        "nonce": {**text_of(keywire.NONCE_LENGTH, nullable=True), "description": "Comes back in the answer."},
+        "enc": {"enum": [*release.DIGESTS, None]},
+    }
 
 
 def _attributes_wanted(*, exportable: bool) -> Json:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from strongroom.domain import apiobjects as rules
-from strongroom.domain import keyuse, rotationpolicy
+from strongroom.domain import keyrelease, keyuse, rotationpolicy
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import Claimed
@@ -103,10 +103,12 @@ class ApiKeys(ApiObjects):
         return FoundKey(found.head, found.version, found.attributes, material)
 
     async def change(self, vault: VaultHead, name: str, version: str, wanted: Wanted) -> FoundKey:
-        """Change attributes of a version. As ``update``, and ``InvalidInput`` for operations that it cannot do."""
+        """Change attributes of a version. As ``update``, and ``InvalidInput`` for what this key cannot be or do."""
+        found = await self.get(vault, name, version, fresh=True)
+        keyrelease.check_change(found.attributes, wanted)
         if wanted.operations is not None:
-            spec = (await self.get(vault, name, version, fresh=True)).material.spec
-            wanted = replace(wanted, operations=tuple(map(str, operations(wanted.operations, spec))))
+            able = operations(wanted.operations, found.material.spec)
+            wanted = replace(wanted, operations=tuple(map(str, able)))
         return await self.whole(vault, await self.update(vault, name, version, wanted))
 
     async def use(
@@ -185,6 +187,7 @@ class ApiKeys(ApiObjects):
         make: Callable[[str], Awaitable[KeyMaterial]],
     ) -> FoundKey:
         keyuse.check_tier(vault, spec)
+        keyrelease.check_new(wanted)
         able = operations(wanted.operations, spec) if wanted.operations is not None else spec.default_operations
         wanted = replace(wanted, operations=tuple(map(str, able)))
 

@@ -52,6 +52,7 @@ REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     keypaths.UNWRAP: ("POST", "/keys/aes/unwrapkey", {"alg": "A128KW", "value": WRAPPED}),
     keypaths.SIGN: ("POST", "/keys/live/sign", {"alg": "ES256", "value": "A" * 43}),
     keypaths.VERIFY: ("POST", "/keys/live/verify", {"alg": "ES256", "digest": "A" * 43, "value": "A" * 86}),
+    keypaths.RELEASE: ("POST", "/keys/live/release", {"target": "hunter2"}),
     keypaths.GET_POLICY: ("GET", "/keys/live/rotationpolicy", None),
     keypaths.SET_POLICY: ("PUT", "/keys/live/rotationpolicy", {"attributes": {"expiryTime": "P90D"}}),
     keypaths.RANDOM: ("POST", "/rng", {"count": 8}),
@@ -161,6 +162,8 @@ async def test_whoever_may_does(lab: DoorLab, operation: operations.Operation) -
     answer = await lab.ask(*REQUESTS[operation])
     if operation in (secretpaths.RESTORE, keypaths.RESTORE):
         assert (answer.status, answer.code) == (400, "Malformed backup blob")
+    elif operation is keypaths.RELEASE:
+        assert (answer.status, answer.code) == (403, "Forbidden/KeyNotReleasable")
     else:
         assert answer.status == (204 if operation in (secretpaths.PURGE, keypaths.PURGE) else 200)
     phases = [Phase.INTENT, Phase.RESULT] if operation.mutation else [Phase.SINGLE]
