@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from typing import Any, Final
 
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, StrongroomError
 from strongroom.domain.keymaterial import KeyMaterial
-from strongroom.domain.keytypes import KeySpec, Operation
+from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 from strongroom.domain.tokenkeys import TokenKeys
 from strongroom.hsm import bounds
 from strongroom.hsm.gathering import Gathering
@@ -17,7 +18,7 @@ from strongroom.hsm.messages import made_from_message, material_from_message, sp
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 _MAKING_DEADLINE = 60.0  # seconds: an RSA key of 4096 bits takes some, a slow token many
-_MAKING_AT_ONCE = 2  # of a sidecar's threads; the others go on using keys
+_MAKING_AT_ONCE = 2  # RSA keys, which take seconds; the sidecar's other threads go on using keys
 
 _REFUSALS: Final[dict[int, type[StrongroomError]]] = {
     pb.REFUSAL_INVALID: InvalidInput,
@@ -41,7 +42,7 @@ class UsersKeys(TokenKeys):
         bounds.check_hsm(spec)
         bounds.check_object_owner(owner)
         request = pb.MakeKeyRequest(spec=spec_to_message(spec), owner=owner, exportable=exportable)
-        async with self._making:
+        async with self._making if spec.type is KeyType.RSA else nullcontext():
             return material_from_message(await self._remote("MakeKey", request, _MAKING_DEADLINE))
 
     async def take_key(self, spec: KeySpec, owner: str, private: bytes, *, exportable: bool = False) -> KeyMaterial:
@@ -49,8 +50,7 @@ class UsersKeys(TokenKeys):
         bounds.check_object_owner(owner)
         bounds.check_private(private)
         request = pb.TakeKeyRequest(spec=spec_to_message(spec), owner=owner, private=private, exportable=exportable)
-        async with self._making:
-            return material_from_message(await self._remote("TakeKey", request, _MAKING_DEADLINE))
+        return material_from_message(await self._remote("TakeKey", request, None))
 
     async def use_key(
         self, material: KeyMaterial, owner: str, algorithm: str, operation: Operation, given: Given

@@ -21,10 +21,13 @@ from strongroom.hsm.sidecar import attributes, faults, selfcheck, world
 from strongroom.hsm.sidecar.faults import TokenLost, Uninitialised
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import Pin
+from strongroom.hsm.sidecar.settings import DEFAULT_WORKERS
 from strongroom.hsm.sidecar.turns import Turns
 from strongroom.hsm.sidecar.world import World, WorldId
 
 _PROBE = b"strongroom/probe/v1"
+# Opening a seat takes a search, which waits for RSA keys that are being made: the usual threads find theirs ready.
+_READY_SEATS = 1 + DEFAULT_WORKERS  # the keeper's, and the service's
 _PATIENCE = 1.0  # seconds
 
 
@@ -67,23 +70,33 @@ class OpenToken:
         self._token = token
         self._anchor = anchor  # referenced for as long as the process lives
         self._local = threading.local()
-        self._seats: list[Seat] = []
         self._changes = 0  # to the worlds, by ceremonies of other processes while this one serves
+        self._seats = [self._new_seat() for _ in range(_READY_SEATS)]
+        self._free = list(self._seats)
         self._show(self.seat().worlds)
 
     def seat(self) -> Seat:
         """Return this thread's seat, opened on first use. Raises ``PKCS11Error`` or a verdict of ``find_worlds``."""
         seat: Seat | None = getattr(self._local, "seat", None)
         if seat is None:
-            with self.objects:
-                session = self._token.open(rw=True, attribute_mapper=attributes.Mapper())
-                seat = Seat(session, world.find_worlds(session), self._changes)
-                self._seats.append(seat)
-            self._local.seat = seat
+            seat = self._local.seat = self._free_seat()
         if seat.as_of != self._changes:
             with self.objects:
                 seat.worlds, seat.as_of = world.find_worlds(seat.session), self._changes
         return seat
+
+    def _free_seat(self) -> Seat:
+        try:
+            return self._free.pop()
+        except IndexError:
+            with self.objects:
+                seat = self._new_seat()
+                self._seats.append(seat)
+            return seat
+
+    def _new_seat(self) -> Seat:
+        session = self._token.open(rw=True, attribute_mapper=attributes.Mapper())
+        return Seat(session, world.find_worlds(session), self._changes)
 
     def look_for_worlds(self) -> None:
         """Take up a version of the world that was made, joined or put in force meanwhile.
