@@ -6,7 +6,7 @@ Names and encodings are those of Azure Key Vault: RFC 7518, with AES-CBC, AES ke
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
@@ -25,7 +25,7 @@ class Family(StrEnum):
     ECDSA = "ECDSA"  # signature r || s, each as long as the curve's order
     EDDSA = "EdDSA"  # RFC 8032 on the whole message
     AES_GCM = "AES-GCM"  # SP 800-38D: IV of 12 octets, made by us; tag of 16
-    AES_CBC = "AES-CBC"  # whole blocks only
+    AES_CBC = "AES-CBC"  # whole blocks: the last one is filled with zeros
     AES_CBC_PAD = "AES-CBC-PAD"  # PKCS #7 padding
     AES_KW = "AES-KW"  # RFC 3394
     AES_KWP = "AES-KWP"  # RFC 5649
@@ -157,6 +157,20 @@ def check(algorithm: Algorithm, operation: Operation, given: Given, spec: KeySpe
         raise InvalidInput("value: no signature is that long")
 
 
+def prepared(algorithm: Algorithm, operation: Operation, given: Given) -> Given:
+    """Return what is given as Azure Key Vault takes it.
+
+    AES-CBC without padding fills the last block with zeros. Additional data counts for AES-GCM only; clients send it
+    with other algorithms, which do not protect it.
+    """
+    if algorithm.family is Family.AES_GCM:
+        return given
+    value = given.value
+    if algorithm.family is Family.AES_CBC and operation is Operation.ENCRYPT:
+        value += bytes(-len(value) % BLOCK_OCTETS)
+    return replace(given, value=value, aad=b"")
+
+
 def signature_octets(algorithm: Algorithm, spec: KeySpec) -> int:
     """Return how long a signature is."""
     if spec.type is KeyType.RSA:
@@ -191,9 +205,7 @@ def _check_value(algorithm: Algorithm, operation: Operation, length: int, spec: 
         raise InvalidInput(f"value: this key and algorithm encrypt at most {longest_text(algorithm, spec)} octets")
     elif algorithm.type is KeyType.RSA and not into and length != spec.size // 8:
         raise InvalidInput(f"value: a ciphertext of this key has {spec.size // 8} octets")
-    elif family is Family.AES_CBC and length % BLOCK_OCTETS:
-        raise InvalidInput("value: AES-CBC without padding takes whole blocks of 16 octets; pad it, or use CBCPAD")
-    elif family is Family.AES_CBC_PAD and not into and (length % BLOCK_OCTETS or not length):
+    elif family in (Family.AES_CBC, Family.AES_CBC_PAD) and not into and (length % BLOCK_OCTETS or not length):
         raise InvalidInput("value: a ciphertext of AES-CBC has whole blocks of 16 octets")
     elif family is Family.AES_KW and (length % 8 or length < (16 if into else 24)):
         raise InvalidInput(
@@ -220,8 +232,8 @@ def _check_iv(algorithm: Algorithm, operation: Operation, given: Given) -> None:
         if operation is Operation.DECRYPT and (len(given.iv), len(given.tag)) != (GCM_IV_OCTETS, GCM_TAG_OCTETS):
             raise InvalidInput("AES-GCM needs the iv of 12 octets and the tag of 16 that the encryption returned")
         return
-    if given.aad or given.tag:
-        raise InvalidInput("aad and tag are for AES-GCM only")
+    if given.tag:
+        raise InvalidInput("tag is for AES-GCM only")
     if family in (Family.AES_CBC, Family.AES_CBC_PAD):
         if len(given.iv) != BLOCK_OCTETS and (operation is Operation.DECRYPT or given.iv):
             raise InvalidInput("iv has 16 octets for AES-CBC; without one, encrypting makes one")

@@ -44,7 +44,8 @@ class KeyForge:
         """Generate a version. ``TierRefused``, ``InvalidInput``."""
         check_tier(vault, spec)
         if spec.hsm:
-            return await self._token.make_key(spec, key_owner(vault.tenant, name, version), exportable=exportable)
+            token = self._token.at(vault.hsm)
+            return await token.make_key(spec, key_owner(vault.tenant, name, version), exportable=exportable)
         if spec.type is KeyType.RSA:  # takes a second: others have their turn
             return await asyncio.to_thread(keyengine.make, spec)
         return keyengine.make(spec)
@@ -62,7 +63,7 @@ class KeyForge:
         if not spec.hsm:
             return checked
         owner = key_owner(vault.tenant, name, version)
-        return await self._token.take_key(spec, owner, checked.private, exportable=exportable)
+        return await self._token.at(vault.hsm).take_key(spec, owner, checked.private, exportable=exportable)
 
     async def material(self, vault: VaultHead, head: ObjectHead, version: str, *, fresh: bool = False) -> KeyMaterial:
         """Return what a version holds. It never changes, so it is remembered for a while."""
@@ -95,6 +96,7 @@ class KeyForge:
         """Carry out an operation. ``InvalidInput``. Whether it is allowed was decided before."""
         chosen = algorithms.find(algorithm, material.spec, operation)
         algorithms.check(chosen, operation, given, material.spec)
+        given = algorithms.prepared(chosen, operation, given)
         public = material.spec.type is not KeyType.OCT and operation in _PUBLIC
         if material.spec.hsm and not public:
             owner = key_owner(vault.tenant, head.name, version)
