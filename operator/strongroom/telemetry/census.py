@@ -83,7 +83,7 @@ _FAMILIES = (
     ("strongroom_keys_by_expiry", "Live keys, by how near their end is.", ("horizon",), _expiring_keys),
     (
         "strongroom_next_expiry_timestamp_seconds",
-        "When the next live secret expires.",
+        "When the next live secret or key expires.",
         (),
         lambda census: _one(census.next_expiry),
     ),
