@@ -26,6 +26,7 @@ from strongroom.service.identity.assembly import Identity, IdentitySettings
 from strongroom.service.identity.attestations import Attestations
 from strongroom.service.identity.issuers import OidcIssuer
 from strongroom.service.servingcerts import ensure_authority
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.vaultviews import VaultViews
 from strongroom.telemetry.requests import RequestMetrics
 from tests.helpers.api import Replica
@@ -82,9 +83,10 @@ class DoorLab:
         trusted: frozenset[Subject],
         proxies: tuple[str, ...],
         replica: Replica,
+        objects: SystemObjects,
     ) -> None:
         self.world, self.kube, self.time = world, kube, time
-        self.replica = replica
+        self.replica, self.objects = replica, objects
         self.records = Records()
         self.heartbeats = True
         self.freshness = Freshness(self._beat, ("all",), time.monotonic)
@@ -159,19 +161,26 @@ async def door_lab(
     trusted: frozenset[Subject] = frozenset(),
     proxies: tuple[str, ...] = (),
     attestations: Attestations | None = None,
+    keys: Any = None,
+    certified: bool = True,
     **spec: Any,
 ) -> AsyncIterator[DoorLab]:
-    """A door before the vault ``demo``, in which ``default/app`` may do everything unless told otherwise."""
+    """A door before the vault ``demo``, in which ``default/app`` may do everything unless told otherwise.
+
+    ``keys``: the HSM, one in memory unless another is given. ``certified``: there is a CA.
+    """
     kube, time = ApiServer(), Time()
     world = World(kube)
+    world.keys = keys or world.keys
     controller = world.process()
     world.apply(vault(accessPolicies=[policy()] if policies is None else policies, **spec))
     await controller.reconcile(vault_key())
     objects = await system_objects(time)
-    await ensure_authority(objects, DOMAIN, time.now)
+    if certified:
+        await ensure_authority(objects, DOMAIN, time.now)
     identity = Identity(identity_settings(), kube, objects, time.clock, time.monotonic)
     replica = Replica(world, objects=objects, attestations=attestations)
-    lab = DoorLab(world, kube, time, identity, trusted, proxies, replica)
+    lab = DoorLab(world, kube, time, identity, trusted, proxies, replica, objects)
     async with RawTestServer(lab.door.handle) as server, aiohttp.ClientSession() as session:
         lab._session, lab._url = session, f"http://127.0.0.1:{server.port}"
         yield lab
