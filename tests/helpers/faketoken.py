@@ -19,6 +19,10 @@ class FakeToken:
     gone: bool = False
     _keys: list[tuple[str, KeyMaterial]] = field(default_factory=list)
 
+    def at(self, hsm: str) -> FakeToken:
+        assert not hsm, "no vault is dedicated here"
+        return self
+
     async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
         return self._wrap(keyengine.make(replace(spec, hsm=False)), owner, exportable)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from strongroom.crypto import keyengine
 from strongroom.domain import algorithms
 from strongroom.domain.algorithms import Given, Made
-from strongroom.domain.errors import Conflict, HsmUnavailable, KeyRefused, StoreUnavailable
+from strongroom.domain.errors import Conflict, HsmUnavailable, KeyRefused, Refused, StoreUnavailable
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import KeySpec, Operation
@@ -130,12 +130,33 @@ class MemoryKeys:
     in_force: int = 1  # version of the world key
     down: bool = False
     unwraps: int = 0
+    dedicated: bool = False
+    classes: dict[str, MemoryKeys] = field(default_factory=dict)  # dedicated HSMs
+    resident: dict[str, set[int]] = field(default_factory=dict)  # of such a one: versions of KEKs, by owner
     _inside: dict[bytes, KeyMaterial] = field(default_factory=dict)
+
+    def at(self, hsm: str) -> MemoryKeys:
+        if hsm and hsm not in self.classes:
+            raise Refused(f"no HSM class {hsm} is configured here")
+        return self.classes[hsm] if hsm else self
+
+    def add_class(self, name: str) -> MemoryKeys:
+        """Add a class of dedicated HSMs and return its token."""
+        self.classes[name] = MemoryKeys(world=self.world, dedicated=True)
+        return self.classes[name]
+
+    async def destroy_keks(self, owner: str, below: int) -> int:
+        self._serve()
+        doomed = {version for version in self.resident.get(owner, set()) if version < below}
+        self.resident[owner] = self.resident.get(owner, set()) - doomed
+        return len(doomed)
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
         self._serve()
         blob = os.urandom(40)
-        unsigned = WrappedKey(f"{'0' * 32}.{self.in_force}", "aes", "kek", owner, version, blob, b"")
+        usage, geography = ("resident", "1") if self.dedicated else ("kek", "0")
+        self.resident.setdefault(owner, set()).add(version)
+        unsigned = WrappedKey(f"{geography * 32}.{self.in_force}", "aes", usage, owner, version, blob, b"")
         return replace(unsigned, mac=self._mac(unsigned))
 
     async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
@@ -200,6 +221,10 @@ class MemoryKeys:
         self._serve()
         if not hmac.compare_digest(kek.mac, self._mac(kek)):
             raise KeyRefused("the wrapped KEK failed its MAC")
+        if kek.usage == "resident":
+            homes = [self, *self.classes.values()]
+            if not any(home.dedicated and kek.version in home.resident.get(kek.owner, ()) for home in homes):
+                raise KeyRefused("the token does not hold this key")
         return hmac.new(self.world, kek.blob + dek_id.encode(), hashlib.sha256).digest()
 
     def _mac(self, kek: WrappedKey) -> bytes:

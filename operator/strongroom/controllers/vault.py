@@ -158,6 +158,7 @@ class VaultReconciler:
             kek_every=resource.kek_every,
             kek_trigger=resource.rotate_kek,
             world=self._hsm.world(),
+            hsm=resource.hsm,
         )
 
     async def _approved(self, resource: VaultResource) -> str:
@@ -215,7 +216,7 @@ class VaultReconciler:
             "url": f"https://{key.name}.{key.namespace}.{self._domain}",
             "kekVersion": head.keks[-1].version,
             "kekRotation": _kek_rotation(head),
-            "hsm": self._hsm.model() or None,
+            "hsm": {"dedicated": head.hsm} if head.hsm else self._hsm.model() or None,
             "objectCount": usage.objects,
             "versionCount": usage.versions,
             "storedBytes": usage.octets,

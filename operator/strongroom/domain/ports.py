@@ -50,8 +50,8 @@ class Usage:
 class Store(Protocol):
     """Heads and versions, sealed. One compare-and-swap on a head commits a change; a record no head names never was."""
 
-    async def new_keys(self, vault_id: str) -> NewKeys:
-        """Make the first KEK and DEK of a vault; nothing is stored yet."""
+    async def new_keys(self, vault_id: str, hsm: str = "") -> NewKeys:
+        """Make the first KEK and DEK of a vault; nothing is stored yet. ``hsm``: the class that it is dedicated to."""
         ...
 
     async def vault(self, ref: VaultRef, *, fresh: bool = False) -> Stored[VaultHead] | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, Self
 
 from strongroom.domain.algorithms import Given, Made
+from strongroom.domain.errors import Refused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import KeyService
 from strongroom.domain.keytypes import KeySpec, Operation
@@ -16,6 +17,15 @@ class TokenKeys(Protocol):
     ``owner`` is what ``keymaterial.key_owner`` returns; the token binds the key to it, and whoever uses a key names
     the owner that he expects. ``InvalidInput`` also for a type or an algorithm that the token cannot be brought to.
     """
+
+    def at(self, hsm: str) -> Self:
+        """Return where keys of a vault are made that is dedicated to this class of HSMs; empty: here.
+
+        ``Refused`` when no class of this name is configured.
+        """
+        if hsm:
+            raise Refused(f"no HSM class {hsm} is configured here")
+        return self
 
     async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
         """Generate a key in the token. Nobody ever saw its private part."""

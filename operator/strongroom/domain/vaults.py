@@ -68,6 +68,7 @@ class VaultHead:
     kek_every: int = 0  # seconds from one KEK to the next; 0: none is due by itself
     kek_rotated: int = 0  # when the present KEK replaced another; 0: it is the vault's first
     kek_trigger: str = ""  # the last handled value of the annotation that asks for a new one
+    hsm: str = ""  # class of the HSM that it is dedicated to, for good; empty: the geography's tokens
 
     @property
     def due(self) -> int | None:

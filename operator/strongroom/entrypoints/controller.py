@@ -36,8 +36,8 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.notices import Notice
 from strongroom.entrypoints.auditing import add_sinks, sinks
-from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment, hsm_sockets
-from strongroom.hsm.pool import HsmPool
+from strongroom.entrypoints.hsms import hsm_of
+from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.telemetry import logs, probes
@@ -177,7 +177,7 @@ async def _run(options: argparse.Namespace) -> int:
         os.environ["KUBECONFIG"] = str(options.kubeconfig)  # the only way to tell kopf's own reader
     connection = await _connect(options.kubeconfig)
     settings = _settings(options)
-    async with KubeClient(connection) as client, HsmPool.of(hsm_sockets(options), observe=metrics.hsm_called) as hsm:
+    async with KubeClient(connection) as client, hsm_of(options, metrics.hsm_called) as hsm:
         controller = Controller(
             client=client,
             keys=hsm,

@@ -35,9 +35,9 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.network import parse_range
 from strongroom.entrypoints.auditing import add_sinks, sinks
+from strongroom.entrypoints.hsms import hsm_of
 from strongroom.entrypoints.issuers import read_issuers
-from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment, hsm_sockets
-from strongroom.hsm.pool import HsmPool
+from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.service.identity.assembly import IdentitySettings
@@ -181,7 +181,7 @@ async def _run(options: argparse.Namespace) -> int:
         collector(registry=registry)
     metrics, settings = DataPlaneMetrics(registry), _settings(options)
     connection = await (transport.from_kubeconfig(options.kubeconfig) if options.kubeconfig else transport.in_cluster())
-    async with KubeClient(connection) as client, HsmPool.of(hsm_sockets(options), observe=metrics.hsm_called) as hsm:
+    async with KubeClient(connection) as client, hsm_of(options, metrics.hsm_called) as hsm:
         data_plane = DataPlane(
             client=client, keys=hsm, hsm=hsm, settings=settings, metrics=metrics, registry=registry, clock=_clock
         )

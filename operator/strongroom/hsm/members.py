@@ -72,13 +72,13 @@ class Members:
 
     def __init__(self, clients: Sequence[PoolClient]) -> None:
         self.all = [Member(number, client) for number, client in enumerate(clients, start=1)]
-        self._geography_id = ""
+        self.geography_id = ""
         self._turns = count(1)
 
     def settle(self) -> None:
         """Take the geography of the first member that has been seen, once and for all."""
         seen = (member.geography_id for member in self.all if member.geography_id)
-        self._geography_id = self._geography_id or next(seen, "")
+        self.geography_id = self.geography_id or next(seen, "")
 
     def choose(self, key: WrappedKey | None, tried: Collection[int]) -> Member | None:
         """Return who is to use ``key``, or to make one; None: nobody is left that can."""
@@ -121,7 +121,7 @@ class Members:
         return min(worlds, key=lambda world: int(world.rpartition(".")[2]), default="")
 
     def _ours(self) -> list[Member]:
-        return [member for member in self.all if member.geography_id in ("", self._geography_id)]
+        return [member for member in self.all if member.geography_id in ("", self.geography_id)]
 
     def _usable(self) -> list[Member]:
         return [member for member in self._ours() if member.usable]

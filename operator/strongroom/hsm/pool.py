@@ -68,8 +68,16 @@ class HsmPool(KeyService, TokenKeys):
         await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.gather(*(member.client.close() for member in self._members.all))
 
+    @property
+    def geography_id(self) -> str:
+        """The geography of the tokens; empty until one was seen."""
+        return self._members.geography_id
+
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
         return await self._call(None, lambda client: client.generate_kek(owner, version))
+
+    async def destroy_keks(self, owner: str, below: int) -> int:
+        return await self._call(None, lambda client: client.destroy_keks(owner, below))
 
     async def wrap_dek(self, kek: WrappedKey, dek_id: str, seed: bytes) -> bytes:
         return await self._call(kek, lambda client: client.wrap_dek(kek, dek_id, seed))

@@ -32,6 +32,8 @@ SHORTEST_KEK: Final = 3600
 LONGEST_KEK: Final = 3650 * 86_400
 _KEK_BOUNDS: Final = "must be at least 1h and at most 3650d"
 
+HSM_CLASS: Final = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+
 _RANGE: Final = rules(
     (
         "isIP(self) || (isCIDR(self) && cidr(self) == cidr(self).masked())",
@@ -182,6 +184,22 @@ class NetworkRules(Shape):
         return network.NetworkRules(default, self.ip_rules, selectors, self.bypass == "TrustedServices")
 
 
+class Hsm(Shape):
+    """Where the vault's keys live."""
+
+    dedicated: Annotated[
+        str,
+        Field(
+            description="Class of HSMs, as the administrator of the installation named it. The vault's key-encryption "
+            "key is made in such a token, never leaves it, and is destroyed there when the vault is purged; HSM keys "
+            "of the vault are used there only. Whoever owns the token can do with them what the token allows. With the "
+            "token all is lost, unless its own means brought a copy to safety.",
+            max_length=63,
+            pattern=HSM_CLASS,
+        ),
+    ]
+
+
 class KekRotation(Shape):
     """When the vault's key-encryption key is replaced."""
 
@@ -202,6 +220,16 @@ class KekRotation(Shape):
 class VaultSpec(Shape):
     """What the vault should be."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            (
+                "has(self.hsm) == has(oldSelf.hsm) && (!has(self.hsm) || self.hsm == oldSelf.hsm)",
+                "hsm is immutable; make a new Vault for another HSM",
+            ),
+            ("!has(self.hsm) || self.tier == 'Premium'", "a dedicated HSM needs the tier Premium"),
+        )
+    )
+
     tier: Annotated[
         Literal["Standard", "Premium"],
         Field(
@@ -217,6 +245,10 @@ class VaultSpec(Shape):
         Limits,
         Field(description="How much the vault may hold. New data beyond a limit is refused, nothing is lost."),
     ] = Limits()
+    hsm: Annotated[
+        Hsm | None,
+        Field(description="An HSM of the vault's own. By default its keys are protected by the installation's tokens."),
+    ] = None
     kek_rotation: Annotated[
         KekRotation | None,
         Field(
@@ -252,6 +284,10 @@ class VaultSpec(Shape):
 class HsmStatus(Shape):
     """The token that holds the vault's key."""
 
+    dedicated: Annotated[
+        str | None,
+        Field(description="Class of the HSM that the vault is dedicated to. Absent without one.", max_length=63),
+    ] = None
     model: Annotated[str | None, Field(description="Model, as the token reports it.", max_length=64)] = None
     firmware: Annotated[str | None, Field(description="Firmware version, as the token reports it.", max_length=64)] = (
         None
@@ -337,6 +373,7 @@ class VaultResource:
     network: network.NetworkRules = field(default_factory=network.NetworkRules)
     kek_every: int = 0  # seconds from one KEK to the next; 0: no schedule
     rotate_kek: str = ""  # the annotation strongroom.dev/rotate-kek
+    hsm: str = ""  # class of the HSM that it is dedicated to
 
 
 def parse_vault(body: Mapping[str, Any]) -> VaultResource:
@@ -371,4 +408,5 @@ def parse_vault(body: Mapping[str, Any]) -> VaultResource:
         network=spec.network_rules.to_domain(),
         kek_every=parse_duration(spec.kek_rotation.every) if spec.kek_rotation else 0,
         rotate_kek=asked(annotations, names.ROTATE_KEK),
+        hsm=spec.hsm.dedicated if spec.hsm else "",
     )

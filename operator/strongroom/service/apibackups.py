@@ -34,7 +34,8 @@ class ApiBackups:
         self._clock = clock
 
     async def backup(self, vault: VaultHead, name: str) -> tuple[ObjectHead, bytes]:
-        """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``."""
+        """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``, ``BackupRefused``."""
+        _check_home(vault)
         head, versions = await self._objects.versions(vault, name, fresh=True)
         opened = [BackupVersion.of(await self._store.version(vault, head, each)) for each in reversed(versions)]
         backup = Backup(
@@ -49,6 +50,7 @@ class ApiBackups:
         An empty head takes the name first. A crash leaves it with records that it does not name: the name stays free,
         and the next restore clears them away.
         """
+        _check_home(vault)
         backup = await self._codec.open(vault.tenant, octets)
         _check(backup, self._objects.kind)
         if len(backup.versions) > vault.limits.versions:
@@ -88,6 +90,14 @@ class ApiBackups:
         if complaint := self._objects.no_room(vault, stored.head if stored else None):
             raise LimitExceeded(complaint)
         return stored or await self._store.commit(vault, None, ObjectHead(vault.id, backup.name, self._clock()))
+
+
+def _check_home(vault: VaultHead) -> None:
+    if vault.hsm:
+        raise BackupRefused(
+            f"The vault is dedicated to the HSM {vault.hsm}: what is in it lives and ends with that token. Back up the "
+            "token by its own means."
+        )
 
 
 def _check(backup: Backup, kind: Kind) -> None:

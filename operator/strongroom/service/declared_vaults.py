@@ -15,6 +15,7 @@ from strongroom.domain.vaults import KekReason, Limits, State, VaultHead
 from strongroom.service.kekrotation import KekRotation
 
 _STEPS = 6
+_SEEN_BY_ALL = 60  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class VaultWish:
     kek_every: int = 0  # seconds; 0: no schedule
     kek_trigger: str = ""  # value of the annotation that asks for a new KEK
     world: str = ""  # id of the world key in force; empty: not known now
+    hsm: str = ""  # class of the HSM that the vault is dedicated to
 
 
 @dataclass(slots=True)
@@ -55,6 +57,7 @@ class DeclaredVaults:
         self._store = store
         self._collector = collector
         self._keks = keks
+        self._retired: dict[str, int] = {}  # by vault id: the version below which nothing is left in its token
         self._clock = clock
 
     async def reconcile(self, wish: VaultWish) -> VaultOutcome:
@@ -93,7 +96,9 @@ class DeclaredVaults:
             if self._clock() < stored.head.purge_at:
                 return False
             stored = await self._store.commit_vault(stored, vaults.purge(stored.head, self._clock()))
+        await self._keks.retire(stored.head)  # does the token answer?
         await self._collector.purge_vault(stored)
+        await self._keks.shred(stored.head)  # last: without its KEK a head cannot be read, nor a purge be finished
         return True
 
     async def _settled(self, wish: VaultWish, stored: Stored[VaultHead] | None, outcome: VaultOutcome) -> bool:
@@ -110,6 +115,9 @@ class DeclaredVaults:
         if head.claim_uid != wish.uid:  # an earlier resource of this name, whose deletion was missed
             await self._store.commit_vault(stored, vaults.soft_delete(head, self._clock()))
             return False
+        if head.hsm != wish.hsm:
+            outcome.refusal = ("InvalidSpec", f"spec.hsm: the vault was made {_place(head.hsm)} and stays there")
+            return True
         after = _with_settings(head, wish)
         if after != head:
             await self._store.commit_vault(stored, replace(after, generation=head.generation + 1))
@@ -120,12 +128,20 @@ class DeclaredVaults:
         head, now = stored.head, self._clock()
         reason = vaults.kek_reason(head, trigger=wish.kek_trigger, world=wish.world, now=now)
         if reason is None:
+            await self._retire(head, now)
             return True
         kek, deks = await self._keks.next(head)
         after = vaults.rekeyed(head, kek, deks, trigger=wish.kek_trigger, now=now)
         await self._store.commit_vault(stored, after)
         outcome.rekeyed = reason
         return False
+
+    async def _retire(self, head: VaultHead, now: int) -> None:
+        """Once per process and KEK, and not before every replica has seen the present one."""
+        kek = head.keks[-1]
+        if head.hsm and self._retired.get(head.id) != kek.version and head.kek_rotated + _SEEN_BY_ALL <= now:
+            await self._keks.retire(head)
+            self._retired[head.id] = kek.version
 
     async def _settled_deleted(self, wish: VaultWish, stored: Stored[VaultHead], outcome: VaultOutcome) -> bool:
         head = stored.head
@@ -149,7 +165,7 @@ class DeclaredVaults:
 
     async def _new(self, wish: VaultWish) -> VaultHead:
         vault_id = os.urandom(16).hex()
-        keys = await self._store.new_keys(vault_id)
+        keys = await self._store.new_keys(vault_id, wish.hsm)
         return VaultHead(
             ref=wish.ref,
             id=vault_id,
@@ -167,7 +183,12 @@ class DeclaredVaults:
             shard=wish.shard,
             kek_every=wish.kek_every,
             kek_trigger=wish.kek_trigger,
+            hsm=wish.hsm,
         )
+
+
+def _place(hsm: str) -> str:
+    return f"in the dedicated HSM {hsm}" if hsm else "without a dedicated HSM"
 
 
 def _with_settings(head: VaultHead, wish: VaultWish) -> VaultHead:

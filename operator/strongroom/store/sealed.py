@@ -59,9 +59,9 @@ class SealedStore:
 
     # Vaults
 
-    async def new_keys(self, vault_id: str) -> NewKeys:
-        """Make the first KEK and DEK of a vault; nothing is stored yet."""
-        kek = await self._keys.generate_kek(vault_id, 1)
+    async def new_keys(self, vault_id: str, hsm: str = "") -> NewKeys:
+        """Make the first KEK and DEK of a vault; nothing is stored yet. ``hsm``: the class that it is dedicated to."""
+        kek = await self._keys.at(hsm).generate_kek(vault_id, 1)
         dek_id = os.urandom(16).hex()
         token_octets = await self._keys.random(SEED_OCTETS)
         # Two independent sources: the seed is no worse than the better of them.

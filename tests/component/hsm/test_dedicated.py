@@ -12,13 +12,22 @@ import pytest
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import KeySpec, KeyType
+from strongroom.domain.vaults import DAY, Limits
 from strongroom.hsm.client import HsmClient
+from strongroom.hsm.pool import HsmPool
+from strongroom.hsm.router import HsmRouter
 from strongroom.hsm.states import State
+from strongroom.service.declared_vaults import DeclaredVaults, VaultWish
+from strongroom.service.kekrotation import KekRotation
+from strongroom.store.collector import Collector
 from tests.component.hsm.test_join import place, sponsored_by
+from tests.component.hsm.test_kek_rotation import REF, process, value
 from tests.component.hsm.test_refusal import BAD_WORLD
 from tests.component.hsm.test_rotate_world import until
 from tests.helpers import hsm
 from tests.helpers.hsm import Sidecar, TokenHome
+from tests.helpers.memory import MemoryBackend
+from tests.helpers.stores import NOW, add_version
 
 OWNER, OTHER = "ab" * 16, "cd" * 16
 SEED = bytes(range(32))
@@ -195,3 +204,39 @@ async def test_a_token_that_lets_attacks_through_serves_as_dedicated_and_says_so
             assert "one can unwrap a blob as readable" in serving.detail
             kek = await client.generate_kek(OWNER, 1)
             assert await client.unwrap_dek(kek, "dek", await client.wrap_dek(kek, "dek", SEED)) == SEED
+
+
+async def test_a_dedicated_vault_lives_and_ends_in_its_token(token: TokenHome, alone: Sidecar) -> None:
+    """Beside the geography's token; after the purge not even a snapshot of the store opens."""
+    wish = VaultWish(REF, "uid", "ns", "tenant", "Premium", 90, False, Limits(), hsm="bank")
+    now = NOW
+    backend = MemoryBackend()
+    with hsm.running(token) as shared:
+        for sidecar in (shared, alone):
+            async with HsmClient(sidecar.socket) as client:
+                await hsm.until_serving(client)
+        async with HsmRouter(HsmPool.of([shared.socket]), {"bank": HsmPool.of([alone.socket])}) as router:
+            store = process(backend, router)
+            declared = DeclaredVaults(
+                store=store, collector=Collector(store), keks=KekRotation(router), clock=lambda: now
+            )
+            await declared.reconcile(wish)
+            vault = await store.vault(REF)
+            assert vault is not None
+            await add_version(store, vault.head, "secret", b"value")
+            assert await value(process(backend, router)) == b"value"
+            await declared.reconcile(replace(wish, kek_trigger="now"))
+            now += DAY
+            await declared.reconcile(replace(wish, kek_trigger="now"))
+            assert await value(process(backend, router)) == b"value"
+            assert len([each for each in await asyncio.to_thread(keys_of, alone.home) if "kek" in str(each[0])]) == 1
+
+            snapshot = dict(backend.blobs)
+            await declared.release(REF, "uid")
+            now += 90 * DAY
+            await declared.purge_if_due(REF)
+            assert not backend.blobs
+            assert not [each for each in await asyncio.to_thread(keys_of, alone.home) if "kek" in str(each[0])]
+            backend.blobs.update(snapshot)
+            with pytest.raises(KeyRefused):
+                await value(process(backend, router))

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from strongroom.domain.keys import KeyService
 from strongroom.domain.names import VaultRef
 from strongroom.domain.vaults import KekReason, Limits
 from strongroom.hsm.client import Health
@@ -25,7 +26,7 @@ from tests.helpers.stores import NOW, add_version
 REF = VaultRef("default", "demo")
 
 
-def process(backend: MemoryBackend, pool: HsmPool) -> SealedStore:
+def process(backend: MemoryBackend, pool: KeyService) -> SealedStore:
     """A process that has just started: nothing opened, nothing cached."""
     index = Index()
     index.complete = True

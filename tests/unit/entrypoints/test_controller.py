@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.entrypoints import controller, main
-from strongroom.entrypoints.options import hsm_sockets
+from strongroom.entrypoints.options import hsm_classes, hsm_sockets
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +60,20 @@ def test_a_pool_is_named_by_several_sockets(monkeypatch: pytest.MonkeyPatch) -> 
     assert hsm_sockets(controller._parser().parse_args([])) == [Path("/a"), Path("/b")]
     options = controller._parser().parse_args(["--hsm-socket", "/c", "--hsm-socket", "/d"])
     assert hsm_sockets(options) == [Path("/c"), Path("/d")]
+
+
+def test_classes_of_dedicated_hsms_are_named_with_their_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert hsm_classes(controller._parser().parse_args([])) == {}
+    monkeypatch.setenv("STRONGROOM_HSM_CLASS", "a=/a, b=/b")
+    assert hsm_classes(controller._parser().parse_args([])) == {"a": [Path("/a")], "b": [Path("/b")]}
+    options = controller._parser().parse_args(["--hsm-class", "c=/1", "--hsm-class", "c=/2"])
+    assert hsm_classes(options) == {"c": [Path("/1"), Path("/2")]}
+
+
+@pytest.mark.parametrize("text", ["c", "c=", "=/s", "C=/s", "-c=/s"])
+def test_an_impossible_class_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput):
+        hsm_classes(controller._parser().parse_args([f"--hsm-class={text}"]))
 
 
 @pytest.mark.parametrize(
