@@ -34,6 +34,7 @@ from strongroom.domain.access import Subject, SubjectKind
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.network import parse_range
+from strongroom.entrypoints.attestations import read_authorities
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.hsms import hsm_of
 from strongroom.entrypoints.issuers import read_issuers
@@ -95,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON file with the identity providers of people",
     )
     add(
+        "--attestation-authorities",
+        type=Path,
+        default=environment("attestation-authorities"),
+        help="JSON file with those whose word lets exportable keys be released; default: none, and no key is",
+    )
+    add(
         "--audit-directory",
         type=Path,
         default=environment("audit-directory", "/var/lib/strongroom/audit"),
@@ -150,12 +157,14 @@ def _settings(options: argparse.Namespace) -> DataPlaneSettings:
 
 
 def _api_settings(options: argparse.Namespace) -> ApiSettings:
+    trusted: Path | None = options.attestation_authorities
     replica = options.replica or f"{socket.gethostname().lower()}-{uuid.uuid4().hex[:8]}"
     return ApiSettings(
         journal=JournalSettings(directory=options.audit_directory, replica=replica, total=options.audit_bytes),
         replica=replica,
         sinks=sinks(options, replica, _clock),
         trusted_services=frozenset(_service_account(text) for text in _words(options.trusted_services)),
+        attestation_authorities=read_authorities(trusted) if trusted else (),
         proxies=tuple(parse_range(text) for text in _words(options.trusted_proxies)),
         total_octets=options.total_bytes,
         per_caller=options.requests_per_caller,

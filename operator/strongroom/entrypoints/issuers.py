@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from strongroom.domain.errors import InvalidInput
+from strongroom.entrypoints.listfiles import read_list
 from strongroom.service.identity.issuers import MAX_LIFETIME, OidcIssuer
 
-_OCTETS: Final = 256 * 1024
 _Text = Annotated[str, Field(max_length=2048)]
 
 
@@ -33,14 +31,4 @@ _LIST: Final[TypeAdapter[list[_Issuer]]] = TypeAdapter(Annotated[list[_Issuer], 
 
 def read_issuers(file: Path) -> tuple[OidcIssuer, ...]:
     """Return the issuers. Raises InvalidInput, which names the entry and what is wrong with it; OSError."""
-    text = file.read_text()
-    if len(text) > _OCTETS:
-        raise InvalidInput(f"{file}: a list of issuers has at most {_OCTETS} octets")
-    try:
-        found: list[Any] = _LIST.validate_python(json.loads(text))
-    except ValidationError as wrong:
-        complaints = [f"{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in wrong.errors()]
-        raise InvalidInput(f"{file}: {'; '.join(complaints)}") from None
-    except ValueError:
-        raise InvalidInput(f"{file}: this is no JSON") from None
-    return tuple(OidcIssuer(**issuer.model_dump()) for issuer in found)
+    return tuple(OidcIssuer(**issuer.model_dump()) for issuer in read_list(file, _LIST))
