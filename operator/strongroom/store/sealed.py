@@ -335,11 +335,18 @@ class SealedStore:
         self.index.apply(blob)
 
     async def _take_absence(self, name: str, known: Entry) -> None:
-        """A purge removes records before their head. A head that is gone while there are records was not purged."""
-        left = await self._backend.list(BlobKind.RECORD, vault=known.vault, object=known.object)
-        if left and self.index.heads.get(name) is known:
+        """A purge removes records before their head. A head that is gone while versions of it are there was not purged.
+
+        What no head named says nothing: it may be a version that this process was about to name.
+        """
+        left = await self.list_records(known.object)
+        last = known.opened or known.last
+        named = [face.current for face in last.faces.values()] if isinstance(last, ObjectHead) else list(left)
+        if self.index.heads.get(name) is not known:
+            return
+        if any(version in left for version in named):
             self.index.drop(Blob(name, BlobKind.OBJECT, known.vault, known.object))
-        elif not left:
+        else:
             self.index.forget(name)
 
     async def _succeeds(self, vault: VaultHead, blob: Blob, known: Entry) -> bool:

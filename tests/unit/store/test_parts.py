@@ -231,3 +231,19 @@ async def test_a_first_version_whose_record_went_with_a_purged_predecessor_is_ta
         await slow.commit(vault, None, ObjectHead(vault.id, "x", NOW, faces={Kind.SECRET: Face(version, 1, NOW)}))
     await twins.add(Kind.SECRET, b"new")
     assert await twins.payloads(Kind.SECRET) == [b"new"]
+
+
+async def test_a_purge_while_a_version_is_written_is_no_tampering() -> None:
+    lab = Lab()
+    vault = (await make_vault(lab.process())).head
+    twins, slow = Twins(lab, vault), PartStore(lab.process(), Kind.SECRET)
+    await twins.add(Kind.SECRET, b"old")
+    seen = await slow.object(vault, "x", fresh=True)
+    assert seen is not None
+    await twins.change(Kind.SECRET, doomed)
+    await twins.purge()
+
+    await slow.write_record(vault, "x", seen.head, Kind.SECRET, b"late", Attributes(NOW, NOW))
+    with pytest.raises(Conflict):
+        await slow.commit(vault, seen, deleted(seen.head))
+    assert await slow.object(vault, "x") is None
