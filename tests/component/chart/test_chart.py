@@ -17,6 +17,7 @@ from hack.helm import CHART, HelmFailed
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
 from hack.localcluster.paths import REPOSITORY
 from strongroom.entrypoints import dataplane
+from strongroom.entrypoints.attestations import read_authorities
 from strongroom.entrypoints.issuers import read_issuers
 from tests.helpers.eventually import eventually
 
@@ -211,7 +212,16 @@ def test_of_the_data_planes_containers_one_sees_the_token_and_the_other_the_api(
     spec = pod(rendered("--values", values), "StatefulSet")
     mounts = {each["name"]: {mount["name"] for mount in each["volumeMounts"]} for each in spec["containers"]}
     assert set(mounts) == {"dataplane", "hsm"}
-    of_settings = {"oidc", "oidc-ca", "audit-otlp", "audit-otlp-ca", "audit-s3", "audit-s3-ca"}
+    of_settings = {
+        "oidc",
+        "oidc-ca",
+        "attestation",
+        "attestation-ca",
+        "audit-otlp",
+        "audit-otlp-ca",
+        "audit-s3",
+        "audit-s3-ca",
+    }
     assert mounts["dataplane"] - of_settings == {"run", "api-token", "audit"}
     assert mounts["hsm"].isdisjoint({"api-token", "audit", "so-pin"})
     assert (spec["automountServiceAccountToken"], spec["serviceAccountName"]) == (False, "strongroom-dataplane")
@@ -243,7 +253,7 @@ def test_the_data_plane_understands_every_option_it_is_given(values: Path, monke
     assert {each["name"] for each in environment} <= known
     for each in environment:
         monkeypatch.setenv(each["name"], each.get("value", "strongroom-dataplane-0"))
-        if each["name"].endswith(("_FILE", "_ISSUERS")):
+        if each["name"].endswith(("_FILE", "_ISSUERS", "_AUTHORITIES")):
             monkeypatch.delenv(each["name"])  # files of the pod
     settings = dataplane._settings(dataplane._parser().parse_args([]))
     assert settings.api.replica == "strongroom-dataplane-0"
@@ -260,6 +270,20 @@ def test_issuers_reach_the_data_plane_as_they_are_written(tmp_path: Path) -> Non
         each for each in container(objects, "dataplane", "StatefulSet")["volumeMounts"] if each["name"] == "oidc-ca"
     )
     assert issuer.ca_file.startswith(f"{mount['mountPath']}/")
+
+
+def test_attestation_authorities_reach_the_data_plane_as_they_are_written(tmp_path: Path) -> None:
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml")
+    file = tmp_path / "authorities.json"
+    file.write_text(only(objects, "ConfigMap", "strongroom-attestation-authorities")["data"]["authorities.json"])
+    (authority,) = read_authorities(file)
+    assert (authority.url, authority.max_lifetime) == ("https://attest.example", 3600)
+    of_container = container(objects, "dataplane", "StatefulSet")
+    mounts = {each["name"]: each["mountPath"] for each in of_container["volumeMounts"]}
+    assert authority.ca_file.startswith(f"{mounts['attestation-ca']}/")
+    told = {each["name"]: each.get("value", "") for each in of_container["env"]}
+    assert told["STRONGROOM_ATTESTATION_AUTHORITIES"] == f"{mounts['attestation']}/authorities.json"
+    assert "STRONGROOM_ATTESTATION_AUTHORITIES" not in str(rendered())
 
 
 def test_audit_records_go_where_the_installation_says() -> None:
