@@ -123,7 +123,7 @@ def test_opens_what_was_encrypted_outside(
 def texts(family: Family) -> list[bytes]:
     lengths = {
         Family.AES_GCM: (0, 1, 16, 17, 65536),
-        Family.AES_CBC: (0, 16, 32, 65536),
+        Family.AES_CBC: (16, 32, 65536),
         Family.AES_CBC_PAD: (0, 1, 15, 16, 17, 65520),
         Family.AES_KW: (16, 24, 32, 64, 2400),
         Family.AES_KWP: (1, 7, 8, 9, 16, 20, 32, 33, 1217),
@@ -160,6 +160,15 @@ def test_wrapping_block_by_block_is_the_same(token: Token) -> None:
         made = keys.use_key(OCT[2], key, OWNER, "A256KWPAD", WRAP, Given(text))
         assert outside.opened(private, ALGORITHMS["A256KWPAD"], made, b"") == text
         assert keys.use_key(OCT[2], key, OWNER, "A256KWPAD", UNWRAP, Given(made.value)).value == text
+
+
+def test_cbc_without_padding_fills_the_last_block_with_zeros(token: Token) -> None:
+    key, keys, iv = wrapped(token.key(OCT[2])), token.keys(), bytes(16)
+    for text in (b"", b"x", bytes(range(1, 16)), bytes(range(1, 18))):
+        filled = text + bytes(-len(text) % 16)
+        made = keys.use_key(OCT[2], key, OWNER, "A256CBC", ENCRYPT, Given(text, iv=iv)).value
+        assert made == keys.use_key(OCT[2], key, OWNER, "A256CBC", ENCRYPT, Given(filled, iv=iv)).value
+        assert len(made) == len(filled)
 
 
 def test_an_iv_is_fresh_unless_it_is_given(token: Token) -> None:
@@ -286,7 +295,7 @@ def test_a_kek_is_no_users_key(token: Token) -> None:
         (OCT[0], "A256GCM", ENCRYPT, Given(b"text")),
         (OCT[0], "HS256", SIGN, Given(bytes(32))),
         (OCT[2], "A256GCM", DECRYPT, Given(b"", iv=b"", tag=b"")),
-        (OCT[2], "A256CBC", ENCRYPT, Given(bytes(15))),
+        (OCT[2], "A256CBC", DECRYPT, Given(bytes(15), iv=bytes(16))),
         (OCT[2], "A256KW", WRAP, Given(bytes(8))),
         (OCT[2], "A256GCM", ENCRYPT, Given(bytes(65537))),
         (OCT[2], "none", SIGN, Given(b"")),

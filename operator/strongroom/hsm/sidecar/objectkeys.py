@@ -84,6 +84,7 @@ class ObjectKeys:
         bounds.check_object_key(spec, key, owner)
         known = algorithms.find(algorithm, spec, operation)
         algorithms.check(known, operation, given, spec)
+        given = algorithms.prepared(known, operation, given)
         opening = operation in _OPENING
         with self._judged(
             lambda why: InvalidInput(bounds.DOES_NOT_OPEN if opening else f"the token cannot {operation} so ({why})")
