@@ -31,12 +31,13 @@ def rules(*pairs: tuple[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": [{"rule": rule, "message": message} for rule, message in pairs]}
 
 
-def checked(parse: Callable[[str], object]) -> Callable[[str], str]:
-    """Turn a parser into a validator that keeps the text and raises what pydantic collects."""
+def checked(parse: Callable[[str], object]) -> Callable[[str | None], str | None]:
+    """Turn a parser into a validator that keeps the text and raises what pydantic collects. It passes null over."""
 
-    def check(text: str) -> str:
+    def check(text: str | None) -> str | None:
         try:
-            parse(text)
+            if text is not None:
+                parse(text)
         except InvalidInput as error:
             raise ValueError(str(error)) from None
         return text

@@ -211,7 +211,9 @@ JSON = st.recursive(
 
 @settings(max_examples=300, deadline=None)
 @given(
-    spec=JSON, kind=st.sampled_from([Kind.VAULT, Kind.SECRET]), name=st.sampled_from(["db", "demo", "a.b", "x" * 60])
+    spec=JSON,
+    kind=st.sampled_from([Kind.VAULT, Kind.SECRET, Kind.KEY]),
+    name=st.sampled_from(["db", "demo", "a.b", "x" * 60]),
 )
 def test_no_spec_whatever_breaks_the_reader(spec: Any, kind: Kind, name: str) -> None:
     """A resource that cannot be read costs itself a condition, and nobody else anything."""

@@ -174,3 +174,9 @@ def test_what_an_annotation_asks_with_is_bounded(name: str) -> None:
     parse_vaultsecret(body(secret_spec(), annotations={f"strongroom.dev/{name}": "x" * 256}))
     with pytest.raises(InvalidInput, match=f"strongroom.dev/{name}.*256"):
         parse_vaultsecret(body(secret_spec(), annotations={f"strongroom.dev/{name}": "x" * 257}))
+
+
+def test_a_null_is_as_good_as_nothing() -> None:
+    assert parse_vaultsecret(body(secret_spec(expiresAfter=None, rotation=None))).attributes == UNDECLARED
+    scheduled = {"every": "30d", "timeZone": None, "windows": None, "schedule": None}
+    assert parse_vaultsecret(body(secret_spec(rotation=scheduled))).schedule == Schedule(every=30 * 86_400)
