@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa,
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cryptography.x509.verification import PolicyBuilder, Store
 
+from hack.localcluster.paths import REPOSITORY
 from strongroom.crypto import jwk, release
 from strongroom.domain.algorithms import Hash
 from strongroom.domain.audit import Phase
@@ -186,6 +188,21 @@ async def test_the_answer_is_signed_for_whoever_knows_the_published_ca(lab: Door
     wrapped = json.loads(unb64(payload["response"]["key"]["key"].pop("key_hsm")))
     assert payload["response"]["key"] == bundle == (await lab.ask("GET", "/keys/x")).body
     assert wrapped["header"] == {"kid": "enclave", "alg": "dir", "enc": "RSA_AES_KEY_WRAP_384"}
+
+
+async def test_the_document_opens_an_answer(lab: DoorLab, authority: Authority) -> None:
+    text = (REPOSITORY / "docs/how-to/release-keys.md").read_text()
+    (code,) = [block for block in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if "def release" in block]
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # noqa: S102 - our own
+    bundle = await create(lab, authority)
+    answer = (await ask(lab, authority.token(), nonce="mine")).body["value"]
+    published = (await read_authorities(lab.objects, DOMAIN, NOW)).bundle.encode()
+    now = datetime.fromtimestamp(NOW + 60, UTC)
+    key = authority.environment.key
+    assert await works(lab, scope["release"](answer, "mine", published, DOMAIN, key, now), bundle)
+    with pytest.raises(ValueError, match="another request"):
+        scope["release"](answer, "yours", published, DOMAIN, key, now)
 
 
 @pytest.mark.parametrize(("enc", "digest"), release.DIGESTS.items())
