@@ -40,6 +40,12 @@ def parser() -> argparse.ArgumentParser:
     up = _command(commands, "up", _up, "start a cluster in the background, or find it running")
     up.add_argument("--encrypt-secrets", action="store_true", help="encrypt Secrets in etcd")
     up.add_argument(
+        "--encryption-config",
+        type=Path,
+        metavar="FILE",
+        help="an EncryptionConfiguration of your own, for a KMS plugin",
+    )
+    up.add_argument(
         "--unsafe-no-fsync",
         action="store_true",
         help="etcd answers before the disk has the data: throw-away clusters only",
@@ -68,7 +74,8 @@ def _command(
 
 def _up(asked: argparse.Namespace) -> int:
     owner = identify(asked.owner) if asked.owner else None
-    options = Options(encrypt_secrets=asked.encrypt_secrets, unsafe_no_fsync=asked.unsafe_no_fsync)
+    config = asked.encryption_config.absolute() if asked.encryption_config else None
+    options = Options(asked.encrypt_secrets, asked.unsafe_no_fsync, config)
     cluster = lifecycle.up(asked.name, _state(asked), options, owner)
     if not asked.quiet:
         print(f"export KUBECONFIG={cluster.kubeconfig}")

@@ -17,10 +17,13 @@ class Options:
 
     unsafe_no_fsync: let etcd answer before the disk has the data. Several times faster on slow disks; a machine that
     crashes may lose or spoil the data. Right for clusters that a test throws away; never measure durability with it.
+
+    encryption_config: an EncryptionConfiguration of the caller's. The API server reads it whenever it starts.
     """
 
     encrypt_secrets: bool = False
     unsafe_no_fsync: bool = False
+    encryption_config: Path | None = None
 
 
 def etcd(layout: Layout, ports: Ports, options: Options) -> list[str]:
@@ -74,8 +77,13 @@ def apiserver(layout: Layout, ports: Ports, options: Options) -> list[str]:
         # so high that a benchmark measures the server and not its throttle
         "--max-requests-inflight=4000",
         "--max-mutating-requests-inflight=2000",
-        *([f"--encryption-provider-config={layout.encryption}"] if options.encrypt_secrets else []),
+        *_encryption(layout, options),
     ]
+
+
+def _encryption(layout: Layout, options: Options) -> list[str]:
+    config = options.encryption_config or (layout.encryption if options.encrypt_secrets else None)
+    return [f"--encryption-provider-config={config}"] if config else []
 
 
 def controller_manager(layout: Layout, ports: Ports) -> list[str]:

@@ -48,14 +48,20 @@ def _start(layout: Layout, record: Record, options: Options, binaries: Mapping[s
     write_private(layout.encryption, encryption())
 
     def run(name: str, arguments: list[str]) -> None:
-        record.processes[name] = launch([binaries[name], *arguments], layout.logs / f"{name}.log")
-        record.save(layout.state)
+        record.commands[name] = [str(binaries[name]), *arguments]
+        start_part(layout, record, name)
 
     run("etcd", commands.etcd(layout, ports, options))
     run("kube-apiserver", commands.apiserver(layout, ports, options))
     wait_for(READY, layout, record)  # the controller manager gives up when it comes before its own permissions
     run("kube-controller-manager", commands.controller_manager(layout, ports))
     wait_for(PROOF, layout, record)
+
+
+def start_part(layout: Layout, record: Record, name: str) -> None:
+    """Start a process as it was started before, and return at once."""
+    record.processes[name] = launch(record.commands[name], layout.logs / f"{name}.log")
+    record.save(layout.state)
 
 
 def write_credentials(layout: Layout, ports: Ports) -> None:

@@ -24,6 +24,8 @@ class Record:
     kubectl: str = ""
     ready: bool = False
     processes: dict[str, Process] = field(default_factory=dict)
+    commands: dict[str, list[str]] = field(default_factory=dict)
+    """Of the processes of the control plane, so that one can be started again."""
 
     def save(self, state: Path) -> None:
         write_private(state / FILE, json.dumps(asdict(self), indent=2) + "\n")

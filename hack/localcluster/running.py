@@ -21,6 +21,7 @@ def running_cluster(
     state_dir: Path | None = None,
     *,
     encrypt_secrets: bool = False,
+    encryption_config: Path | None = None,
     unsafe_no_fsync: bool = True,
 ) -> Iterator[Cluster]:
     """A cluster that is gone afterwards: on exit, exception, Ctrl-C, SIGTERM, and even SIGKILL of this process.
@@ -29,7 +30,11 @@ def running_cluster(
     """
     name = name or f"run-{os.getpid()}"
     state = state_dir or state_root() / name
-    options = {"--encrypt-secrets": encrypt_secrets, "--unsafe-no-fsync": unsafe_no_fsync}
+    options = {
+        "--encrypt-secrets": encrypt_secrets,
+        f"--encryption-config={encryption_config}": encryption_config is not None,
+        "--unsafe-no-fsync": unsafe_no_fsync,
+    }
     try:
         yield start_owned(name, state, os.getpid(), [flag for flag, wanted in options.items() if wanted])
     finally:

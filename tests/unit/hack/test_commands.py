@@ -37,6 +37,12 @@ def test_secrets_are_encrypted_only_when_asked():
     assert flag in commands.apiserver(LAYOUT, PORTS, Options(encrypt_secrets=True))
 
 
+def test_an_encryption_configuration_of_the_callers_takes_the_place_of_ours():
+    options = Options(encrypt_secrets=True, encryption_config=Path("/mine.yaml"))
+    flags = [flag for flag in commands.apiserver(LAYOUT, PORTS, options) if "encryption" in flag]
+    assert flags == ["--encryption-provider-config=/mine.yaml"]
+
+
 def test_secrets_are_written_encrypted_and_older_ones_stay_readable():
     (rule,) = yaml.safe_load(controlplane.encryption())["resources"]
     assert rule["resources"] == ["secrets"]
