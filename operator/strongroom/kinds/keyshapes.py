@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
+from pydantic.functional_validators import AfterValidator
 
+from strongroom.domain import releasepolicies
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.publickeys import PublicFormat, PublicTarget
 from strongroom.kinds import names
 from strongroom.kinds.imports import DataKey
-from strongroom.kinds.shapes import Shape
-
-RELEASE_POLICY_LENGTH: Final = 10_240
-"""Characters of the JSON."""
+from strongroom.kinds.shapes import Shape, checked
 
 
 class KeyFromSecret(Shape):
@@ -58,8 +57,9 @@ class ReleasePolicy(Shape):
             description="The policy as JSON, in Azure's grammar: `version`, and `anyOf` with an `authority` and its "
             "`allOf` of claims each.",
             min_length=2,
-            max_length=RELEASE_POLICY_LENGTH,
+            max_length=releasepolicies.POLICY_OCTETS,
         ),
+        AfterValidator(checked(releasepolicies.parse)),
     ]
     immutable: Annotated[
         bool,

@@ -13,6 +13,10 @@ from strongroom.domain.publickeys import PublicFormat, PublicTarget
 from strongroom.domain.rotationpolicy import RotationPolicy, Trigger
 from strongroom.kinds.vaultkey import parse_vaultkey
 
+RELEASE = (
+    '{"version": "1.0.0", "anyOf": [{"authority": "https://a.example", "allOf": [{"claim": "c", "equals": true}]}]}'
+)
+
 
 def body(name: str = "signing", annotations: dict[str, str] | None = None, **spec: Any) -> dict[str, Any]:
     metadata = {"name": name, "namespace": "shop", "uid": "u-1", "generation": 4, "annotations": annotations or {}}
@@ -39,7 +43,7 @@ def test_a_key_with_everything() -> None:
         "notBefore": "1970-01-01T00:01:40Z",
         "tags": {"b": "2", "a": "1"},
         "exportable": True,
-        "releasePolicy": {"policy": '{"version":"1.0.0"}', "immutable": True},
+        "releasePolicy": {"policy": RELEASE, "immutable": True},
         "rotationPolicy": {
             "lifetimeActions": [{"trigger": {"timeBeforeExpiry": "P30D"}, "action": {"type": "Rotate"}}],
             "expiryTime": "P90D",
@@ -56,7 +60,7 @@ def test_a_key_with_everything() -> None:
         not_before=100,
         tags=(("a", "1"), ("b", "2")),
         operations=("verify", "sign"),
-        release_policy='{"version":"1.0.0"}',
+        release_policy=RELEASE,
         release_policy_immutable=True,
     )
     before = Trigger(before_expiry="P30D")
@@ -76,6 +80,10 @@ def test_a_policy_without_actions_tells_of_the_end() -> None:
         ({"kty": "EC", "keyOps": ["decrypt"]}, "cannot decrypt"),
         ({"kty": "RSA", "keyOps": ["decrypt", "fly"]}, "spec.keyOps.1"),
         ({"kty": "oct", "publicKeyTarget": {"configMapName": "a"}}, "no public part"),
+        (
+            {"kty": "EC-HSM", "exportable": True, "releasePolicy": {"policy": "{}"}},
+            "spec.releasePolicy.policy: release_policy",
+        ),
         ({"rotationPolicy": {"expiryTime": "P1D"}}, "spec.rotationPolicy: expiryTime is at least 28 days"),
     ],
 )
