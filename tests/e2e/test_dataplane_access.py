@@ -15,6 +15,8 @@ from typing import Any
 import pytest
 
 from strongroom.dataplane import operations, secretpaths
+from strongroom.domain.access import Area
+from tests.component.dataplane.test_denials import REQUESTS as EVERY_REQUEST
 from tests.helpers.apirelay import ApiRelay, relayed
 from tests.helpers.cluster import new_namespace
 from tests.helpers.dataplane import Answer, DataPlane, grant, serving
@@ -173,6 +175,9 @@ REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     secretpaths.BACKUP: ("POST", "/secrets/x/backup", None),
     secretpaths.RESTORE: ("POST", "/secrets/restore", {"value": "AAAA"}),
 }
+
+
+KEY_REQUESTS = {each: request for each, request in EVERY_REQUEST.items() if each.area is Area.KEYS}
 
 
 def role(namespace: str, account: str, verb: str, *names: str) -> list[dict[str, Any]]:
@@ -368,3 +373,35 @@ def test_a_backup_is_restored_in_vaults_of_its_tenant_only(system: System, one: 
         assert (refused.status, code(refused)) == (400, "Malformed backup blob")
         assert one.ask(foreign, "GET", PATH, token=token).status == 404
         assert code(restored(here)) == "ObjectAlreadyExists"
+
+
+KEY_VERBS = sorted({operation.permission for operation in KEY_REQUESTS})
+OFFICER, CRYPTO_USER = set(KEY_VERBS), {
+    "get", "list", "update", "backup", "encrypt", "decrypt", "wrapKey", "unwrapKey", "sign", "verify"
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("cluster_role", "may"),
+    {
+        "strongroom-administrator": OFFICER,
+        "strongroom-crypto-officer": OFFICER,
+        "strongroom-crypto-user": CRYPTO_USER,
+        "strongroom-purge-operator": {"list", "purge"},
+        "strongroom-reader": {"get", "list", "getrotationpolicy"},
+        "strongroom-contributor": set(),
+        "strongroom-secrets-officer": set(),
+        "strongroom-secrets-user": set(),
+    }.items(),
+)
+def test_the_shipped_roles_let_in_to_the_operations_on_keys(
+    tenant: Tenant, one: DataPlane, cluster_role: str, may: set[str]
+) -> None:
+    tenant.serve(authorization="RBAC")
+    tenant.system.apply(binding(tenant.namespace, "app", "ClusterRole", cluster_role))
+    token = tenant.account("app")
+    found = set()
+    for operation, (method, path, body) in KEY_REQUESTS.items():
+        if one.ask(tenant.namespace, method, path + VERSION, token=token, body=body).status != 403:
+            found.add(operation.permission)
+    assert found == may

@@ -23,13 +23,6 @@ from strongroom.hsm.sidecar.session import Seat
 from strongroom.hsm.sidecar.turns import Turns
 from strongroom.hsm.sidecar.world import World, WorldId
 
-_PLACES = (
-    Path("/usr/lib/x86_64-linux-gnu/libsoftokn3.so"),
-    Path("/usr/lib/x86_64-linux-gnu/nss/libsoftokn3.so"),
-    Path("/usr/lib/aarch64-linux-gnu/libsoftokn3.so"),
-    Path("/usr/lib/aarch64-linux-gnu/nss/libsoftokn3.so"),
-    Path("/usr/lib64/libsoftokn3.so"),
-)
 _LABEL = "NSS Certificate DB"
 _PIN = "canary-user-7391"
 _OS_LOCKING_OK = 2
@@ -49,11 +42,6 @@ class _Arguments(ctypes.Structure):
 
 class _FunctionList(ctypes.Structure):
     _fields_ = (("version", ctypes.c_ubyte * 2), ("C_Initialize", ctypes.c_void_p))
-
-
-def place() -> Path | None:
-    """Return where NSS softokn is, None if it is not installed."""
-    return next((path for path in _PLACES if path.exists()), None)
 
 
 @dataclass

@@ -21,16 +21,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from strongroom.crypto import eckeys, octkeys, rsakeys
-from strongroom.domain.algorithms import Algorithm, Given, Made
+from strongroom.domain.algorithms import DOES_NOT_OPEN, Algorithm, Given, Made
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 
 PrivateKey = RSAPrivateKey | EllipticCurvePrivateKey | Ed25519PrivateKey
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
-
-DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
-"""One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
 
 PRIVATE_OCTETS: Final = 8 * 1024
 """Of PKCS #8. An RSA key of 4096 bits takes 2.4 KiB."""

@@ -51,6 +51,9 @@ GCM_TAG_OCTETS: Final = 16
 VALUE_OCTETS: Final = 64 * 1024
 """Of a text, an IV or additional data. Whoever has more encrypts it himself and wraps the key."""
 
+DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
+"""One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
+
 _SECRECY: Final = frozenset({Operation.ENCRYPT, Operation.DECRYPT})
 _WRAPPING: Final = frozenset({Operation.WRAP, Operation.UNWRAP})
 _SIGNING: Final = frozenset({Operation.SIGN, Operation.VERIFY})

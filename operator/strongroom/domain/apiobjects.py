@@ -72,6 +72,8 @@ class Wanted:
 
         ``InvalidInput`` for another release policy where that is immutable.
         """
+        if to.release_policy_immutable and self.release_policy_immutable is False:
+            raise InvalidInput("release_policy.immutable: cannot be taken back")
         if to.release_policy_immutable and self.release_policy not in (None, to.release_policy):
             raise InvalidInput("release_policy: is immutable; rotating or making a key takes another one")
         return replace(to, **self.mentioned, updated=now)

@@ -31,8 +31,6 @@ def check_new(wanted: Wanted) -> None:
 
 def check_change(present: Attributes, wanted: Wanted) -> None:
     """Raise ``InvalidInput`` unless the release policy of a version may become this."""
-    if present.release_policy_immutable and wanted.release_policy_immutable is False:
-        raise InvalidInput("release_policy.immutable: cannot be taken back")
     if wanted.release_policy is None and not wanted.release_policy_immutable:
         return
     if not present.exportable:

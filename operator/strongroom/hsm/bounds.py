@@ -25,9 +25,6 @@ KEY, EXPORTABLE = "key", "exportable"
 KEK, RESIDENT = "kek", "resident"
 _KEK_BLOBS: Final = {KEK: BLOB_OCTETS, RESIDENT: RESIDENT_ID_OCTETS}
 
-DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
-"""One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
-
 _OWNER = re.compile(r"[0-9a-f]{32}")
 _OBJECT_BLOB_OCTETS = range(24, MAX_PRIVATE_OCTETS, 8)
 _WORLD = re.compile(r"[0-9a-f]{32}\.[1-9][0-9]{0,9}")

@@ -6,7 +6,7 @@ from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
-from strongroom.domain.keytypes import Curve, KeySpec, KeyType
+from strongroom.domain.keytypes import PUBLIC_EXPONENT, Curve, KeySpec, KeyType
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 
@@ -35,13 +35,15 @@ def from_message(message: pb.WrappedKey) -> WrappedKey:
 
 
 def spec_to_message(spec: KeySpec) -> pb.KeySpec:
-    return pb.KeySpec(type=spec.type, size=spec.size, curve=spec.curve or "")
+    exponent = 0 if spec.exponent == PUBLIC_EXPONENT else spec.exponent
+    return pb.KeySpec(type=spec.type, size=spec.size, curve=spec.curve or "", exponent=exponent)
 
 
 def spec_from_message(message: pb.KeySpec) -> KeySpec:
     """Raise ``InvalidInput`` for a kind of key that there is none of."""
     try:
-        return KeySpec(KeyType(message.type), message.size, Curve(message.curve) if message.curve else None, hsm=True)
+        curve = Curve(message.curve) if message.curve else None
+        return KeySpec(KeyType(message.type), message.size, curve, True, message.exponent or PUBLIC_EXPONENT)
     except ValueError:
         raise InvalidInput("there is no such kind of key") from None
 

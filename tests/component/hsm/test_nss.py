@@ -6,11 +6,11 @@ import pytest
 from pkcs11 import KeyType as P11KeyType
 from pkcs11 import MechanismFlag, ObjectClass
 
-from strongroom.domain.algorithms import ALGORITHMS, Family, Given
+from hack.bootstrap import nss as nss_package
+from strongroom.domain.algorithms import ALGORITHMS, DOES_NOT_OPEN, Family, Given
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, KeySpec, KeyType, Operation
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 from strongroom.hsm.sidecar import selfcheck
 from strongroom.hsm.sidecar.attacks import Target
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
@@ -29,7 +29,7 @@ OCT = [KeySpec(KeyType.OCT, size, hsm=True) for size in OCT_SIZES]
 
 @pytest.fixture(scope="module")
 def token() -> Iterator[Nss]:
-    path = nss.place()
+    path = nss_package.find()
     if path is None:
         pytest.skip("NSS softokn is not installed (Debian: libnss3)")
     with nss.opened(path) as opened:

@@ -1,21 +1,21 @@
 """Users' keys in a real token, each answer checked against `cryptography`."""
 
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from pkcs11 import Attribute
 
 from strongroom.domain import algorithms
-from strongroom.domain.algorithms import ALGORITHMS, Family, Given, Hash
+from strongroom.domain.algorithms import ALGORITHMS, DOES_NOT_OPEN, Family, Given, Hash
 from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, Curve, KeySpec, KeyType, Operation
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 from strongroom.hsm.sidecar import provisioning
 from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.ceremony import Ceremony
@@ -329,6 +329,16 @@ def test_a_kind_that_the_token_cannot_make_is_refused(token: Token) -> None:
 def test_a_software_key_is_not_made_in_a_token(token: Token, spec: KeySpec) -> None:
     with pytest.raises(InvalidInput, match="HSM"):
         token.keys().make_key(spec, OWNER, exportable=False)
+
+
+def test_another_exponent(token: Token) -> None:
+    material = token.key(KeySpec(KeyType.RSA, 2048, hsm=True, exponent=17))
+    public = serialization.load_der_public_key(material.public)
+    assert isinstance(public, rsa.RSAPublicKey)
+    assert public.public_numbers().e == 17
+    given = Given(hashlib.sha256(b"a text").digest())
+    made = token.keys().use_key(material.spec, wrapped(material), OWNER, "RS256", Operation.SIGN, given)
+    public.verify(made.value, b"a text", padding.PKCS1v15(), hashes.SHA256())
 
 
 @pytest.mark.parametrize("spec", SMALL, ids=named)

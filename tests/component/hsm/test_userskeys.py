@@ -9,11 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.protobuf.message import Message
 
-from strongroom.domain.algorithms import ALGORITHMS, Given, Hash
+from strongroom.domain.algorithms import ALGORITHMS, DOES_NOT_OPEN, Given, Hash
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType, Operation
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 from strongroom.hsm.client import HsmClient
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs

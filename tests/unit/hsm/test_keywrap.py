@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strongroom.domain.algorithms import DOES_NOT_OPEN
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 from strongroom.hsm.sidecar import keywrap
 from strongroom.hsm.sidecar.keywrap import Block
 

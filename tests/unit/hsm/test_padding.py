@@ -10,9 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.domain.algorithms import Hash
+from strongroom.domain.algorithms import DOES_NOT_OPEN, Hash
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 from strongroom.hsm.sidecar import padding
 from tests.helpers.objectkeys import HASHES
 

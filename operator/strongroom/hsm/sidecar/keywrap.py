@@ -10,8 +10,8 @@ import hmac
 from collections.abc import Callable
 from typing import Final
 
+from strongroom.domain.algorithms import DOES_NOT_OPEN
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 
 Block = Callable[[bytes], bytes]
 """Encrypts or decrypts 16 octets."""

@@ -87,7 +87,9 @@ class ObjectKeys:
         given = algorithms.prepared(known, operation, given)
         opening = operation in _OPENING
         with self._judged(
-            lambda why: InvalidInput(bounds.DOES_NOT_OPEN if opening else f"the token cannot {operation} so ({why})")
+            lambda why: InvalidInput(
+                algorithms.DOES_NOT_OPEN if opening else f"the token cannot {operation} so ({why})"
+            )
         ):
             return operations.perform(self._grip(spec, key), known, operation, given)
 
@@ -162,7 +164,10 @@ def _generated(seat: Seat, spec: KeySpec, newborn: Template) -> tuple[Any, Any]:
     if form.object_class is ObjectClass.SECRET_KEY:
         return seat.session.generate_key(form.key_type, spec.size, template=newborn, **how), None
     if form.key_type is KeyType.RSA:
-        public, private = seat.session.generate_keypair(KeyType.RSA, spec.size, private_template=newborn, **how)
+        exponent = {Attribute.PUBLIC_EXPONENT: spec.exponent.to_bytes((spec.exponent.bit_length() + 7) // 8, "big")}
+        public, private = seat.session.generate_keypair(
+            KeyType.RSA, spec.size, public_template=exponent, private_template=newborn, **how
+        )
     else:
         parameters = {Attribute.EC_PARAMS: keyforms.curve_parameters(spec)}
         domain: Any = seat.session.create_domain_parameters(KeyType.EC, parameters, local=True)

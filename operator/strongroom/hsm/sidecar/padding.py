@@ -9,9 +9,8 @@ import hashlib
 import hmac
 from typing import Final
 
-from strongroom.domain.algorithms import BLOCK_OCTETS, Hash
+from strongroom.domain.algorithms import BLOCK_OCTETS, DOES_NOT_OPEN, Hash
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.bounds import DOES_NOT_OPEN
 
 # DER of DigestInfo up to the digest (RFC 8017, section 9.2, note 1).
 _DIGEST_INFO: Final = {

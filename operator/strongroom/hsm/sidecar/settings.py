@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_WORKERS = 4
+DEFAULT_WORKERS = 6
 DEFAULT_RECYCLE_AFTER = 200_000
 DEFAULT_HUNG_AFTER = 20.0
 

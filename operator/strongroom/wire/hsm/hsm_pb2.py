@@ -24,17 +24,17 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstrongroom/wire/hsm/hsm.proto\x12\x11strongroom.hsm.v1\"x\n\nWrappedKey\x12\r\n\x05world\x18\x01 \x01(\t\x12\x11\n\tkey_class\x18\x02 \x01(\t\x12\r\n\x05usage\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x0c\n\x04\x62lob\x18\x06 \x01(\x0c\x12\x0b\n\x03mac\x18\x07 \x01(\x0c\"4\n\x12GenerateKekRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\"2\n\x12\x44\x65stroyKeksRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05\x62\x65low\x18\x02 \x01(\x04\"(\n\x13\x44\x65stroyKeksResponse\x12\x11\n\tdestroyed\x18\x01 \x01(\r\"Z\n\x0eWrapDekRequest\x12*\n\x03kek\x18\x01 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\x0e\n\x06\x64\x65k_id\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x0c\"\"\n\x0fWrapDekResponse\x12\x0f\n\x07wrapped\x18\x01 \x01(\x0c\"_\n\x10UnwrapDekRequest\x12*\n\x03kek\x18\x01 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\x0e\n\x06\x64\x65k_id\x18\x02 \x01(\t\x12\x0f\n\x07wrapped\x18\x03 \x01(\x0c\"!\n\x11UnwrapDekResponse\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"4\n\x07KeySpec\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\r\n\x05\x63urve\x18\x03 \x01(\t\"u\n\tObjectKey\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\x0e\n\x06public\x18\x02 \x01(\x0c\x12.\n\x07wrapped\x18\x03 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\"]\n\x0eMakeKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x12\n\nexportable\x18\x03 \x01(\x08\"n\n\x0eTakeKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0f\n\x07private\x18\x03 \x01(\x0c\x12\x12\n\nexportable\x18\x04 \x01(\x08\"\xd8\x01\n\x03Use\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12*\n\x03key\x18\x02 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x11\n\talgorithm\x18\x04 \x01(\t\x12\x11\n\toperation\x18\x05 \x01(\t\x12\r\n\x05value\x18\x06 \x01(\x0c\x12\n\n\x02iv\x18\x07 \x01(\x0c\x12\x0b\n\x03tag\x18\x08 \x01(\x0c\x12\x0b\n\x03\x61\x61\x64\x18\t \x01(\x0c\x12\x11\n\tsignature\x18\n \x01(\x0c\"6\n\x0eUseKeysRequest\x12$\n\x04uses\x18\x01 \x03(\x0b\x32\x16.strongroom.hsm.v1.Use\"=\n\x04Made\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\n\n\x02iv\x18\x02 \x01(\x0c\x12\x0b\n\x03tag\x18\x03 \x01(\x0c\x12\r\n\x05valid\x18\x04 \x01(\x08\"j\n\x04Used\x12%\n\x04made\x18\x01 \x01(\x0b\x32\x17.strongroom.hsm.v1.Made\x12+\n\x07refusal\x18\x02 \x01(\x0e\x32\x1a.strongroom.hsm.v1.Refusal\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"8\n\x0fUseKeysResponse\x12%\n\x04used\x18\x01 \x03(\x0b\x32\x17.strongroom.hsm.v1.Used\"\x98\x01\n\x11ReleaseKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12*\n\x03key\x18\x02 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"%\n\x12ReleaseKeyResponse\x12\x0f\n\x07wrapped\x18\x01 \x01(\x0c\"\x1d\n\rRandomRequest\x12\x0c\n\x04size\x18\x01 \x01(\r\" \n\x0eRandomResponse\x12\x0e\n\x06octets\x18\x01 \x01(\x0c\"\x0f\n\rStatusRequest\"\x87\x02\n\x0eStatusResponse\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.strongroom.hsm.v1.State\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05world\x18\x03 \x01(\t\x12\x11\n\tgeography\x18\x04 \x01(\t\x12+\n\x05token\x18\x05 \x01(\x0b\x32\x1c.strongroom.hsm.v1.TokenInfo\x12\x10\n\x08sessions\x18\x06 \x01(\r\x12\x13\n\x0b\x63\x61\x63hed_keys\x18\x07 \x01(\r\x12\x14\n\x0cmade_objects\x18\x08 \x01(\x04\x12\x10\n\x08restarts\x18\t \x01(\r\x12\x0e\n\x06logins\x18\n \x01(\r\x12\x0e\n\x06worlds\x18\x0b \x03(\t\"\xa8\x01\n\tTokenInfo\x12\r\n\x05label\x18\x01 \x01(\t\x12\x14\n\x0cmanufacturer\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06serial\x18\x04 \x01(\t\x12\x18\n\x10hardware_version\x18\x05 \x01(\t\x12\x18\n\x10\x66irmware_version\x18\x06 \x01(\t\x12\x0f\n\x07library\x18\x07 \x01(\t\x12\x12\n\nmechanisms\x18\x08 \x03(\t*P\n\x07Refusal\x12\x17\n\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x13\n\x0fREFUSAL_INVALID\x10\x01\x12\x17\n\x13REFUSAL_KEY_REFUSED\x10\x02*\xba\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x14\n\x10STATE_TOKEN_LOST\x10\x03\x12\x17\n\x13STATE_UNINITIALISED\x10\x04\x12\x17\n\x13STATE_LOGIN_REFUSED\x10\x05\x12\x17\n\x13STATE_TOKEN_REFUSED\x10\x06\x12\x12\n\x0eSTATE_DRAINING\x10\x07\x32\xc5\x06\n\x03Hsm\x12S\n\x0bGenerateKek\x12%.strongroom.hsm.v1.GenerateKekRequest\x1a\x1d.strongroom.hsm.v1.WrappedKey\x12\\\n\x0b\x44\x65stroyKeks\x12%.strongroom.hsm.v1.DestroyKeksRequest\x1a&.strongroom.hsm.v1.DestroyKeksResponse\x12P\n\x07WrapDek\x12!.strongroom.hsm.v1.WrapDekRequest\x1a\".strongroom.hsm.v1.WrapDekResponse\x12V\n\tUnwrapDek\x12#.strongroom.hsm.v1.UnwrapDekRequest\x1a$.strongroom.hsm.v1.UnwrapDekResponse\x12J\n\x07MakeKey\x12!.strongroom.hsm.v1.MakeKeyRequest\x1a\x1c.strongroom.hsm.v1.ObjectKey\x12J\n\x07TakeKey\x12!.strongroom.hsm.v1.TakeKeyRequest\x1a\x1c.strongroom.hsm.v1.ObjectKey\x12P\n\x07UseKeys\x12!.strongroom.hsm.v1.UseKeysRequest\x1a\".strongroom.hsm.v1.UseKeysResponse\x12Y\n\nReleaseKey\x12$.strongroom.hsm.v1.ReleaseKeyRequest\x1a%.strongroom.hsm.v1.ReleaseKeyResponse\x12M\n\x06Random\x12 .strongroom.hsm.v1.RandomRequest\x1a!.strongroom.hsm.v1.RandomResponse\x12M\n\x06Status\x12 .strongroom.hsm.v1.StatusRequest\x1a!.strongroom.hsm.v1.StatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dstrongroom/wire/hsm/hsm.proto\x12\x11strongroom.hsm.v1\"x\n\nWrappedKey\x12\r\n\x05world\x18\x01 \x01(\t\x12\x11\n\tkey_class\x18\x02 \x01(\t\x12\r\n\x05usage\x18\x03 \x01(\t\x12\r\n\x05owner\x18\x04 \x01(\t\x12\x0f\n\x07version\x18\x05 \x01(\r\x12\x0c\n\x04\x62lob\x18\x06 \x01(\x0c\x12\x0b\n\x03mac\x18\x07 \x01(\x0c\"4\n\x12GenerateKekRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\r\"2\n\x12\x44\x65stroyKeksRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\r\n\x05\x62\x65low\x18\x02 \x01(\x04\"(\n\x13\x44\x65stroyKeksResponse\x12\x11\n\tdestroyed\x18\x01 \x01(\r\"Z\n\x0eWrapDekRequest\x12*\n\x03kek\x18\x01 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\x0e\n\x06\x64\x65k_id\x18\x02 \x01(\t\x12\x0c\n\x04seed\x18\x03 \x01(\x0c\"\"\n\x0fWrapDekResponse\x12\x0f\n\x07wrapped\x18\x01 \x01(\x0c\"_\n\x10UnwrapDekRequest\x12*\n\x03kek\x18\x01 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\x0e\n\x06\x64\x65k_id\x18\x02 \x01(\t\x12\x0f\n\x07wrapped\x18\x03 \x01(\x0c\"!\n\x11UnwrapDekResponse\x12\x0c\n\x04seed\x18\x01 \x01(\x0c\"F\n\x07KeySpec\x12\x0c\n\x04type\x18\x01 \x01(\t\x12\x0c\n\x04size\x18\x02 \x01(\r\x12\r\n\x05\x63urve\x18\x03 \x01(\t\x12\x10\n\x08\x65xponent\x18\x04 \x01(\r\"u\n\tObjectKey\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\x0e\n\x06public\x18\x02 \x01(\x0c\x12.\n\x07wrapped\x18\x03 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\"]\n\x0eMakeKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x12\n\nexportable\x18\x03 \x01(\x08\"n\n\x0eTakeKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0f\n\x07private\x18\x03 \x01(\x0c\x12\x12\n\nexportable\x18\x04 \x01(\x08\"\xd8\x01\n\x03Use\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12*\n\x03key\x18\x02 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x11\n\talgorithm\x18\x04 \x01(\t\x12\x11\n\toperation\x18\x05 \x01(\t\x12\r\n\x05value\x18\x06 \x01(\x0c\x12\n\n\x02iv\x18\x07 \x01(\x0c\x12\x0b\n\x03tag\x18\x08 \x01(\x0c\x12\x0b\n\x03\x61\x61\x64\x18\t \x01(\x0c\x12\x11\n\tsignature\x18\n \x01(\x0c\"6\n\x0eUseKeysRequest\x12$\n\x04uses\x18\x01 \x03(\x0b\x32\x16.strongroom.hsm.v1.Use\"=\n\x04Made\x12\r\n\x05value\x18\x01 \x01(\x0c\x12\n\n\x02iv\x18\x02 \x01(\x0c\x12\x0b\n\x03tag\x18\x03 \x01(\x0c\x12\r\n\x05valid\x18\x04 \x01(\x08\"j\n\x04Used\x12%\n\x04made\x18\x01 \x01(\x0b\x32\x17.strongroom.hsm.v1.Made\x12+\n\x07refusal\x18\x02 \x01(\x0e\x32\x1a.strongroom.hsm.v1.Refusal\x12\x0e\n\x06\x64\x65tail\x18\x03 \x01(\t\"8\n\x0fUseKeysResponse\x12%\n\x04used\x18\x01 \x03(\x0b\x32\x17.strongroom.hsm.v1.Used\"\x98\x01\n\x11ReleaseKeyRequest\x12(\n\x04spec\x18\x01 \x01(\x0b\x32\x1a.strongroom.hsm.v1.KeySpec\x12*\n\x03key\x18\x02 \x01(\x0b\x32\x1d.strongroom.hsm.v1.WrappedKey\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0e\n\x06target\x18\x04 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x05 \x01(\t\"%\n\x12ReleaseKeyResponse\x12\x0f\n\x07wrapped\x18\x01 \x01(\x0c\"\x1d\n\rRandomRequest\x12\x0c\n\x04size\x18\x01 \x01(\r\" \n\x0eRandomResponse\x12\x0e\n\x06octets\x18\x01 \x01(\x0c\"\x0f\n\rStatusRequest\"\x87\x02\n\x0eStatusResponse\x12\'\n\x05state\x18\x01 \x01(\x0e\x32\x18.strongroom.hsm.v1.State\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05world\x18\x03 \x01(\t\x12\x11\n\tgeography\x18\x04 \x01(\t\x12+\n\x05token\x18\x05 \x01(\x0b\x32\x1c.strongroom.hsm.v1.TokenInfo\x12\x10\n\x08sessions\x18\x06 \x01(\r\x12\x13\n\x0b\x63\x61\x63hed_keys\x18\x07 \x01(\r\x12\x14\n\x0cmade_objects\x18\x08 \x01(\x04\x12\x10\n\x08restarts\x18\t \x01(\r\x12\x0e\n\x06logins\x18\n \x01(\r\x12\x0e\n\x06worlds\x18\x0b \x03(\t\"\xa8\x01\n\tTokenInfo\x12\r\n\x05label\x18\x01 \x01(\t\x12\x14\n\x0cmanufacturer\x18\x02 \x01(\t\x12\r\n\x05model\x18\x03 \x01(\t\x12\x0e\n\x06serial\x18\x04 \x01(\t\x12\x18\n\x10hardware_version\x18\x05 \x01(\t\x12\x18\n\x10\x66irmware_version\x18\x06 \x01(\t\x12\x0f\n\x07library\x18\x07 \x01(\t\x12\x12\n\nmechanisms\x18\x08 \x03(\t*P\n\x07Refusal\x12\x17\n\x13REFUSAL_UNSPECIFIED\x10\x00\x12\x13\n\x0fREFUSAL_INVALID\x10\x01\x12\x17\n\x13REFUSAL_KEY_REFUSED\x10\x02*\xba\x01\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x11\n\rSTATE_SERVING\x10\x02\x12\x14\n\x10STATE_TOKEN_LOST\x10\x03\x12\x17\n\x13STATE_UNINITIALISED\x10\x04\x12\x17\n\x13STATE_LOGIN_REFUSED\x10\x05\x12\x17\n\x13STATE_TOKEN_REFUSED\x10\x06\x12\x12\n\x0eSTATE_DRAINING\x10\x07\x32\xc5\x06\n\x03Hsm\x12S\n\x0bGenerateKek\x12%.strongroom.hsm.v1.GenerateKekRequest\x1a\x1d.strongroom.hsm.v1.WrappedKey\x12\\\n\x0b\x44\x65stroyKeks\x12%.strongroom.hsm.v1.DestroyKeksRequest\x1a&.strongroom.hsm.v1.DestroyKeksResponse\x12P\n\x07WrapDek\x12!.strongroom.hsm.v1.WrapDekRequest\x1a\".strongroom.hsm.v1.WrapDekResponse\x12V\n\tUnwrapDek\x12#.strongroom.hsm.v1.UnwrapDekRequest\x1a$.strongroom.hsm.v1.UnwrapDekResponse\x12J\n\x07MakeKey\x12!.strongroom.hsm.v1.MakeKeyRequest\x1a\x1c.strongroom.hsm.v1.ObjectKey\x12J\n\x07TakeKey\x12!.strongroom.hsm.v1.TakeKeyRequest\x1a\x1c.strongroom.hsm.v1.ObjectKey\x12P\n\x07UseKeys\x12!.strongroom.hsm.v1.UseKeysRequest\x1a\".strongroom.hsm.v1.UseKeysResponse\x12Y\n\nReleaseKey\x12$.strongroom.hsm.v1.ReleaseKeyRequest\x1a%.strongroom.hsm.v1.ReleaseKeyResponse\x12M\n\x06Random\x12 .strongroom.hsm.v1.RandomRequest\x1a!.strongroom.hsm.v1.RandomResponse\x12M\n\x06Status\x12 .strongroom.hsm.v1.StatusRequest\x1a!.strongroom.hsm.v1.StatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'strongroom.wire.hsm.hsm_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_REFUSAL']._serialized_start=2179
-  _globals['_REFUSAL']._serialized_end=2259
-  _globals['_STATE']._serialized_start=2262
-  _globals['_STATE']._serialized_end=2448
+  _globals['_REFUSAL']._serialized_start=2197
+  _globals['_REFUSAL']._serialized_end=2277
+  _globals['_STATE']._serialized_start=2280
+  _globals['_STATE']._serialized_end=2466
   _globals['_WRAPPEDKEY']._serialized_start=52
   _globals['_WRAPPEDKEY']._serialized_end=172
   _globals['_GENERATEKEKREQUEST']._serialized_start=174
@@ -52,37 +52,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UNWRAPDEKRESPONSE']._serialized_start=547
   _globals['_UNWRAPDEKRESPONSE']._serialized_end=580
   _globals['_KEYSPEC']._serialized_start=582
-  _globals['_KEYSPEC']._serialized_end=634
-  _globals['_OBJECTKEY']._serialized_start=636
-  _globals['_OBJECTKEY']._serialized_end=753
-  _globals['_MAKEKEYREQUEST']._serialized_start=755
-  _globals['_MAKEKEYREQUEST']._serialized_end=848
-  _globals['_TAKEKEYREQUEST']._serialized_start=850
-  _globals['_TAKEKEYREQUEST']._serialized_end=960
-  _globals['_USE']._serialized_start=963
-  _globals['_USE']._serialized_end=1179
-  _globals['_USEKEYSREQUEST']._serialized_start=1181
-  _globals['_USEKEYSREQUEST']._serialized_end=1235
-  _globals['_MADE']._serialized_start=1237
-  _globals['_MADE']._serialized_end=1298
-  _globals['_USED']._serialized_start=1300
-  _globals['_USED']._serialized_end=1406
-  _globals['_USEKEYSRESPONSE']._serialized_start=1408
-  _globals['_USEKEYSRESPONSE']._serialized_end=1464
-  _globals['_RELEASEKEYREQUEST']._serialized_start=1467
-  _globals['_RELEASEKEYREQUEST']._serialized_end=1619
-  _globals['_RELEASEKEYRESPONSE']._serialized_start=1621
-  _globals['_RELEASEKEYRESPONSE']._serialized_end=1658
-  _globals['_RANDOMREQUEST']._serialized_start=1660
-  _globals['_RANDOMREQUEST']._serialized_end=1689
-  _globals['_RANDOMRESPONSE']._serialized_start=1691
-  _globals['_RANDOMRESPONSE']._serialized_end=1723
-  _globals['_STATUSREQUEST']._serialized_start=1725
-  _globals['_STATUSREQUEST']._serialized_end=1740
-  _globals['_STATUSRESPONSE']._serialized_start=1743
-  _globals['_STATUSRESPONSE']._serialized_end=2006
-  _globals['_TOKENINFO']._serialized_start=2009
-  _globals['_TOKENINFO']._serialized_end=2177
-  _globals['_HSM']._serialized_start=2451
-  _globals['_HSM']._serialized_end=3288
+  _globals['_KEYSPEC']._serialized_end=652
+  _globals['_OBJECTKEY']._serialized_start=654
+  _globals['_OBJECTKEY']._serialized_end=771
+  _globals['_MAKEKEYREQUEST']._serialized_start=773
+  _globals['_MAKEKEYREQUEST']._serialized_end=866
+  _globals['_TAKEKEYREQUEST']._serialized_start=868
+  _globals['_TAKEKEYREQUEST']._serialized_end=978
+  _globals['_USE']._serialized_start=981
+  _globals['_USE']._serialized_end=1197
+  _globals['_USEKEYSREQUEST']._serialized_start=1199
+  _globals['_USEKEYSREQUEST']._serialized_end=1253
+  _globals['_MADE']._serialized_start=1255
+  _globals['_MADE']._serialized_end=1316
+  _globals['_USED']._serialized_start=1318
+  _globals['_USED']._serialized_end=1424
+  _globals['_USEKEYSRESPONSE']._serialized_start=1426
+  _globals['_USEKEYSRESPONSE']._serialized_end=1482
+  _globals['_RELEASEKEYREQUEST']._serialized_start=1485
+  _globals['_RELEASEKEYREQUEST']._serialized_end=1637
+  _globals['_RELEASEKEYRESPONSE']._serialized_start=1639
+  _globals['_RELEASEKEYRESPONSE']._serialized_end=1676
+  _globals['_RANDOMREQUEST']._serialized_start=1678
+  _globals['_RANDOMREQUEST']._serialized_end=1707
+  _globals['_RANDOMRESPONSE']._serialized_start=1709
+  _globals['_RANDOMRESPONSE']._serialized_end=1741
+  _globals['_STATUSREQUEST']._serialized_start=1743
+  _globals['_STATUSREQUEST']._serialized_end=1758
+  _globals['_STATUSRESPONSE']._serialized_start=1761
+  _globals['_STATUSRESPONSE']._serialized_end=2024
+  _globals['_TOKENINFO']._serialized_start=2027
+  _globals['_TOKENINFO']._serialized_end=2195
+  _globals['_HSM']._serialized_start=2469
+  _globals['_HSM']._serialized_end=3306
 # @@protoc_insertion_point(module_scope)

@@ -108,14 +108,16 @@ class UnwrapDekResponse(_message.Message):
     def __init__(self, seed: _Optional[bytes] = ...) -> None: ...
 
 class KeySpec(_message.Message):
-    __slots__ = ("type", "size", "curve")
+    __slots__ = ("type", "size", "curve", "exponent")
     TYPE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     CURVE_FIELD_NUMBER: _ClassVar[int]
+    EXPONENT_FIELD_NUMBER: _ClassVar[int]
     type: str
     size: int
     curve: str
-    def __init__(self, type: _Optional[str] = ..., size: _Optional[int] = ..., curve: _Optional[str] = ...) -> None: ...
+    exponent: int
+    def __init__(self, type: _Optional[str] = ..., size: _Optional[int] = ..., curve: _Optional[str] = ..., exponent: _Optional[int] = ...) -> None: ...
 
 class ObjectKey(_message.Message):
     __slots__ = ("spec", "public", "wrapped")
