@@ -20,6 +20,7 @@ from strongroom.service.declared_keys import KeyMaker
 from strongroom.service.imports import Imports
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.publickeys import PublicKeyIndex, PublicKeys
+from strongroom.service.wrappedkeys import WrappedKeySecrets
 from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
@@ -59,6 +60,7 @@ def key_parts(
         declared=Declared(store=keys, clock=clock, questions=questions, maker=maker, total_octets=total_octets),
         forge=forge,
         public_keys=PublicKeys(client, public_keys),
+        wrapped_keys=WrappedKeySecrets(client, forge),
         store=keys,
         reporter=reporter,
         metrics=metrics,

@@ -26,6 +26,7 @@ from strongroom.kube.events import EventType
 from strongroom.service.declared import Declared
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.publickeys import PublicKeys, public_key
+from strongroom.service.wrappedkeys import WrappedKeySecrets
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _MADE: Final = ("Created", "RotationDue", "RotationRequested")
@@ -52,6 +53,7 @@ class VaultKeyReconciler:
         declared: Declared[KeyRecipe],
         forge: KeyForge,
         public_keys: PublicKeys,
+        wrapped_keys: WrappedKeySecrets,
         store: Store,
         reporter: Reporter,
         metrics: ControllerMetrics,
@@ -62,6 +64,7 @@ class VaultKeyReconciler:
         self._declared = declared
         self._forge = forge
         self._public_keys = public_keys
+        self._wrapped_keys = wrapped_keys
         self._store = store
         self._reporter = reporter
         self._metrics = metrics
@@ -108,6 +111,7 @@ class VaultKeyReconciler:
         try:
             report.public = await self._public_key(known, resource, vault, head)
             await self._publish(key, resource, report)
+            await self._publish_wrapped(resource, vault, head, report)
         except errors.StrongroomError as error:
             report.unpublished = verdict(error)
 
@@ -156,6 +160,23 @@ class VaultKeyReconciler:
                 return
             report.published = action
         await self._public_keys.remove_others(owner, target.name if target else "")
+
+    async def _publish_wrapped(
+        self, resource: VaultKeyResource, vault: VaultHead, head: ObjectHead, report: KeyReport
+    ) -> None:
+        if not resource.wrapped:
+            return
+        owner = Owner(resource.namespace, resource.name, resource.uid, resource.generation)
+        versions = self._versions(report)
+        action = await self._wrapped_keys.publish(owner, resource.wrapped, vault, head, versions)
+        if action is TargetAction.CONFLICT:
+            text = (
+                f"a Secret named {resource.wrapped} exists and was not made for this VaultKey; it is left alone. "
+                "Rename the wrappedKeyTarget, or delete that Secret"
+            )
+            report.unpublished = Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
+        elif action is TargetAction.WAITING:
+            report.unpublished = Verdict(Reason.PENDING, "no version of the key is in the HSM yet; rotate it first")
 
     def _versions(self, report: KeyReport) -> Sequence[VersionInfo]:
         vault, head = report.outcome.vault, report.outcome.head

@@ -67,6 +67,21 @@ class ReleasePolicy(Shape):
     ] = False
 
 
+class WrappedKeyTarget(Shape):
+    """A native Secret in the same namespace that holds the wrapped versions."""
+
+    name: Annotated[
+        str,
+        Field(
+            description="Its name. A Secret that was not made for this VaultKey is left alone. It is never deleted by "
+            "Strongroom: data that the key encrypted may outlive the VaultKey.",
+            min_length=1,
+            max_length=253,
+            pattern=names.SUBDOMAIN,
+        ),
+    ]
+
+
 class PublicKeyTarget(Shape):
     """A ConfigMap in the same namespace that holds the public key."""
 

@@ -26,11 +26,12 @@ from strongroom.kinds.declaring import (
     vault_reference,
 )
 from strongroom.kinds.keyrotation import KeyRotationPolicy
-from strongroom.kinds.keyshapes import KeyFromSecret, PublicKeyTarget, ReleasePolicy
+from strongroom.kinds.keyshapes import KeyFromSecret, PublicKeyTarget, ReleasePolicy, WrappedKeyTarget
 from strongroom.kinds.shapes import Shape, Timestamp, rules, without_values
 
 _RELEASED: Final = "exportable and releasePolicy belong together, and to keys of the types RSA-HSM and EC-HSM"
 _PUBLIC: Final = "a symmetric key (oct, oct-HSM) has no public part: publicKeyTarget does not fit"
+_WRAPPED: Final = "only a key in the HSM (RSA-HSM, EC-HSM, oct-HSM) has a wrapped form: wrappedKeyTarget does not fit"
 _TWO_ENDS: Final = "expires and rotationPolicy.expiryTime exclude each other"
 
 Kty = Literal["RSA", "EC", "oct", "OKP", "RSA-HSM", "EC-HSM", "oct-HSM"]
@@ -78,6 +79,7 @@ class VaultKeySpec(Shape):
                 "releasePolicy is immutable, as it says itself",
             ),
             ("!has(self.publicKeyTarget) || !self.kty.startsWith('oct')", _PUBLIC),
+            ("!has(self.wrappedKeyTarget) || self.kty.endsWith('-HSM')", _WRAPPED),
         )
     )  # fmt: skip
 
@@ -162,6 +164,14 @@ class VaultKeySpec(Shape):
         PublicKeyTarget | None,
         Field(description="A ConfigMap that holds the public key, for those who only verify or encrypt."),
     ] = None
+    wrapped_key_target: Annotated[
+        WrappedKeyTarget | None,
+        Field(
+            description="A native Secret that holds all versions of the key wrapped by the HSM's world key, for who "
+            "uses the key with an HSM of the same geography and without the vault: `strongroom kms`. Nobody can use "
+            "them without such an HSM."
+        ),
+    ] = None
     deletion_policy: Annotated[
         Literal["Delete", "Retain"],
         Field(
@@ -183,6 +193,8 @@ class VaultKeySpec(Shape):
             raise ValueError(_RELEASED)
         if self.public_key_target and spec.type is KeyType.OCT:
             raise ValueError(_PUBLIC)
+        if self.wrapped_key_target and not spec.hsm:
+            raise ValueError(_WRAPPED)
         if self.expires and self.rotation_policy and self.rotation_policy.expiry_time:
             raise ValueError(_TWO_ENDS)
         if self.expires and self.not_before and self.not_before >= self.expires:
@@ -206,6 +218,7 @@ class VaultKeyResource:
     policy: RotationPolicy | None = None  # None: what the API was given goes on
     retain: bool = False  # the object stays when the resource goes
     public: PublicTarget | None = None
+    wrapped: str = ""  # the Secret for the wrapped versions
     rotate: str = ""  # values of the annotations of these names
     sync: str = ""
     recover: bool = False
@@ -239,6 +252,7 @@ def parse_vaultkey(body: Mapping[str, Any]) -> VaultKeyResource:
         policy=spec.rotation_policy.to_domain() if spec.rotation_policy else None,
         retain=spec.deletion_policy == "Retain",
         public=spec.public_key_target.to_domain() if spec.public_key_target else None,
+        wrapped=spec.wrapped_key_target.name if spec.wrapped_key_target else "",
         rotate=asked(annotations, names.ROTATE),
         sync=asked(annotations, names.SYNC),
         recover=annotations.get(names.RECOVER) == "true",

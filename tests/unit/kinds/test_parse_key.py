@@ -28,7 +28,7 @@ def test_a_key_with_defaults() -> None:
     assert (key.namespace, key.name, key.uid, key.generation, key.vault) == ("shop", "signing", "u-1", 4, "demo")
     assert (key.object_name, key.deleting, key.retain) == ("signing", False, False)
     assert key.recipe == KeyRecipe(KeySpec(KeyType.RSA, 2048))
-    assert (key.attributes, key.policy, key.public) == (UNDECLARED, None, None)
+    assert (key.attributes, key.policy, key.public, key.wrapped) == (UNDECLARED, None, None, "")
     assert (key.rotate, key.sync, key.recover) == ("", "", False)
 
 
@@ -69,6 +69,10 @@ def test_a_key_with_everything() -> None:
     assert (key.object_name, key.retain, key.rotate, key.sync, key.recover) == ("Signing", True, "1", "2", True)
 
 
+def test_a_secret_for_its_wrapped_versions() -> None:
+    assert parse_vaultkey(body(kty="oct-HSM", wrappedKeyTarget={"name": "etcd-key"})).wrapped == "etcd-key"
+
+
 def test_a_policy_without_actions_tells_of_the_end() -> None:
     assert parse_vaultkey(body(rotationPolicy={})).policy == RotationPolicy(notify=Trigger(before_expiry="P30D"))
 
@@ -76,6 +80,7 @@ def test_a_policy_without_actions_tells_of_the_end() -> None:
 @pytest.mark.parametrize(
     ("spec", "complaint"),
     [
+        ({"kty": "oct", "wrappedKeyTarget": {"name": "a"}}, "only a key in the HSM"),
         ({"kty": "RSA", "keySize": 1024}, "2048, 3072 or 4096"),
         ({"kty": "EC", "keyOps": ["decrypt"]}, "cannot decrypt"),
         ({"kty": "RSA", "keyOps": ["decrypt", "fly"]}, "spec.keyOps.1"),
