@@ -47,7 +47,8 @@ def test_switching_on_rotating_and_outages(system: KmsSystem) -> None:
     system.write("before", canaries["before"])
     assert canaries["before"].encode() in system.stored("before")
 
-    first = system.publish_version()
+    first = system.declare_key()
+    system.vaults.controller.stop()
     system.start("plugin")
     system.until(lambda: system.plugin_says(version=first), "a plugin with a key")
     system.switch_encryption_on()
@@ -60,7 +61,7 @@ def test_switching_on_rotating_and_outages(system: KmsSystem) -> None:
     _everything_is_there(system, canaries, "before", "first")
     _survives(system, ORDERS[0::STEP], canaries, "before", "first")
 
-    second = system.publish_version()
+    second = system.rotate_key()
     system.until(lambda: system.plugin_says(version=second), "a plugin that uses the new version")
     system.until(lambda: _sealed_anew(system, second, canaries["second"]), "an API server that uses the new version")
     assert system.sealed_by(first, "first")

@@ -6,7 +6,6 @@ for etcd is started again while it is waited for, as a kubelet does.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -23,14 +22,13 @@ import grpc
 
 from hack.localcluster import Cluster, KubectlFailed, running_cluster
 from hack.localcluster.parts import start_part, stop_part
-from strongroom.domain.wrappedkeys import DATA_KEY, WrappedKeys, WrappedVersion
-from strongroom.hsm.client import HsmClient
+from strongroom.kms.refreshing import read
 from strongroom.wire.kms import kms_pb2 as pb
 from strongroom.wire.kms import kms_pb2_grpc as stubs
-from tests.helpers import hsm, kms
+from tests.helpers import hsm
 from tests.helpers.etcd import stored
 from tests.helpers.hsm import Sidecar, TokenHome
-from tests.helpers.wrappedkeys import NAME, TENANT
+from tests.helpers.system import System, annotated, installed, vault, vaultkey
 
 NAMESPACE, SECRET, ACCOUNT = "kms", "etcd-key", "strongroom-kms"
 PREFIX: Final = b"k8s:enc:kms:v2:strongroom:"
@@ -51,15 +49,17 @@ subjects:
 - {{kind: ServiceAccount, name: {ACCOUNT}, namespace: {NAMESPACE}}}
 """
 
+_KEY: Final = vaultkey(NAMESPACE, "etcd", kty="oct-HSM", wrappedKeyTarget={"name": SECRET})
+
 
 @dataclass
 class KmsSystem:
-    """``root``: a short path, for sockets live there."""
+    """``root``: a short path, for sockets live there. ``vaults``: what the key is from; its controller need not run."""
 
     cluster: Cluster
     sidecar: Sidecar
     root: Path
-    keys: WrappedKeys | None = None
+    vaults: System
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -129,24 +129,24 @@ class KmsSystem:
         status = self.plugin_status()
         return status is not None and healthz in status.healthz and version in status.key_id
 
-    def publish_version(self) -> str:
-        """Make the next version of the key and publish it as a VaultKey does; return its id."""
-        number = len(self.keys.versions) + 1 if self.keys else 1
-        version = asyncio.run(self._made(number))
-        self.keys = WrappedKeys(TENANT, NAME, (*(self.keys.versions if self.keys else ()), version))
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": NAMESPACE},
-            "stringData": {DATA_KEY: self.keys.pack().decode()},
-        }
-        self.cluster.kubectl_run("apply", "--server-side", "-f", "-", input=json.dumps(secret))
-        return version.version
+    def declare_key(self) -> str:
+        """Make the key in a vault; return the id of its version."""
+        self.vaults.apply(vault(NAMESPACE, tier="Premium"), _KEY)
+        self.vaults.until_ready(NAMESPACE, "etcd", "vaultkey")
+        return self._published()
 
-    async def _made(self, number: int) -> WrappedVersion:
-        async with HsmClient(self.sidecar.socket) as client:
-            await hsm.until_serving(client)
-            return await kms.made(client, number)
+    def rotate_key(self) -> str:
+        """Make the next version; return its id. The controller lives for no longer than that."""
+        before = self._published()
+        self.vaults.controller.start()
+        self.vaults.until_leading()
+        self.vaults.apply(annotated(_KEY, rotate="once"))
+        self.vaults.until(lambda: self._published() != before, "the next version, published", 60)
+        self.vaults.controller.stop()
+        return self._published()
+
+    def _published(self) -> str:
+        return read(json.loads(self.cluster.kubectl_run("get", "secret", "-n", NAMESPACE, SECRET, "-o", "json"))).newest
 
     def switch_encryption_on(self) -> None:
         """Write the configuration that docs/how-to shows, and start the API server anew."""
@@ -186,8 +186,9 @@ class KmsSystem:
         return self.cluster.kubectl_run("get", "secret", "-n", NAMESPACE, name, "-o", template)
 
     def rewrite_all(self) -> None:
-        """As Kubernetes' documentation does after a rotation."""
-        everything = self.cluster.kubectl_run("get", "secrets", "-A", "-o", "json")
+        """As Kubernetes' documentation does after a rotation, but for what only Strongroom may write."""
+        others = "type!=strongroom.dev/sealed,type!=strongroom.dev/audit"
+        everything = self.cluster.kubectl_run("get", "secrets", "-A", "--field-selector", others, "-o", "json")
         self.cluster.kubectl_run("replace", "-f", "-", input=everything)
 
     def stored(self, name: str) -> bytes:
@@ -223,15 +224,16 @@ def write_configuration(root: Path, providers: list[dict[str, Any]]) -> Path:
 
 @contextmanager
 def encrypting(home: TokenHome) -> Iterator[KmsSystem]:
-    """A cluster with a key published and encryption switched on, as somebody does who has a cluster already."""
+    """A cluster with Strongroom and without encryption, as somebody has who is about to switch it on."""
     root = home.root
     (root / "kms").mkdir(mode=0o700)
     configuration = write_configuration(root, [{"identity": {}}])
     with (
         hsm.running(home) as sidecar,
         running_cluster(state_dir=root / "cluster", encryption_config=configuration) as cluster,
+        installed(cluster, sidecar, root) as vaults,
     ):
-        system = KmsSystem(cluster, sidecar, root)
+        system = KmsSystem(cluster, sidecar, root, vaults)
         cluster.kubectl_run("create", "namespace", NAMESPACE)
         cluster.kubectl_run("create", "serviceaccount", ACCOUNT, "-n", NAMESPACE)
         cluster.kubectl_run("apply", "-f", "-", input=_RBAC)
