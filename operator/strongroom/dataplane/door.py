@@ -177,7 +177,7 @@ class Door:
             method = override
         visit.route = paths.find(method, request.rel_url.raw_path)  # undecoded: %2F is no slash
         if visit.route.name:
-            visit.subject_url = visit.place.of("secrets", visit.route.name, visit.route.version)
+            visit.subject_url = visit.place.of(visit.operation.area, visit.route.name, visit.route.version)
         visit.api_version = request.query.get("api-version", "")
         if not API_VERSION.fullmatch(visit.api_version):
             raise InvalidInput("api-version must be specified as a query parameter, as 7.4 or 2025-07-01")

@@ -45,7 +45,7 @@ class ApiBackups:
 
     async def restore(self, vault: VaultHead, octets: bytes) -> Found:
         """Make an object of a backup, with the ids of its versions. ``BackupRefused``, ``AlreadyExists``,
-        ``ObjectDeleted``, ``LimitExceeded``.
+        ``ObjectDeleted``, ``LimitExceeded``, ``TierRefused``.
 
         An empty head takes the name first. A crash leaves it with records that it does not name: the name stays free,
         and the next restore clears them away.
@@ -58,6 +58,8 @@ class ApiBackups:
                 f"the backup has {len(backup.versions)} versions; the vault's spec.limits.versionsPerObject is "
                 f"{vault.limits.versions}: raise it"
             )
+        for each in backup.versions:
+            self._objects.check_restorable(vault, each.payload)
         stored = await self._empty_head(vault, backup)
         previous = ""
         for each in backup.versions:

@@ -164,6 +164,10 @@ class ApiKeys(ApiObjects):
 
         return await self._decide(vault, name, attempt)
 
+    def check_restorable(self, vault: VaultHead, payload: bytes) -> None:
+        """See ``ApiObjects``. ``TierRefused``."""
+        keyuse.check_tier(vault, KeyMaterial.unpack(payload).spec)
+
     # Inside
 
     async def _succeed(

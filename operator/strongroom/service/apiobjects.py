@@ -136,6 +136,9 @@ class ApiObjects:
         chosen = version or head.faces[self.kind].served
         return Found(head, chosen, await self._store.attributes(vault, head, chosen, fresh=fresh))
 
+    def check_restorable(self, vault: VaultHead, payload: bytes) -> None:
+        """Raise a ``Refused`` error unless the vault may hold a version of this payload, which is from a backup."""
+
     def no_room(self, vault: VaultHead, head: ObjectHead | None) -> str | None:
         """Return why the vault can take nothing more; None: it can."""
         face = head.faces.get(self.kind) if head else None

@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from strongroom.domain.algorithms import ALGORITHMS, Family
 from strongroom.domain.keytypes import KeyType, Operation
-from tests.helpers.door import HOST, Answer, DoorLab, door_lab
+from tests.helpers.controllers import vault, vault_key
+from tests.helpers.door import HOST, Answer, DoorLab, door_lab, policy
 from tests.helpers.stores import NOW
 
 DAY = 86_400
@@ -354,3 +355,32 @@ async def test_a_token_that_is_away_stops_hsm_keys_and_no_others(lab: DoorLab) -
     answer = await use(lab, "sign", "hard", alg="ES256", value=digest)
     assert (answer.status, answer.code) == (503, "ServiceUnavailable/HsmUnavailable")
     assert (await use(lab, "sign", "soft", alg="ES256", value=digest)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("DELETE", "/keys/x", 404), ("GET", "/keys/x", 404), ("PUT", "/keys/x/rotationpolicy", 404)],
+)
+async def test_what_is_refused_is_journalled_as_of_a_key(lab: DoorLab, method: str, path: str, status: int) -> None:
+    body = {"attributes": {"expiryTime": "P90D"}} if method == "PUT" else None
+    assert (await lab.ask(method, path, body)).status == status
+    assert {event.object_id for event in lab.records.events} == {f"https://{HOST}/keys/x"}
+
+
+@pytest.mark.parametrize(("kty", "status"), [("EC-HSM", 403), ("EC", 200)])
+async def test_a_backup_brings_no_hsm_keys_into_a_standard_vault(lab: DoorLab, kty: str, status: int) -> None:
+    await create(lab, kty=kty)
+    await lab.ask("POST", "/keys/x/rotate")
+    await create(lab, kty="EC")  # the newest version tells nothing of the others
+    backup = (await lab.ask("POST", "/keys/x/backup")).body
+    await lab.ask("DELETE", "/keys/x")
+    await lab.ask("DELETE", "/deletedkeys/x")
+    lab.world.apply(vault(accessPolicies=[policy()], tier="Standard"))
+    await lab.world.process().reconcile(vault_key())
+    lab.replica.hear()
+
+    answer = await lab.ask("POST", "/keys/restore", backup)
+    assert answer.status == status
+    if status == 403:
+        assert answer.code == "Forbidden/TierNotPremium"
+        assert (await lab.ask("GET", "/keys/x")).status == 404
