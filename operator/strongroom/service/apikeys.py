@@ -192,18 +192,37 @@ class ApiKeys(ApiObjects):
     ) -> FoundKey:
         keyuse.check_tier(vault, spec)
         keyrelease.check_new(wanted)
-        able = operations(wanted.operations, spec) if wanted.operations is not None else spec.default_operations
-        wanted = replace(wanted, operations=tuple(map(str, able)))
+        if wanted.operations is not None:
+            wanted = replace(wanted, operations=tuple(map(str, operations(wanted.operations, spec))))
 
         async def attempt(stored: Stored[ObjectHead] | None) -> FoundKey:
             head = stored.head if stored else None
             rules.check_settable(vault, head, room_of(self._store, vault, self._total_octets), rules.ANY, self.kind)
+            await self._check_declared(vault, head, spec, exportable=bool(wanted.exportable))
             served = await self._served(vault, head)
-            attributes = rules.as_declared(wanted, head, served, self.kind).fresh(self._clock())
+            complete = rules.as_declared(wanted, head, served, self.kind)
+            if complete.operations is None:
+                complete = replace(complete, operations=tuple(map(str, spec.default_operations)))
+            attributes = complete.fresh(self._clock())
             version = os.urandom(16).hex()
             return await self._commit(vault, name, stored, version, await make(version), attributes)
 
         return await self._decide(vault, name, attempt)
+
+    async def _check_declared(
+        self, vault: VaultHead, head: ObjectHead | None, spec: KeySpec, *, exportable: bool
+    ) -> None:
+        """Raise ``Claimed`` for a version of another kind than the present one, where a resource declares the kind."""
+        if head is None or head.claim is None or self.kind not in head.faces:
+            return
+        current = head.faces[self.kind].current
+        material = await self._forge.material(vault, head, current)
+        attributes = await self._store.attributes(vault, head, current)
+        if (material.spec, attributes.exportable) != (spec, exportable):
+            raise Claimed(
+                "kty, key_size, crv and attributes.exportable: declared by "
+                f"{rules.resource(head.claim, self.kind)}; change them there"
+            )
 
     async def _commit(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from strongroom.crypto import jwk
 from strongroom.domain.apiobjects import Wanted
-from strongroom.domain.errors import StoreUnavailable
+from strongroom.domain.errors import Claimed, StoreUnavailable
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.domain.notices import Stage
 from strongroom.domain.objects import Kind as Face
@@ -50,6 +51,14 @@ QUARTERLY = {
     }
 }
 
+SIGNS = Wanted(operations=("sign",))
+OPEN_TO_ONE = json.dumps(
+    {
+        "version": "1.0.0",
+        "anyOf": [{"authority": "https://attest.example", "allOf": [{"claim": "debug", "equals": False}]}],
+    }
+)
+
 
 async def part(world: World, name: str = "signing") -> ObjectHead:
     head = await world.head(name)
@@ -73,6 +82,14 @@ async def settled(*bodies: dict[str, Any]) -> tuple[World, Process]:
     world, process = await ready_world(*bodies)
     await process.settle()
     return world, process
+
+
+async def signing_only() -> World:
+    """A declared key in the token that signs and does nothing else."""
+    world, process = await ready_world()
+    world.apply(vault(tier="Premium"), vaultkey(kty="EC-HSM", keyOps=["sign"]))
+    await process.settle()
+    return world
 
 
 async def test_a_key_is_made_and_said() -> None:
@@ -310,6 +327,37 @@ async def test_a_deleted_resource_deletes_its_key_softly_and_its_successor_recov
     await process.settle()
     assert (world.reason(KEY), world.status(KEY)["currentVersion"]) == ("Available", before)
     assert "scheduledPurgeTime" not in world.status(KEY)
+
+
+@pytest.mark.parametrize(
+    ("spec", "wanted"),
+    [
+        (KeySpec(KeyType.RSA, 2048), SIGNS),
+        (KeySpec(KeyType.EC, curve=Curve.P384, hsm=True), SIGNS),
+        (KeySpec(KeyType.EC, curve=Curve.P256), SIGNS),
+        (KeySpec(KeyType.EC, curve=Curve.P256, hsm=True), Wanted(operations=("sign", "verify"))),
+        (
+            KeySpec(KeyType.EC, curve=Curve.P256, hsm=True),
+            replace(SIGNS, exportable=True, release_policy=OPEN_TO_ONE),
+        ),
+    ],
+    ids=["another type", "another curve", "in software", "other operations", "exportable"],
+)
+async def test_the_api_makes_no_version_of_another_kind_than_declared(spec: KeySpec, wanted: Wanted) -> None:
+    world = await signing_only()
+    before, head = await part(world), await world.vault_head()
+    assert head is not None
+    with pytest.raises(Claimed, match="VaultKey default/signing"):
+        await api(world).create(head, "signing", spec, wanted)
+    assert await part(world) == before
+
+
+async def test_a_version_that_the_api_makes_has_the_declared_operations() -> None:
+    world = await signing_only()
+    head = await world.vault_head()
+    assert head is not None
+    made = await api(world).create(head, "signing", KeySpec(KeyType.EC, curve=Curve.P256, hsm=True), Wanted())
+    assert made.attributes.operations == ("sign",)
 
 
 async def test_a_retained_key_stays_and_is_rotated_by_its_policy() -> None:
