@@ -61,6 +61,11 @@ def test_switching_on_rotating_and_outages(system: KmsSystem) -> None:
     _everything_is_there(system, canaries, "before", "first")
     _survives(system, ORDERS[0::STEP], canaries, "before", "first")
 
+    system.stop("plugin")
+    system.key_file.unlink()
+    system.start("plugin")
+    system.until(lambda: system.plugin_says(version=first), "a key file again, through an API server that still reads")
+
     second = system.rotate_key()
     system.until(lambda: system.plugin_says(version=second), "a plugin that uses the new version")
     system.until(lambda: _sealed_anew(system, second, canaries["second"]), "an API server that uses the new version")

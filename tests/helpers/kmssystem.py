@@ -1,13 +1,15 @@
 """A control plane whose Secrets are encrypted by a key of ours: etcd, API server, plugin and sidecar as processes.
 
-Each is stopped and started as a test wants, and nothing starts again by itself; but an API server that gave up waiting
-for etcd is started again while it is waited for, as a kubelet does.
+The manifests and the configuration are those of docs/how-to/encrypt-kubernetes-secrets.md. Each process is stopped and
+started as a test wants, and nothing starts again by itself; but an API server that gave up waiting for etcd is started
+again while it is waited for, as a kubelet does.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
@@ -22,34 +24,29 @@ import grpc
 
 from hack.localcluster import Cluster, KubectlFailed, running_cluster
 from hack.localcluster.parts import start_part, stop_part
+from hack.localcluster.paths import REPOSITORY
 from strongroom.kms.refreshing import read
 from strongroom.wire.kms import kms_pb2 as pb
 from strongroom.wire.kms import kms_pb2_grpc as stubs
 from tests.helpers import hsm
 from tests.helpers.etcd import stored
 from tests.helpers.hsm import Sidecar, TokenHome
-from tests.helpers.system import System, annotated, installed, vault, vaultkey
+from tests.helpers.system import System, installed
 
 NAMESPACE, SECRET, ACCOUNT = "kms", "etcd-key", "strongroom-kms"
 PREFIX: Final = b"k8s:enc:kms:v2:strongroom:"
 PARTS: Final = ("etcd", "kube-apiserver", "plugin", "sidecar")
 
-_RBAC: Final = f"""
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {{name: {ACCOUNT}, namespace: {NAMESPACE}}}
-rules:
-- {{apiGroups: [""], resources: [secrets], resourceNames: [{SECRET}], verbs: [get]}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {{name: {ACCOUNT}, namespace: {NAMESPACE}}}
-roleRef: {{apiGroup: rbac.authorization.k8s.io, kind: Role, name: {ACCOUNT}}}
-subjects:
-- {{kind: ServiceAccount, name: {ACCOUNT}, namespace: {NAMESPACE}}}
-"""
+_PAGE: Final = REPOSITORY / "docs/how-to/encrypt-kubernetes-secrets.md"
+_KEY, _RIGHTS, _CONFIGURATION = re.findall(r"^```yaml\n(.*?)^```", _PAGE.read_text(), re.MULTILINE | re.DOTALL)
 
-_KEY: Final = vaultkey(NAMESPACE, "etcd", kty="oct-HSM", wrappedKeyTarget={"name": SECRET})
+_PLAIN: Final = """
+apiVersion: apiserver.config.k8s.io/v1
+kind: EncryptionConfiguration
+resources:
+- resources: [secrets]
+  providers: [{identity: {}}]
+"""
 
 
 @dataclass
@@ -131,7 +128,7 @@ class KmsSystem:
 
     def declare_key(self) -> str:
         """Make the key in a vault; return the id of its version."""
-        self.vaults.apply(vault(NAMESPACE, tier="Premium"), _KEY)
+        self.cluster.kubectl_run("apply", "-f", "-", input=_KEY)
         self.vaults.until_ready(NAMESPACE, "etcd", "vaultkey")
         return self._published()
 
@@ -140,7 +137,7 @@ class KmsSystem:
         before = self._published()
         self.vaults.controller.start()
         self.vaults.until_leading()
-        self.vaults.apply(annotated(_KEY, rotate="once"))
+        self.cluster.kubectl_run("annotate", "vaultkey", "-n", NAMESPACE, "etcd", "strongroom.dev/rotate=once")
         self.vaults.until(lambda: self._published() != before, "the next version, published", 60)
         self.vaults.controller.stop()
         return self._published()
@@ -149,14 +146,10 @@ class KmsSystem:
         return read(json.loads(self.cluster.kubectl_run("get", "secret", "-n", NAMESPACE, SECRET, "-o", "json"))).newest
 
     def switch_encryption_on(self) -> None:
-        """Write the configuration that docs/how-to shows, and start the API server anew."""
-        provider = {
-            "apiVersion": "v2",
-            "name": "strongroom",
-            "endpoint": f"unix://{self.plugin_socket}",
-            "timeout": "3s",
-        }
-        write_configuration(self.root, [{"kms": provider}, {"identity": {}}])
+        """Write the configuration that the page shows, and start the API server anew."""
+        shown = "/run/strongroom/kms/kms.sock"
+        assert shown in _CONFIGURATION
+        (self.root / "encryption.yaml").write_text(_CONFIGURATION.replace(shown, str(self.plugin_socket)))
         self.stop("kube-apiserver")
         self.start("kube-apiserver")
         self.until(self.ready, "an API server that is ready")
@@ -213,21 +206,13 @@ def _listens(family: socket.AddressFamily, address: Any) -> bool:
         return tried.connect_ex(address) == 0
 
 
-def write_configuration(root: Path, providers: list[dict[str, Any]]) -> Path:
-    """Write an EncryptionConfiguration and return where."""
-    path = root / "encryption.json"
-    rule = {"resources": ["secrets"], "providers": providers}
-    content = {"apiVersion": "apiserver.config.k8s.io/v1", "kind": "EncryptionConfiguration", "resources": [rule]}
-    path.write_text(json.dumps(content))
-    return path
-
-
 @contextmanager
 def encrypting(home: TokenHome) -> Iterator[KmsSystem]:
     """A cluster with Strongroom and without encryption, as somebody has who is about to switch it on."""
     root = home.root
     (root / "kms").mkdir(mode=0o700)
-    configuration = write_configuration(root, [{"identity": {}}])
+    configuration = root / "encryption.yaml"
+    configuration.write_text(_PLAIN)
     with (
         hsm.running(home) as sidecar,
         running_cluster(state_dir=root / "cluster", encryption_config=configuration) as cluster,
@@ -235,8 +220,7 @@ def encrypting(home: TokenHome) -> Iterator[KmsSystem]:
     ):
         system = KmsSystem(cluster, sidecar, root, vaults)
         cluster.kubectl_run("create", "namespace", NAMESPACE)
-        cluster.kubectl_run("create", "serviceaccount", ACCOUNT, "-n", NAMESPACE)
-        cluster.kubectl_run("apply", "-f", "-", input=_RBAC)
+        cluster.kubectl_run("apply", "-f", "-", input=_RIGHTS)
         token = cluster.kubectl_run("create", "token", ACCOUNT, "-n", NAMESPACE, "--duration=24h").strip()
         cluster.kubeconfig_for_token(root / "kubeconfig", token)
         try:
