@@ -14,26 +14,53 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from hack.localcluster.paths import REPOSITORY
+from tests.helpers.attestation import Authority, attesting, authorities_file
 from tests.helpers.dataplane import DOMAIN, DataPlane, grant, serving
 from tests.helpers.system import System
 
 STAND_IN = REPOSITORY / "tests" / "azure_sdk"
 LEAST = {
     "secrets": 1050,  # of 1,057; the other 234 are for older API versions, and skip themselves against a live vault
-    "keys": 1,
+    "keys": 1765,  # of 1,772; 16 skip themselves
 }
 _OF_BOTH = ("hello_world", "list_operations", "backup_restore_operations", "recover_purge_operations")
 SAMPLES = [("secrets", each) for each in _OF_BOTH] + [("keys", each) for each in (*_OF_BOTH, "key_rotation")]
 
 
+NOT_SERVED = {
+    "keys": (  # an HSM's maker attests keys; a token of ours has no maker's certificate to show
+        "tests/test_key_client.py::TestKeyClient::test_get_key_attestation",
+        "tests/test_keys_async.py::TestKeyVaultKey::test_get_key_attestation",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Attesting:
+    """An attestation authority that is running, and its certificate authority."""
+
+    authority: Authority
+    ca_file: Path
+
+
 @pytest.fixture(scope="module")
-def vaults(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
-    with serving(system, tmp_path_factory.mktemp("dataplane")) as running:
+def attestations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attesting]:
+    authority = Authority()
+    with attesting(authority, tmp_path_factory.mktemp("attestation")) as ca_file:
+        yield Attesting(authority, ca_file)
+
+
+@pytest.fixture(scope="module")
+def vaults(system: System, attestations: Attesting, tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataPlane]:
+    scratch = tmp_path_factory.mktemp("dataplane")
+    authorities = authorities_file(scratch, attestations.authority, attestations.ca_file)
+    with serving(system, scratch, "--attestation-authorities", str(authorities)) as running:
         yield running
 
 
@@ -55,7 +82,9 @@ def _unpacked(name: str, place: Path) -> Path:
 
 
 @pytest.fixture
-def environment(vaults: DataPlane, system: System, namespace: str, tmp_path: Path) -> dict[str, str]:
+def environment(
+    vaults: DataPlane, attestations: Attesting, system: System, namespace: str, tmp_path: Path
+) -> dict[str, str]:
     """What a user sets: the vault's address and the CA; and how to get a token."""
     policies = [grant("default", namespace, secrets=["all"], keys=["all"])]
     body = {
@@ -66,7 +95,7 @@ def environment(vaults: DataPlane, system: System, namespace: str, tmp_path: Pat
     system.apply({**body, "spec": {"tier": "Premium", "accessPolicies": policies}})
     system.until_ready(namespace, "demo", "vault")
     bundle = tmp_path / "ca.crt"
-    bundle.write_text(vaults.ca)
+    bundle.write_text(vaults.ca + attestations.ca_file.read_text())
     token = [str(system.cluster.kubectl), "--kubeconfig", str(system.cluster.kubeconfig), "create", "token", "default"]
     return {
         **{name: value for name, value in os.environ.items() if not name.startswith("AZURE")},
@@ -77,7 +106,9 @@ def environment(vaults: DataPlane, system: System, namespace: str, tmp_path: Pat
         "AZURE_SKIP_LIVE_RECORDING": "true",
         "AZURE_KEYVAULT_URL": vaults.url(namespace),
         "AZURE_MANAGEDHSM_URL": vaults.url(namespace),  # so that symmetric keys, random octets and HSM keys are tried
+        "AZURE_KEYVAULT_ATTESTATION_URL": attestations.authority.url,
         "KEYVAULT_SKU": "premium",
+        **{f"KEYVAULT_{name}": "unused" for name in ("TENANT_ID", "CLIENT_ID", "CLIENT_SECRET")},
         "REQUESTS_CA_BUNDLE": str(bundle),
         "SSL_CERT_FILE": str(bundle),
     }
@@ -100,6 +131,7 @@ def test_the_sdks_own_tests(name: str, distributions: dict[str, Path], environme
     ]
     command += ["-p", "devtools_testutils"]  # its fixture test_proxy, as Microsoft's own conftest has it
     command += ["-n", "8", "tests", "--ignore", "tests/perfstress_tests"]  # most of the time is pauses
+    command += [argument for test in NOT_SERVED.get(name, ()) for argument in ("--deselect", test)]
     ran = subprocess.run(command, cwd=distributions[name], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-6000:]
     found = re.search(r"(\d+) passed", ran.stdout)
