@@ -64,9 +64,12 @@ class Health:
         return f"no turn for {lag:.0f} s" if lag > LAG_LIMIT else ""
 
     def _stale(self) -> str:
+        """A watch that is forbidden is left out: no restart, and no other replica, would be better off."""
         now = self._monotonic()
         stale: Sequence[str] = [
-            name for name, watch in self._watches.items() if now - watch.last_activity > SILENCE_LIMIT
+            name
+            for name, watch in self._watches.items()
+            if not watch.refused and now - watch.last_activity > SILENCE_LIMIT
         ]
         return f"silent: {', '.join(stale)}" if stale else ""
 

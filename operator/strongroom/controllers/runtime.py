@@ -25,6 +25,7 @@ from strongroom.controllers.systemvault import SystemVaultKeeper
 from strongroom.controllers.trustbundle import AUDIT_KEYS, AUDIT_KEYS_KEY, TrustBundle
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
+from strongroom.controllers.watches import EVERYWHERE, make_watches
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain import tokenkeys
 from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
@@ -34,9 +35,8 @@ from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder
-from strongroom.kube.informer import Informer
 from strongroom.kube.lease import LeaderLease
-from strongroom.kube.resources import ALL_NAMESPACES, CONFIG_MAPS, LEASES, SECRETS, VAULTS
+from strongroom.kube.resources import ALL_NAMESPACES, LEASES, VAULTS
 from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
@@ -51,7 +51,7 @@ from strongroom.store.audited import AuditedStore
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
-from strongroom.store.kubernetes import HEADS_SELECTOR, RECORDS_SELECTOR, KubernetesBackend, feed
+from strongroom.store.kubernetes import KubernetesBackend, feed
 from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.metrics import ControllerMetrics
@@ -71,6 +71,7 @@ class ControllerSettings:
     concurrency: int = 32  # reconciles at a time
     total_octets: int = 2**30  # sealed octets of all vaults together
     shard: str = ""  # serve the Vaults with this label; empty: those without
+    target_namespaces: tuple[str, ...] = EVERYWHERE  # where targets and public keys are watched
     sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
 
     @property
@@ -130,7 +131,13 @@ class Controller:
         self._public_keys = PublicKeyIndex(self._loop.public_key_changed)
         self._events = EventRecorder(client, "strongroom.dev/controller", settings.identity, wall=_wall)
         self._hsm = HsmWatch(hsm, self._loop.hsm_changed)
-        self._watches = self._make_watches()
+        self._watches = make_watches(
+            client,
+            store=feed(self._index),
+            targets=self._target_index.take,
+            public_keys=self._public_keys.take,
+            namespaces=settings.target_namespaces,
+        )
         self.health = Health(
             hsm=self._hsm,
             watches=self._watches,
@@ -264,21 +271,6 @@ class Controller:
             await _end(parts.pop("lead"))
             await lease.release()
             await _end(*parts.values())
-
-    def _make_watches(self) -> dict[str, Informer]:
-        take = feed(self._index)
-        return {
-            "heads": Informer(self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=HEADS_SELECTOR),
-            "records": Informer(
-                self._client, SECRETS, SYSTEM_NAMESPACE, take, label_selector=RECORDS_SELECTOR, metadata_only=True
-            ),
-            "targets": Informer(
-                self._client, SECRETS, ALL_NAMESPACES, self._target_index.take, label_selector=names.MANAGED_BY
-            ),
-            "public-keys": Informer(
-                self._client, CONFIG_MAPS, ALL_NAMESPACES, self._public_keys.take, label_selector=names.MANAGED_BY
-            ),
-        }
 
     async def _watch_all(self) -> None:
         await asyncio.gather(*(watch.run() for watch in self._watches.values()))

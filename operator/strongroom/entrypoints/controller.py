@@ -27,7 +27,7 @@ from prometheus_client import (
     disable_created_metrics,
 )
 
-from strongroom.controllers import shards
+from strongroom.controllers import shards, watches
 from strongroom.controllers.audit import AuditSettings
 from strongroom.controllers.kopfdoor import Account
 from strongroom.controllers.runtime import Controller, ControllerSettings, Ended
@@ -83,6 +83,13 @@ def _parser() -> argparse.ArgumentParser:
         default=environment("shard", ""),
         help="serve the Vaults with the label strongroom.dev/shard of this value; default: those without the label",
     )
+    add(
+        "--target-namespaces",
+        type=_namespaces,
+        default=environment("target-namespaces", "*"),
+        help="where Secrets and ConfigMaps that VaultSecrets and VaultKeys ask for are watched, with commas: where the "
+        "controller may write them; default: *, all; empty: nowhere",
+    )
     add("--event-sink", default=environment("event-sink"), help="https address that notices of expiry are sent to")
     add(
         "--event-sink-token-file",
@@ -128,6 +135,13 @@ def _shard(text: str) -> str:
         raise argparse.ArgumentTypeError(str(complaint)) from None
 
 
+def _namespaces(text: str) -> tuple[str, ...]:
+    try:
+        return watches.checked([name.strip() for name in text.split(",")] if text.strip() else [])
+    except InvalidInput as complaint:
+        raise argparse.ArgumentTypeError(str(complaint)) from None
+
+
 async def _nobody(_: Notice) -> None:
     """Nobody is to be told of what expires, beyond the event on the resource."""
 
@@ -163,6 +177,7 @@ def _settings(options: argparse.Namespace) -> ControllerSettings:
         concurrency=options.concurrency,
         total_octets=options.total_bytes,
         shard=options.shard,
+        target_namespaces=options.target_namespaces,
     )
 
 

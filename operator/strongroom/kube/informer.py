@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from strongroom.kube.api import PAGE_SIZE, KubeApi, WatchEvent
 from strongroom.kube.backoff import Backoff
-from strongroom.kube.errors import ApiError, Gone, Unavailable
+from strongroom.kube.errors import ApiError, Forbidden, Gone, Unavailable
 from strongroom.kube.resources import Resource
 
 OnEvent = Callable[[str, dict[str, Any]], None]
@@ -43,7 +43,8 @@ _log = logging.getLogger(__name__)
 class Informer:
     """Feeds ``on_event`` with every object of a collection and every change, each change once.
 
-    ``run`` does the work until it is cancelled. ``synced`` is set when the first list is complete;
+    ``run`` does the work until it is cancelled. ``synced`` is set when the first list is complete, or, where the
+    collection ``may_be_forbidden``, is refused; ``refused`` says that the API server forbade it when it was last asked.
     ``last_activity`` (monotonic seconds) says when the API server last proved that the view is current.
     Intermediate states may be skipped; the last one is not. After a gap a DELETED carries metadata alone:
     name, namespace, uid, resourceVersion.
@@ -58,11 +59,13 @@ class Informer:
         *,
         label_selector: str = "",
         metadata_only: bool = False,
+        may_be_forbidden: bool = False,
         page_size: int = PAGE_SIZE,
         inactivity: float = INACTIVITY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.synced = asyncio.Event()
+        self.refused = False
         self.last_activity = float("-inf")
         self._api = api
         self._resource = resource
@@ -70,6 +73,7 @@ class Informer:
         self._on_event = on_event
         self._label_selector = label_selector
         self._metadata_only = metadata_only
+        self._may_be_forbidden = may_be_forbidden
         self._page_size = page_size
         self._inactivity = inactivity
         self._monotonic = monotonic
@@ -92,8 +96,18 @@ class Informer:
                 await asyncio.sleep(self._backoff.next())
             except ApiError as error:
                 delay = self._backoff.next(at_least=getattr(error, "retry_after", None))
-                _log.warning("%s: %s; again in %.1f s", self._resource.plural, error, delay)
+                if isinstance(error, Forbidden) and self._may_be_forbidden:
+                    self._be_refused(error)
+                else:
+                    _log.warning("%s: %s; again in %.1f s", self._resource.plural, error, delay)
                 await asyncio.sleep(delay)
+
+    def _be_refused(self, error: Forbidden) -> None:
+        """Who waits for the first list must not wait for a permission that nobody may ever give."""
+        if not self.refused:
+            _log.warning("%s: %s; until it may be watched, changes go unnoticed", self._resource.plural, error)
+        self.refused = True
+        self.synced.set()
 
     async def _list(self) -> None:
         """Report what the collection holds now, page by page, then what is gone since the last time."""
@@ -177,6 +191,7 @@ class Informer:
 
     def _touch(self) -> None:
         self.last_activity = self._monotonic()
+        self.refused = False
 
 
 def _key(metadata: dict[str, Any]) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from hack import helm
 from hack.helm import CHART, HelmFailed
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
 from hack.localcluster.paths import REPOSITORY
-from strongroom.entrypoints import dataplane
+from strongroom.entrypoints import controller, dataplane
 from strongroom.entrypoints.attestations import read_authorities
 from strongroom.entrypoints.issuers import read_issuers
 from tests.helpers.eventually import eventually
@@ -147,6 +147,24 @@ def test_targets_in_named_namespaces_only() -> None:
     objects = rendered("--values", CHART / "ci/local.yaml")
     bindings = [(b["kind"], b["metadata"].get("namespace")) for b in objects if "targets" in b["metadata"]["name"]]
     assert bindings == [("ClusterRole", None), ("RoleBinding", "default")]
+    assert _told(container(objects, "controller"))["STRONGROOM_TARGET_NAMESPACES"] == "default"
+    nowhere = container(rendered("--set=targets.allNamespaces=false"), "controller")
+    assert _told(nowhere)["STRONGROOM_TARGET_NAMESPACES"] == ""
+    assert "STRONGROOM_TARGET_NAMESPACES" not in _told(container(rendered(), "controller"))
+
+
+def _told(container: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each.get("value", "") for each in container["env"]}
+
+
+@pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
+def test_the_controller_understands_every_option_it_is_given(values: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = _told(container(rendered("--values", values), "controller"))
+    known = {f"STRONGROOM_{action.dest.upper()}" for action in controller._parser()._actions if action.option_strings}
+    assert set(told) <= known
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert controller._settings(controller._parser().parse_args([])).authority
 
 
 def test_each_shard_is_a_deployment_that_no_other_takes_for_its_own() -> None:
@@ -359,6 +377,7 @@ def test_without_the_data_plane_nothing_of_it_is_there() -> None:
         (["--set=hsm.image.repository=vendor"], "name its hsm.image.tag"),
         (["--namespace=vault"], "install with --namespace strongroom-system --create-namespace"),
         (["--set=controller.replica=2"], "replica"),
+        (["--set=targets.namespaces={a.b}"], "namespaces"),
         (["--set=hsm.kind=yubihsm"], "kind"),
         (["--set=image.digest=sha256:1"], "digest"),
         (["--set=hsm.softhsm.geography=Eu 1"], "geography"),

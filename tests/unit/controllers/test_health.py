@@ -46,7 +46,9 @@ class Plant:
     hsm: list[HsmHealth] = field(default_factory=lambda: [SERVING])
 
     def __post_init__(self) -> None:
-        self.watches = {name: SimpleNamespace(last_activity=self.now) for name in ("heads", "records", "targets")}
+        self.watches = {
+            name: SimpleNamespace(last_activity=self.now, refused=False) for name in ("heads", "records", "targets")
+        }
         self.registry = CollectorRegistry()
         self.watch = HsmWatch(Token(self.hsm), lambda serving: None)
         self.health = Health(
@@ -76,6 +78,12 @@ async def test_each_watch_that_went_silent_is_named(name: str, silence: float, s
     plant = Plant()
     plant.watches[name].last_activity = plant.now - silence
     assert await plant.wrong() == ({"watches": f"silent: {name}"} if stale else {})
+
+
+async def test_a_watch_that_is_forbidden_makes_nothing_unready() -> None:
+    plant = Plant()
+    plant.watches["targets"] = SimpleNamespace(last_activity=float("-inf"), refused=True)
+    assert await plant.wrong() == {}
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,21 @@ def test_a_kubeconfig_that_is_none_is_said_without_its_text(tmp_path: Path, caps
     assert "cannot start" in said
     assert "canary-of-a-token" not in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "namespaces"), [(None, ("*",)), ("*", ("*",)), ("", ()), ("a, b,a", ("a", "b")), (" ", ())]
+)
+def test_where_targets_are_watched(
+    text: str | None, namespaces: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if text is not None:
+        monkeypatch.setenv("STRONGROOM_TARGET_NAMESPACES", text)
+    assert controller._settings(controller._parser().parse_args([])).target_namespaces == namespaces
+
+
+@pytest.mark.parametrize("text", ["a,*", "a,,b", "A", "a/b", "x" * 64, ",".join(f"n{i}" for i in range(257))])
+def test_namespaces_that_cannot_be(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        controller._parser().parse_args(["--target-namespaces", text])
+    assert "--target-namespaces: " in capsys.readouterr().err

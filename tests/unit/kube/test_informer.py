@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from strongroom.kube import errors
+from strongroom.kube.api import Page
 from strongroom.kube.informer import Informer
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS
 from tests.helpers.fake_kube import FakeKube
@@ -121,3 +122,36 @@ async def test_activity_shows_how_fresh_the_view_is(kube: FakeKube) -> None:
         await kube.create(SECRETS, "n", secret("a"))
         await until(lambda: told)
         assert informer.last_activity == 107.0
+
+
+class Forbidding(FakeKube):
+    """Lists only when it is allowed."""
+
+    allowed = False
+
+    async def pages(self, *arguments: Any, **options: Any) -> AsyncIterator[Page]:
+        if not self.allowed:
+            raise errors.Forbidden(403, "Forbidden", "secrets is forbidden")
+        async for page in super().pages(*arguments, **options):
+            yield page
+
+
+async def test_a_collection_that_may_be_forbidden_is_not_waited_for(caplog: pytest.LogCaptureFixture) -> None:
+    kube = Forbidding()
+    await kube.create(SECRETS, "n", secret("a"))
+    async with following(kube, may_be_forbidden=True) as (informer, told):
+        assert (informer.refused, informer.last_activity, told) == (True, float("-inf"), [])
+        kube.allowed = True
+        await until(lambda: told == [("ADDED", "a")])
+        assert not informer.refused
+        kube.fail_watch = errors.Forbidden(403, "Forbidden", "secrets is forbidden")
+        kube.interrupt()
+        await until(lambda: informer.refused)
+    assert caplog.text.count("changes go unnoticed") == 2
+
+
+async def test_any_other_is_waited_for() -> None:
+    kube = Forbidding()
+    with pytest.raises(TimeoutError):
+        async with following(kube):
+            pass
