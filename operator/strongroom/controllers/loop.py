@@ -18,7 +18,7 @@ from strongroom.controllers.shards import Shards
 from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultkey import VaultKeyReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
-from strongroom.controllers.verdicts import Verdict, verdict
+from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
 from strongroom.controllers.workqueue import DECLARING, Key, Kind, Priority, Schedule, WorkQueue
 from strongroom.domain.errors import NotFound, StrongroomError
 from strongroom.domain.names import VAULT_NAME, VaultRef, vault_head_name
@@ -216,8 +216,11 @@ class Loop:
             self._queue.retry(key)
             return "retry"
         self._queue.succeeded(key)
-        if said.look_again is not None:
-            self._queue.add_later(key, said.look_again)
+        look_again = said.look_again
+        if look_again is None and key.kind in (Kind.OBJECT, Kind.HEAD):
+            look_again = SLOW_LOOK  # who heals it changes no resource that would wake it
+        if look_again is not None:
+            self._queue.add_later(key, look_again)
         return "refused"
 
     async def _dispatch(self, key: Key) -> Verdict | None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from strongroom.domain import objects, withdrawals
 from strongroom.domain.acts import WORDS
 from strongroom.domain.apiobjects import with_end
+from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
 from strongroom.domain.objects import Claim, Kind, ObjectHead, joined
@@ -72,17 +73,24 @@ class Tending:
                 return told  # whatever else there is to do is due at once
         if not any(part.state is State.LIVE for part in stored.head.parts):
             return Tended(vault.ref, collected=await self._collector.collect(vault, oid))
-        return await self._tend_live(vault, oid, stored)
+        failure = None
+        try:
+            if await self._rotate(vault, stored.head.part(Kind.KEY)):
+                return Tended(vault.ref, "KeyRotated", stored.head.name, kind=Kind.KEY)
+        except StrongroomError as error:
+            failure = error  # the end of a key that cannot be rotated is to be told all the more
+        done = await self._tend_live(vault, oid, stored)
+        if failure and not done.reason:
+            raise failure
+        return done
 
     async def _tend_part(
         self, vault: VaultHead, oid: str, stored: Stored[ObjectHead], kind: Kind, part: ObjectHead
     ) -> Tended | None:
-        """Bury, rotate or purge. None: nothing of these is due."""
+        """Bury or purge. None: neither is due."""
         word, now = WORDS[kind], self._clock()
         if part.state is State.LIVE:
-            if part.claim is None:
-                return await self._rotate(vault, kind, part)
-            if not await self._claimant_gone(kind, part.claim):
+            if part.claim is None or not await self._claimant_gone(kind, part.claim):
                 return None
             after = objects.let_go(part, now, vault.retention_days)
             await self._store.commit(vault, stored, joined(stored.head, after, kind))
@@ -95,12 +103,11 @@ class Tending:
         await self._collector.purge_object(vault, oid)
         return Tended(vault.ref, word + "Purged", part.name, kind=kind)
 
-    async def _rotate(self, vault: VaultHead, kind: Kind, part: ObjectHead) -> Tended | None:
+    async def _rotate(self, vault: VaultHead, key: ObjectHead) -> bool:
         """A key that nobody declares lives by its policy."""
-        if kind is not Kind.KEY or part.due is None or self._clock() < part.due:
-            return None
-        rotated = await self._rotate_key(vault, part.name)
-        return Tended(vault.ref, "KeyRotated", part.name, kind=kind) if rotated else None
+        if key.state is not State.LIVE or key.claim is not None or key.due is None or self._clock() < key.due:
+            return False
+        return await self._rotate_key(vault, key.name)
 
     async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:
         stored, removed = await self._expunge(vault, stored)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
+from strongroom.controllers.verdicts import SLOW_LOOK
 from strongroom.crypto import jwk
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import Claimed, StoreUnavailable
@@ -195,6 +196,26 @@ async def test_a_key_without_a_resource_is_rotated_and_told_on_its_vault() -> No
     assert (await part(world, "made-by-sdk")).faces[Face.KEY].versions == 2
     assert process.events.told[-1][:2] == ("demo", "KeyRotated")
     assert process.schedule._due[object_key] == world.now + 30 * DAY
+
+
+async def test_a_key_without_a_resource_that_could_not_be_rotated_is_looked_at_again() -> None:
+    world, process = await ready_world()
+    world.apply(vault(tier="Premium"))
+    await process.settle()
+    head = await world.vault_head()
+    assert head is not None
+    made = await api(world).create(head, "made-by-sdk", KeySpec(KeyType.EC, curve=Curve.P256, hsm=True), Wanted())
+    await api(world).set_policy(head, "made-by-sdk", RotationPolicy(rotate=Trigger("P30D")))
+    world.apply(vault(tier="Standard"))
+    await process.settle()
+    world.now += 30 * DAY
+    process.schedule._hand_over(world.now)
+    await process.settle()
+    world.apply(vault(tier="Premium"))
+    await process.settle()
+    assert (await part(world, "made-by-sdk")).faces[Face.KEY].current == made.version
+    await process.settle(seconds=SLOW_LOOK)
+    assert (await part(world, "made-by-sdk")).faces[Face.KEY].versions == 2
 
 
 # The ConfigMap

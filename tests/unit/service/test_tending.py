@@ -12,7 +12,7 @@ import pytest
 
 from strongroom.domain import objects
 from strongroom.domain.apiobjects import Wanted
-from strongroom.domain.errors import Conflict, HsmUnavailable, NotFound, StoreUnavailable
+from strongroom.domain.errors import Conflict, HsmUnavailable, LimitExceeded, NotFound, StoreUnavailable
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.domain.names import VaultRef, object_id
 from strongroom.domain.notices import Notice, Stage
@@ -450,6 +450,20 @@ async def test_a_token_that_is_gone_is_waited_for() -> None:
     with pytest.raises(HsmUnavailable):
         await world.tend()
     world.token.gone = False
+    assert (await world.tend()).reason == "KeyRotated"
+
+
+async def test_the_end_of_a_key_that_cannot_be_rotated_is_told() -> None:
+    world = await key_world()
+    await world.keys().update(world.vault, "x", "", Wanted(expires=NOW + 61 * DAY))
+    await world.change_vault(limits=replace(world.vault.limits, versions=1))
+    world.now += 60 * DAY
+    assert (await world.tend()).reason == "KeyNearExpiry"
+    world.now += DAY
+    assert (await world.tend()).reason == "KeyExpired"
+    with pytest.raises(LimitExceeded):
+        await world.tend()
+    await world.change_vault(limits=replace(world.vault.limits, versions=2))
     assert (await world.tend()).reason == "KeyRotated"
 
 
