@@ -11,7 +11,9 @@ import json
 import shlex
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from benchmarks.load import Load, Outcome, put_on
@@ -30,7 +32,7 @@ _SET = '{"value": "correct horse battery staple #"}'
 def rows() -> list[Row]:
     """Measure in a system of its own."""
     with running_system() as (running, run):
-        load = _load(running, run)
+        load = load_on(running, run)
         _prepare(load)
         found: list[Row] = []
         for connections in (16, 64):
@@ -40,7 +42,8 @@ def rows() -> list[Row]:
         return found
 
 
-def _load(running: system.System, run: RunDir) -> Load:
+def load_on(running: system.System, run: RunDir) -> Load:
+    """Return where the vault demo is, and who may use it."""
     place = urlsplit(running.vault_url)
     assert place.hostname is not None
     assert place.port is not None
@@ -53,14 +56,14 @@ def _load(running: system.System, run: RunDir) -> Load:
 
 def _prepare(load: Load) -> None:
     """Make the secret that is read."""
-    _check(put_on(_with(load, method="PUT", path="/secrets/x?api-version=7.5", body=_SET, connections=1, seconds=0.2)))
+    check(put_on(_with(load, method="PUT", path="/secrets/x?api-version=7.5", body=_SET, connections=1, seconds=0.2)))
 
 
 def _gets(run: RunDir, load: Load, connections: int) -> list[Row]:
     before = _cpu(run)
-    full = _check(put_on(_with(load, connections=connections, seconds=_SECONDS)))
+    full = check(put_on(_with(load, connections=connections, seconds=_SECONDS)))
     cost = (_cpu(run) - before) / len(full.latencies)
-    half = _check(put_on(_with(load, connections=connections, seconds=_SECONDS, rate=full.rate / 2)))
+    half = check(put_on(_with(load, connections=connections, seconds=_SECONDS, rate=full.rate / 2)))
     label = f"GET secret, {connections} connections"
     spent = row(f"{label}: CPU of the data plane, all threads", 1e6 * cost, "µs each")
     return [*_figures(label, full), spent, *_figures(f"{label}, at half of that rate", half)]
@@ -76,7 +79,7 @@ def _sets(running: system.System, load: Load, connections: int) -> list[Row]:
     wanted = _with(
         load, method="PUT", path=f"/secrets/b{connections}-#?api-version=7.5", body=_SET, connections=connections
     )
-    full = _check(put_on(_with(wanted, seconds=_SECONDS)))
+    full = check(put_on(_with(wanted, seconds=_SECONDS)))
     bare = asyncio.run(_bare(running, connections))
     label = f"SET secret, {connections} connections"
     return [
@@ -86,11 +89,12 @@ def _sets(running: system.System, load: Load, connections: int) -> list[Row]:
     ]
 
 
-def _with(load: Load, **changes: object) -> Load:
-    return Load(**{**load.__dict__, **changes})  # type: ignore[arg-type]
+def _with(load: Load, **changes: Any) -> Load:
+    return replace(load, **changes)
 
 
-def _check(outcome: Outcome) -> Outcome:
+def check(outcome: Outcome) -> Outcome:
+    """Return it unless a request failed or none was answered."""
     if outcome.failures or not outcome.latencies:
         raise SystemExit(f"{outcome.failures} of {len(outcome.latencies)} requests failed")
     return outcome

@@ -1,6 +1,6 @@
 """The sidecar against the bare module: what the socket, the process and Python cost.
 
-Runs on a token of its own in a scratch directory. About two minutes.
+Runs on a token of its own in a scratch directory, with the keys of the store. Users' keys: ``benchmarks.keys``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from subprocess import DEVNULL, Popen, run
 
-from benchmarks import hsmkeys
 from benchmarks.hsmdrive import Row, drive_tasks, drive_threads, figures, until_serving
 from strongroom.domain.keys import WrappedKey
 from strongroom.hsm.client import HsmClient
@@ -33,7 +32,7 @@ def rows() -> list[Row]:
     """Return one row per operation, place and number of callers and per figure: ops/s, p50 and p99 in microseconds."""
     with tempfile.TemporaryDirectory(prefix="sr-bench-") as scratch, _token(Path(scratch)) as (path, environment):
         with _sidecar(Path(scratch), environment) as socket:
-            through = asyncio.run(_through(socket)) + asyncio.run(hsmkeys.through(socket))
+            through = asyncio.run(_through(socket))
         return through + _in_the_module(path, Path(scratch))
 
 
@@ -104,7 +103,6 @@ def _in_the_module(path: Path, scratch: Path) -> list[Row]:
             found += figures(name, "module", callers, drive_threads(call, callers))
     for name, call in _bare_calls(opened, keys, kek).items():
         found += figures(name, "bare PKCS#11 call", 1, drive_threads(call, 1))
-    found += hsmkeys.bare(opened)
     loaded.finalise()
     return found
 

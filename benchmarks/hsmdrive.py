@@ -26,10 +26,10 @@ async def until_serving(client: HsmClient) -> None:
             await asyncio.sleep(0.05)
 
 
-async def drive_tasks(call: Callable[[], Awaitable[object]], callers: int) -> list[float]:
+async def drive_tasks(call: Callable[[], Awaitable[object]], callers: int, seconds: float = SECONDS) -> list[float]:
     """Return how long each call took, in seconds."""
     taken: list[float] = []
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + seconds
 
     async def caller() -> None:
         while (started := time.perf_counter()) < end:

@@ -1,6 +1,6 @@
 """``make bench``: measures, prints a table, writes .run/bench.json.
 
-``python benchmarks/run.py [objects|hsm|audit|api …] [--counts 1000,10000]`` measures a part.
+``python benchmarks/run.py [objects|hsm|keys|audit|api …] [--counts 1000,10000] [--keys "RSA 2048"]`` measures a part.
 """
 
 from __future__ import annotations
@@ -15,18 +15,20 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import api, audit, disturbed, hsm, objects  # noqa: E402 - the repository is no package
+from benchmarks import api, audit, disturbed, hsm, keyrows, keys, objects  # noqa: E402 - the repository is no package
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["hsm", "objects", "audit", "api", []], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=["hsm", "keys", "objects", "audit", "api", []], help="default: all")
     parser.add_argument("--counts", default="1000,10000", help="numbers of objects")
+    parser.add_argument("--keys", default="", help="of the keys only what has this in its name, as in 'RSA 2048 RS256'")
     options = parser.parse_args()
-    parts = options.parts or ["hsm", "audit", "api", "objects"]
+    parts = options.parts or ["hsm", "keys", "audit", "api", "objects"]
     rows: list[dict[str, Any]] = []
     if "hsm" in parts:
         rows += hsm.rows()
+    of_keys = keys.rows(options.keys) if "keys" in parts else []
     if "audit" in parts:
         rows += audit.rows()
     if "api" in parts:
@@ -34,15 +36,16 @@ def main() -> int:
     if "objects" in parts:
         rows += objects.rows([int(count) for count in options.counts.split(",")], disturbed.rows)
     _print(rows)
+    keyrows.show(of_keys)
     path = ROOT / ".run" / "bench.json"
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    path.write_text(json.dumps({"machine": platform.platform(), "rows": rows}, indent=1) + "\n")
+    path.write_text(json.dumps({"machine": platform.platform(), "rows": rows + of_keys}, indent=1) + "\n")
     print(f"\nwritten to {path.relative_to(ROOT)}")
     return 0
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
-    width = max(len(str(row["name"])) for row in rows)
+    width = max((len(str(row["name"])) for row in rows), default=0)
     for row in rows:
         print(f"{row['name']:<{width}}  {row['value']:>12,.2f} {row['unit']}")
 
