@@ -56,13 +56,12 @@ class Running:
 
     def __init__(self, folder: Path) -> None:
         self.socket, self.file = folder / "kms.sock", KeyFile(folder / "keys.json")
-        self._channel = grpc.aio.insecure_channel(
-            f"unix:{self.socket}", options=[("grpc.default_authority", "localhost")]
-        )
+        options = [("grpc.default_authority", "localhost"), ("grpc.max_reconnect_backoff_ms", 100)]
+        self._channel = grpc.aio.insecure_channel(f"unix:{self.socket}", options=options)
         self._stub: Any = stubs.KeyManagementServiceStub(self._channel)
 
     async def status(self) -> Any:
-        return await self._stub.Status(pb.StatusRequest(), timeout=3, wait_for_ready=True)
+        return await self._stub.Status(pb.StatusRequest(), timeout=15, wait_for_ready=True)
 
     async def encrypt(self, plaintext: bytes = SEED) -> Any:
         return await self._stub.Encrypt(pb.EncryptRequest(plaintext=plaintext, uid="a-uid"), timeout=3)
