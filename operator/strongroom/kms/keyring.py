@@ -60,15 +60,16 @@ class KeyRing:
         await envelope.probe(self._token, self._known(), version)
 
     async def take(self, offered: WrappedKeys) -> None:
-        """Keep the versions that are new here and that the token opens. ``InvalidInput`` for another key's, OSError.
+        """Keep the versions that are new here and that the token opens.
 
-        ``HsmUnavailable`` when one could not be tried: nothing is taken then.
+        Nothing is taken when it raises: ``InvalidInput`` for those of another key, ``Refused`` when the token opens
+        none, ``HsmUnavailable`` when one could not be tried, OSError.
         """
         async with self._taking:
             known = {each.version for each in self._keys.versions} if self._keys else set()
             able = [each for each in offered.versions if each.version in known or await self._opens(offered, each)]
             if not able:
-                return
+                raise Refused("the token opens none of the versions that are offered; the log says why")
             offered = replace(offered, versions=tuple(able))
             joined = self._keys.joined(offered) if self._keys else offered
             if joined != self._keys:

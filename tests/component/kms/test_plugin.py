@@ -132,7 +132,8 @@ async def test_a_key_of_another_kind_is_not_taken(
     published.add(await made(client, 1, KeySpec(KeyType.OCT, 128, hsm=True)))
     with caplog.at_level(logging.ERROR):
         async with running(folder, shared_sidecar, published) as plugin:
-            await plugin.until(lambda status: "no key yet: " in status.healthz and "not taken" in caplog.text)
+            await plugin.until(lambda status: "no key yet: the token opens none" in status.healthz)
+            assert "not taken: alg: not one" in caplog.text
     assert plugin.file.load() is None
 
 
