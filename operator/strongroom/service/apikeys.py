@@ -15,15 +15,13 @@ from strongroom.domain.errors import Claimed
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, Operation, operations
 from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead
+from strongroom.domain.planning import POLICY
 from strongroom.domain.ports import Stored
 from strongroom.domain.rotationpolicy import RotationPolicy
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.apiobjects import ApiObjects, Found
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.rooms import room_of
-
-POLICY_FIELD = "rotation_policy"
-"""By which a claim names the policy among what a resource declares."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ class ApiKeys(ApiObjects):
 
         async def attempt(stored: Stored[ObjectHead] | None) -> tuple[ObjectHead, RotationPolicy]:
             head, face = rules.live_face(stored.head if stored else None, name, self.kind)
-            if head.claim is not None and POLICY_FIELD in head.claim.fields:
+            if head.claim is not None and POLICY in head.claim.fields:
                 raise Claimed(
                     f"the rotation policy is declared by {rules.resource(head.claim, self.kind)}; change it there"
                 )
