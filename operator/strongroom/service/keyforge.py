@@ -19,11 +19,20 @@ from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store
 from strongroom.domain.tokenkeys import TokenKeys
 from strongroom.domain.vaults import VaultHead
+from strongroom.service.fairgate import FairGate
 
 _PUBLIC: Final = frozenset({Operation.ENCRYPT, Operation.WRAP, Operation.VERIFY})
 _OPENED: Final = 1024
 _SLOW_RSA: Final = 3072
 """Bits, from which a private operation takes longer than handing it to a thread: 0.5 ms and more."""
+
+_MAKING_OF_EACH: Final = 2
+_MAKING_TOGETHER: Final = 2
+"""RSA keys that are made at a time for one vault, and in software for all. Each has a core, and a thread that private
+operations and backups want, too."""
+
+_ASKED_TOGETHER: Final = 256
+"""RSA keys that tokens are asked for at a time. How many are made there, each token decides."""
 
 _SECONDS: Final = 600.0
 """For which an opened key stays in memory: as long as the vault's own keys do."""
@@ -37,18 +46,19 @@ class KeyForge:
         self._token = token
         self._monotonic = monotonic
         self._opened: OrderedDict[tuple[str, str], tuple[float, KeyMaterial]] = OrderedDict()
+        self._making = FairGate(_MAKING_OF_EACH, _MAKING_TOGETHER)
+        self._making_in_token = FairGate(_MAKING_OF_EACH, _ASKED_TOGETHER)
+        self._checking = FairGate(1, 1)
 
     async def make(
         self, vault: VaultHead, name: str, version: str, spec: KeySpec, *, exportable: bool = False
     ) -> KeyMaterial:
         """Generate a version. ``TierRefused``, ``InvalidInput``."""
         check_tier(vault, spec)
-        if spec.hsm:
-            token = self._token.at(vault.hsm)
-            return await token.make_key(spec, key_owner(vault.tenant, name, version), exportable=exportable)
-        if spec.type is KeyType.RSA:  # takes a second: others have their turn
-            return await asyncio.to_thread(keyengine.make, spec)
-        return keyengine.make(spec)
+        if spec.type is not KeyType.RSA:
+            return await self._make(vault, name, version, spec, exportable=exportable)
+        async with (self._making_in_token if spec.hsm else self._making).turn(vault.id):  # takes a second, or several
+            return await self._make(vault, name, version, spec, exportable=exportable)
 
     async def take(
         self, vault: VaultHead, name: str, version: str, spec: KeySpec, private: bytes, *, exportable: bool = False
@@ -58,8 +68,7 @@ class KeyForge:
         Whatever protects it from now on, it was outside: its numbers are checked in software.
         """
         check_tier(vault, spec)
-        software = KeySpec(spec.type, spec.size, spec.curve)
-        checked = await asyncio.to_thread(keyengine.take, software, private)
+        checked = await self._checked(vault, KeySpec(spec.type, spec.size, spec.curve), private)
         if not spec.hsm:
             return checked
         owner = key_owner(vault.tenant, name, version)
@@ -113,3 +122,24 @@ class KeyForge:
             return release.wrap(material.private, target, digest)
         owner = key_owner(vault.tenant, head.name, version)
         return await self._token.release_key(material, owner, target, digest)
+
+    # Inside
+
+    async def _make(self, vault: VaultHead, name: str, version: str, spec: KeySpec, *, exportable: bool) -> KeyMaterial:
+        if spec.hsm:
+            token = self._token.at(vault.hsm)
+            return await token.make_key(spec, key_owner(vault.tenant, name, version), exportable=exportable)
+        if spec.type is KeyType.RSA:
+            return await asyncio.to_thread(keyengine.make, spec)
+        return keyengine.make(spec)
+
+    async def _checked(self, vault: VaultHead, spec: KeySpec, private: bytes) -> KeyMaterial:
+        """Take a key in. Nothing else of this process runs while an RSA key is checked: then others have as long."""
+        if spec.type is not KeyType.RSA:
+            return keyengine.take(spec, private)
+        async with self._checking.turn(vault.id):
+            began = self._monotonic()
+            try:
+                return await asyncio.to_thread(keyengine.take, spec, private)
+            finally:
+                await asyncio.sleep(self._monotonic() - began)
