@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from strongroom.dataplane import errors, openapikeys, openapischemas, openapisecrets
+from strongroom.dataplane import errors, openapikeys, openapikeyschemas, openapischemas, openapisecrets
 from strongroom.dataplane.openapientries import Entry
 from strongroom.dataplane.openapischemas import Json, reference
 from strongroom.dataplane.paging import ORDERS, PAGE, SKIP_TOKEN_LENGTH
@@ -62,7 +62,7 @@ def document() -> Json:
             "parameters": openapischemas.parameters(PAGE, SKIP_TOKEN_LENGTH, ORDERS),
             "headers": openapischemas.headers(),
             "responses": {_response_name(status): _refusal(status) for status in _MEANINGS},
-            "schemas": openapischemas.schemas(PAGE) | openapikeys.schemas(PAGE),
+            "schemas": openapischemas.schemas(PAGE) | openapikeyschemas.schemas(PAGE),
         },
     }
 
