@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -18,6 +17,7 @@ from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi, PatchKind
 from strongroom.kube.resources import CONFIG_MAPS, VAULTKEYS
+from strongroom.service.owned import OwnedIndex
 
 _MANAGER = "strongroom"
 
@@ -32,61 +32,11 @@ def public_key(material: KeyMaterial, version: str, kid: str) -> PublicKey:
     )
 
 
-class PublicKeyIndex:
-    """ConfigMaps with our label as last seen. ``on_change``: with namespace and name of the owner of what changed."""
+class PublicKeyIndex(OwnedIndex[PublishedSeen]):
+    """ConfigMaps by place, and by the VaultKey that owns them."""
 
     def __init__(self, on_change: Callable[[str, str], None]) -> None:
-        self._on_change = on_change
-        self._seen: dict[tuple[str, str], PublishedSeen] = {}
-        self._owned: dict[str, set[tuple[str, str]]] = defaultdict(set)
-
-    def take(self, kind: str, body: Mapping[str, Any]) -> None:
-        """Take in a watch event."""
-        place = (body["metadata"]["namespace"], body["metadata"]["name"])
-        known = self._seen.get(place)
-        if kind == "DELETED":
-            if known and known.uid == body["metadata"]["uid"]:
-                self.forget(place)
-                self._tell(known.owner)
-            return
-        seen = read(body)
-        if known and known.uid == seen.uid and int(known.token) >= int(seen.token):
-            return  # our own write, seen again
-        self.keep(seen)
-        for owner in {seen.owner, known.owner if known else ""}:
-            self._tell(owner)
-
-    def keep(self, seen: PublishedSeen) -> None:
-        """Remember one."""
-        place = (seen.namespace, seen.name)
-        self.forget(place)
-        self._seen[place] = seen
-        self._owned[seen.owner].add(place)
-
-    def get(self, namespace: str, name: str) -> PublishedSeen | None:
-        """Return one as last seen."""
-        return self._seen.get((namespace, name))
-
-    def owned(self, owner: Owner) -> list[PublishedSeen]:
-        """Return those of the VaultKey of this name, and of earlier ones."""
-        return [self._seen[place] for place in sorted(self._owned.get(str(owner), ()))]
-
-    def owners(self) -> list[tuple[str, str]]:
-        """Return namespace and name of every VaultKey that one names as its owner."""
-        split = (owner.partition("/") for owner in self._owned)
-        return [(namespace, name) for namespace, _, name in split if name]
-
-    def forget(self, place: tuple[str, str]) -> None:
-        """Forget one."""
-        if known := self._seen.pop(place, None):
-            self._owned[known.owner].discard(place)
-            if not self._owned[known.owner]:
-                del self._owned[known.owner]
-
-    def _tell(self, owner: str) -> None:
-        namespace, _, name = owner.partition("/")
-        if name:
-            self._on_change(namespace, name)
+        super().__init__(read, on_change)
 
 
 class PublicKeys:
@@ -123,7 +73,7 @@ class PublicKeys:
 
         Also right for an owner that is gone; its UID may be unknown then.
         """
-        for seen in self._index.owned(owner):
+        for seen in self._index.owned(owner.namespace, owner.name):
             if seen.name == kept:
                 continue
             if seen.owner_uid != owner.uid and await self._lives(owner, seen.owner_uid):
