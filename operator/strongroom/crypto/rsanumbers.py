@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from math import isqrt
 from typing import Final
 
@@ -20,6 +21,12 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import RSA_SIZES
 
 _COMMON_DIVISORS: Final = range(2, 1 << 12, 2)
+_LONGEST_SUM: Final = 3 / 4
+"""Of the primes, in parts of the bits of the modulus; that of two primes of one length has half of them."""
+
+_ROOTS: Final = 8
+"""That are drawn at most. The first is right for nearly every key; made-up numbers ask for one for each divisor."""
+
 _DISAGREE: Final = "key: n, e, d, p, q, dp, dq and qi are not the numbers of one RSA key"
 
 
@@ -68,14 +75,18 @@ def _factors(n: int, e: int, d: int) -> tuple[int, int]:
     makes up ``n``. So the g of all but one key in some thousands are tried instead, in milliseconds; with d modulo phi
     the first always fits.
     """
-    for divisor in _COMMON_DIVISORS:
-        multiple = divisor * (e * d - 1)
-        phi, rest = divmod(multiple, multiple // n + 1)  # phi is less than n by a part in 2^1000
-        if rest:
-            continue
-        total = n - phi + 1
+    for total in islice(_sums(n, e * d - 1), _ROOTS):
         root = isqrt(max(total * total - 4 * n, 0))
         p, q = (total + root) // 2, (total - root) // 2
         if p * q == n:
             return p, q
     raise InvalidInput("key.p and key.q: cannot be found from n, e and d; give them, if n, e and d are right")
+
+
+def _sums(n: int, multiple: int) -> Iterator[int]:
+    """Return what the sum of the primes may be, for each common divisor that fits."""
+    for divisor in _COMMON_DIVISORS:
+        phi, rest = divmod(divisor * multiple, divisor * multiple // n + 1)  # it is less than n by a part in 2^1000
+        total = n - phi + 1
+        if not rest and total.bit_length() <= _LONGEST_SUM * n.bit_length():
+            yield total

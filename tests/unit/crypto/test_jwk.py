@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.crypto import jwk, keyengine
+from strongroom.crypto import jwk, keyengine, rsanumbers
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import EC_CURVES, Curve, KeySpec, KeyType, Operation
@@ -89,6 +89,23 @@ def test_a_private_exponent_modulo_lambda_leads_to_the_primes_too() -> None:
     for d in (numbers.d, pow(numbers.public_numbers.e, -1, phi)):
         given = whole(RSA, d=text(d.to_bytes(256, "big")), p=None, q=None, dp=None, dq=None, qi=None)
         assert keyengine.take(RSA, jwk.read(given).private).public == made(RSA).public
+
+
+@pytest.mark.parametrize(
+    ("n", "d"),
+    [
+        (2**2048 - 1, 3),  # e d - 1 fits each divisor
+        (2**2048 - 1, (2**2048 - 1) // 65537),  # near n besides
+    ],
+)
+def test_numbers_that_are_made_up_cost_no_more_than_those_of_a_key(
+    monkeypatch: pytest.MonkeyPatch, n: int, d: int
+) -> None:
+    roots: list[int] = []
+    monkeypatch.setattr(rsanumbers, "isqrt", lambda number: roots.append(number) or 0)
+    with pytest.raises(InvalidInput, match="cannot be found"):
+        rsanumbers.encode({"n": n, "e": 65537, "d": d})
+    assert len(roots) <= 8
 
 
 def test_zeros_before_a_number_and_padding_are_tolerated() -> None:
