@@ -53,46 +53,11 @@ app.kubernetes.io/component: controller
 {{- .Values.hsm.softhsm.volume.existingClaim | default "strongroom-hsm-token" -}}
 {{- end }}
 
-{{- define "strongroom.pinDirectory" -}}
-{{- if .Values.hsm.pinSecret }}/etc/strongroom/hsm{{ else }}/var/lib/strongroom/hsm/pins{{ end -}}
-{{- end }}
-
 {{- define "strongroom.containerSecurity" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
-{{- end }}
-
-{{/* What the sidecar and the making of its token have in common. */}}
-{{- define "strongroom.hsmEnv" -}}
-- name: STRONGROOM_HSM_TOKEN_LABEL
-  value: {{ .Values.hsm.tokenLabel | quote }}
-- name: STRONGROOM_HSM_PIN_FILE
-  value: {{ include "strongroom.pinDirectory" . }}/pin
-{{- if include "strongroom.softhsm" . }}
-- name: SOFTHSM2_CONF
-  value: /etc/strongroom/softhsm/softhsm2.conf
-{{- else }}
-- name: STRONGROOM_HSM_MODULE
-  value: {{ .Values.hsm.pkcs11.module | quote }}
-{{- end }}
-{{- with .Values.hsm.extraEnv }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
-{{- define "strongroom.hsmMounts" }}
-{{- if include "strongroom.softhsm" . }}
-- name: token
-  mountPath: /var/lib/strongroom/hsm
-- name: softhsm
-  mountPath: /etc/strongroom/softhsm
-  readOnly: true
-{{- end }}
-{{- with .Values.hsm.extraVolumeMounts }}
-{{ toYaml . }}
-{{- end }}
 {{- end }}
 
 {{/* What every pod has in common. */}}
@@ -151,69 +116,6 @@ seccompProfile: {type: RuntimeDefault}
 {{- end }}
 {{- end }}
 
-{{/* The sidecar: the same beside the controller and beside the data plane. */}}
-{{- define "strongroom.hsmContainer" -}}
-- name: hsm
-  image: {{ include "strongroom.hsmImage" . | quote }}
-  imagePullPolicy: {{ .Values.image.pullPolicy }}
-  args: [hsm]
-  env:
-  {{- include "strongroom.hsmEnv" . | nindent 2 }}
-  - name: STRONGROOM_HSM_SOCKET
-    value: /run/strongroom/hsm/hsm.sock
-  - name: STRONGROOM_HSM_METRICS_PORT
-    value: "9091"
-  - name: STRONGROOM_HSM_LOG_FORMAT
-    value: {{ .Values.logFormat }}
-  - name: STRONGROOM_HSM_WORKERS
-    value: {{ .Values.hsm.workers | quote }}
-  ports:
-  - name: hsm-metrics
-    containerPort: 9091
-  # No liveness probe: a restart is a new try of the PIN, and some tokens lock after three.
-  readinessProbe:
-    exec: {command: [strongroom, hsm, status]}
-    periodSeconds: 15
-    timeoutSeconds: 10
-  volumeMounts:
-  # The sidecar makes the socket in a directory of mode 0700 below this, and both containers are one user.
-  - name: run
-    mountPath: /run/strongroom
-  {{- with include "strongroom.hsmMounts" . | trim }}
-  {{- . | nindent 2 }}
-  {{- end }}
-  {{- if .Values.hsm.pinSecret }}
-  - name: pin
-    mountPath: /etc/strongroom/hsm
-    readOnly: true
-  {{- end }}
-  resources:
-    {{- toYaml .Values.hsm.resources | nindent 4 }}
-  securityContext:
-    {{- include "strongroom.containerSecurity" . | nindent 4 }}
-{{- end }}
-
-{{- define "strongroom.hsmVolumes" }}
-{{- if include "strongroom.softhsm" . }}
-- name: token
-  persistentVolumeClaim:
-    claimName: {{ include "strongroom.tokenClaim" . }}
-- name: softhsm
-  configMap: {name: strongroom-softhsm}
-{{- end }}
-{{- with .Values.hsm.pinSecret }}
-- name: pin
-  secret:
-    secretName: {{ . }}
-    defaultMode: 0440
-    items:
-    - {key: pin, path: pin}
-{{- end }}
-{{- with .Values.hsm.extraVolumes }}
-{{ toYaml . }}
-{{- end }}
-{{- end }}
-
 {{/* Rules of both network policies. */}}
 {{- define "strongroom.scrapes" -}}
 - from:
@@ -224,7 +126,24 @@ seccompProfile: {type: RuntimeDefault}
   {{- end }}
   ports:
   - {protocol: TCP, port: metrics}
-  - {protocol: TCP, port: hsm-metrics}
+  {{- range include "strongroom.sidecars" . | fromJsonArray }}
+  - {protocol: TCP, port: {{ .portName }}}
+  {{- end }}
+{{- end }}
+
+{{/* Ports of the Services that are lists of what to scrape. */}}
+{{- define "strongroom.metricsPorts" -}}
+- {name: metrics, port: 9090, targetPort: metrics}
+{{- range include "strongroom.sidecars" . | fromJsonArray }}
+- {name: {{ .portName }}, port: {{ int .port }}, targetPort: {{ .portName }}}
+{{- end }}
+{{- end }}
+
+{{- define "strongroom.metricsEndpoints" -}}
+- {port: metrics, interval: {{ .Values.serviceMonitor.interval }}}
+{{- range include "strongroom.sidecars" . | fromJsonArray }}
+- {port: {{ .portName }}, interval: {{ $.Values.serviceMonitor.interval }}}
+{{- end }}
 {{- end }}
 
 {{- define "strongroom.egress" -}}
@@ -282,6 +201,20 @@ audit-s3-ca:
 {{- $hsm := .Values.hsm }}
 {{- if and $hsm.image.repository (not (or $hsm.image.tag $hsm.image.digest)) }}
 {{- fail "hsm.image.repository is set: name its hsm.image.tag or hsm.image.digest too" }}
+{{- end }}
+{{- range $list := list "pool" "classes" }}
+{{- $seen := list }}
+{{- range get $hsm $list }}
+{{- if has .name $seen }}
+{{- fail (printf "hsm.%s names %s twice: give each its own name" $list .name) }}
+{{- end }}
+{{- $seen = append $seen .name }}
+{{- with .image }}
+{{- if and .repository (not (or .tag .digest)) }}
+{{- fail (printf "an image of hsm.%s has a repository: name its tag or digest too" $list) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if eq $hsm.kind "pkcs11" }}
 {{- if not $hsm.pkcs11.module }}

@@ -19,10 +19,9 @@ from hack.localcluster.paths import REPOSITORY
 from strongroom.entrypoints import controller, dataplane
 from strongroom.entrypoints.attestations import read_authorities
 from strongroom.entrypoints.issuers import read_issuers
+from tests.component.chart.rendering import NAMESPACE, VALUES, Objects, container, environment, only, pod, rendered
 from tests.helpers.eventually import eventually
 
-VALUES = sorted((CHART / "ci").glob("*.yaml"))
-NAMESPACE = ("--namespace", "strongroom-system")
 CONTROLLER = "--as=system:serviceaccount:strongroom-system:strongroom-controller"
 SEALED = ("create", "secret", "generic", "--type=strongroom.dev/sealed", "-n", "strongroom-system")
 DATA_PLANE = "--as=system:serviceaccount:strongroom-system:strongroom-dataplane"
@@ -33,30 +32,6 @@ pytestmark = pytest.mark.timeout(300, func_only=True)  # whichever test comes fi
 own_cluster_only = pytest.mark.skipif(
     choose.provider() is Provider.EXISTING, reason="installs cluster-wide guards: never into a developer's own cluster"
 )
-
-Objects = list[dict[str, Any]]
-
-
-def rendered(*options: str | Path) -> Objects:
-    text = helm.run("template", "strongroom", CHART, *NAMESPACE, *options)
-    return [body for body in yaml.safe_load_all(text) if body]
-
-
-def only(objects: Objects, kind: str, name: str = "") -> dict[str, Any]:
-    (found,) = [body for body in objects if body["kind"] == kind and name in ("", body["metadata"]["name"])]
-    return found
-
-
-def pod(objects: Objects, kind: str = "Deployment") -> dict[str, Any]:
-    spec: dict[str, Any] = only(objects, kind)["spec"]["template"]["spec"]
-    return spec
-
-
-def container(objects: Objects, name: str, kind: str = "Deployment") -> dict[str, Any]:
-    spec = pod(objects, kind)
-    (found,) = [each for each in spec.get("initContainers", []) + spec["containers"] if each["name"] == name]
-    return dict(found)
-
 
 # What it renders
 
@@ -107,13 +82,13 @@ def test_only_the_sidecar_sees_token_and_pin_and_only_the_controller_the_api(val
         each["name"]: {mount["name"] for mount in each["volumeMounts"]}
         for each in [*pod(objects).get("initContainers", []), *pod(objects)["containers"]]
     }
-    assert mounts["controller"] == {"run", "api-token", "audit"}
-    assert "api-token" not in mounts["hsm"]
-    assert "so-pin" not in mounts["hsm"]
+    sockets = {volume for volume in mounts["controller"] if volume.startswith("run")}
+    assert mounts["controller"] - sockets == {"api-token", "audit"}
+    for sidecar in mounts.keys() - {"controller", "hsm-init"}:
+        assert mounts[sidecar].isdisjoint({"api-token", "so-pin"})
     assert mounts.get("hsm-init", set()).isdisjoint({"run", "api-token"})
     assert pod(objects)["automountServiceAccountToken"] is False
-    (run,) = [volume for volume in pod(objects)["volumes"] if volume["name"] == "run"]
-    assert run["emptyDir"]["medium"] == "Memory"
+    assert {each["emptyDir"]["medium"] for each in pod(objects)["volumes"] if each["name"] in sockets} == {"Memory"}
 
 
 def test_the_identity_is_the_pods_uid() -> None:
@@ -147,19 +122,15 @@ def test_targets_in_named_namespaces_only() -> None:
     objects = rendered("--values", CHART / "ci/local.yaml")
     bindings = [(b["kind"], b["metadata"].get("namespace")) for b in objects if "targets" in b["metadata"]["name"]]
     assert bindings == [("ClusterRole", None), ("RoleBinding", "default")]
-    assert _told(container(objects, "controller"))["STRONGROOM_TARGET_NAMESPACES"] == "default"
+    assert environment(container(objects, "controller"))["STRONGROOM_TARGET_NAMESPACES"] == "default"
     nowhere = container(rendered("--set=targets.allNamespaces=false"), "controller")
-    assert _told(nowhere)["STRONGROOM_TARGET_NAMESPACES"] == ""
-    assert "STRONGROOM_TARGET_NAMESPACES" not in _told(container(rendered(), "controller"))
-
-
-def _told(container: dict[str, Any]) -> dict[str, str]:
-    return {each["name"]: each.get("value", "") for each in container["env"]}
+    assert environment(nowhere)["STRONGROOM_TARGET_NAMESPACES"] == ""
+    assert "STRONGROOM_TARGET_NAMESPACES" not in environment(container(rendered(), "controller"))
 
 
 @pytest.mark.parametrize("values", VALUES, ids=lambda path: path.stem)
 def test_the_controller_understands_every_option_it_is_given(values: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told = _told(container(rendered("--values", values), "controller"))
+    told = environment(container(rendered("--values", values), "controller"))
     known = {f"STRONGROOM_{action.dest.upper()}" for action in controller._parser()._actions if action.option_strings}
     assert set(told) <= known
     for name, value in told.items():
@@ -229,7 +200,9 @@ def test_alerts_and_dashboard_are_those_of_the_chart() -> None:
 def test_of_the_data_planes_containers_one_sees_the_token_and_the_other_the_api(values: Path) -> None:
     spec = pod(rendered("--values", values), "StatefulSet")
     mounts = {each["name"]: {mount["name"] for mount in each["volumeMounts"]} for each in spec["containers"]}
-    assert set(mounts) == {"dataplane", "hsm"}
+    sidecars = mounts.keys() - {"dataplane"}
+    assert "hsm" in sidecars
+    sockets = {volume for volume in mounts["dataplane"] if volume.startswith("run")}
     of_settings = {
         "oidc",
         "oidc-ca",
@@ -240,8 +213,9 @@ def test_of_the_data_planes_containers_one_sees_the_token_and_the_other_the_api(
         "audit-s3",
         "audit-s3-ca",
     }
-    assert mounts["dataplane"] - of_settings == {"run", "api-token", "audit"}
-    assert mounts["hsm"].isdisjoint({"api-token", "audit", "so-pin"})
+    assert mounts["dataplane"] - of_settings - sockets == {"api-token", "audit"}
+    for sidecar in sidecars:
+        assert mounts[sidecar].isdisjoint({"api-token", "audit", "so-pin"})
     assert (spec["automountServiceAccountToken"], spec["serviceAccountName"]) == (False, "strongroom-dataplane")
     assert "initContainers" not in spec
     claimed = {
@@ -361,6 +335,8 @@ def test_without_the_data_plane_nothing_of_it_is_there() -> None:
 
 # What it refuses
 
+SIDECAR = '{"name": "b", "module": "/lib/b.so", "tokenLabel": "b", "pinSecret": "pin-b"}'
+
 
 @pytest.mark.parametrize(
     ("options", "message"),
@@ -376,6 +352,11 @@ def test_without_the_data_plane_nothing_of_it_is_there() -> None:
         (["--set=hsm.softhsm.local.node=a,hsm.softhsm.volume.existingClaim=b"], "not both"),
         (["--set=hsm.image.repository=vendor"], "name its hsm.image.tag"),
         (["--namespace=vault"], "install with --namespace strongroom-system --create-namespace"),
+        (["--set-json", f"hsm.pool=[{SIDECAR}, {SIDECAR}]"], "hsm.pool names b twice"),
+        (["--set-json", f"hsm.classes=[{SIDECAR}]", "--set=hsm.classes[0].name=Bank"], "name"),
+        (["--set-json", f"hsm.classes=[{SIDECAR}]", "--set=hsm.classes[0].pin=1234"], "pin"),
+        (["--set-json", f"hsm.pool=[{SIDECAR}]", "--set=hsm.pool[0].image.repository=vendor"], "its tag or digest"),
+        (["--set-json", 'hsm.pool=[{"name": "b"}]'], "module"),
         (["--set=controller.replica=2"], "replica"),
         (["--set=targets.namespaces={a.b}"], "namespaces"),
         (["--set=hsm.kind=yubihsm"], "kind"),
