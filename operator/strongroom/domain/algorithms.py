@@ -51,6 +51,11 @@ GCM_TAG_OCTETS: Final = 16
 VALUE_OCTETS: Final = 64 * 1024
 """Of a text, an IV or additional data. Whoever has more encrypts it himself and wraps the key."""
 
+KEY_OCTETS: Final = 8 * 1024
+"""Of a key that is wrapped by AES. A token takes 768 steps for each KiB, in which it does nothing else."""
+
+_WRAPPING_OCTETS: Final = 8  # by which a wrapped key is longer, filled up to a multiple of as many
+
 DOES_NOT_OPEN: Final = "value: does not open with this key and algorithm, and what was given beside it"
 """One text for every reason: a wrong key, tag, padding, IV or length must not be told apart."""
 
@@ -210,6 +215,8 @@ def _check_value(algorithm: Algorithm, operation: Operation, length: int, spec: 
         raise InvalidInput(f"value: a ciphertext of this key has {spec.size // 8} octets")
     elif family in (Family.AES_CBC, Family.AES_CBC_PAD) and not into and (length % BLOCK_OCTETS or not length):
         raise InvalidInput("value: a ciphertext of AES-CBC has whole blocks of 16 octets")
+    elif family in (Family.AES_KW, Family.AES_KWP) and length > KEY_OCTETS + (0 if into else _WRAPPING_OCTETS):
+        raise InvalidInput(f"value: AES key wrap takes keys of at most {KEY_OCTETS} octets; encrypt what is longer")
     elif family is Family.AES_KW and (length % 8 or length < (16 if into else 24)):
         raise InvalidInput(
             "value: AES key wrap takes keys of 16 octets or more, in multiples of 8; use KWPAD for others"

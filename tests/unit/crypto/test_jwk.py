@@ -97,6 +97,7 @@ def test_a_private_exponent_modulo_lambda_leads_to_the_primes_too() -> None:
         (2**2048 - 1, 3),  # e d - 1 fits each divisor
         (2**2048 - 1, (2**2048 - 1) // 65537),  # near n besides
     ],
+    ids=["small", "near"],
 )
 def test_numbers_that_are_made_up_cost_no_more_than_those_of_a_key(
     monkeypatch: pytest.MonkeyPatch, n: int, d: int
