@@ -1,4 +1,4 @@
-"""Key files as JSON Web Keys: what the command line sends to the vault when it imports one."""
+"""Key files as JSON Web Keys: what the command line sends to the vault, and a VaultKey brings in from a Secret."""
 
 from __future__ import annotations
 
@@ -27,7 +27,28 @@ def read(content: bytes, password: str = "") -> dict[str, str]:
     """
     if len(content) > FILE_OCTETS:
         raise InvalidInput(f"the key file: has more than {FILE_OCTETS} octets")
-    key = _pem(content, password.encode()) if b"-----BEGIN" in content else _binary(content, password.encode())
+    return _as_jwk(
+        _pem(content, password.encode()) if b"-----BEGIN" in content else _binary(content, password.encode())
+    )
+
+
+def read_plain(content: bytes) -> dict[str, str]:
+    """Return the private key in PEM, or in PKCS #8 in DER, that is not encrypted; ``InvalidInput`` else.
+
+    For files of strangers: a key is derived from a password as often as the file says, which may take minutes. The
+    numbers of an RSA key are not checked, which takes long, too; whoever takes the key in does it.
+    """
+    if len(content) > FILE_OCTETS:
+        raise InvalidInput(f"the key file: has more than {FILE_OCTETS} octets")
+    if b"-----BEGIN" in content:
+        return _as_jwk(_pem(content, b"", checked=False))
+    try:
+        return _as_jwk(load_der_private_key(content, None, unsafe_skip_rsa_key_validation=True))
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise InvalidInput("the key file: is neither PEM nor PKCS #8 in DER, not encrypted") from None
+
+
+def _as_jwk(key: object) -> dict[str, str]:
     if not isinstance(key, PrivateKey):
         raise InvalidInput("the key file: holds a key that is none of RSA, EC and Ed25519")
     if isinstance(key, EllipticCurvePrivateKey) and key.curve.name not in eckeys.NAMES:
@@ -35,7 +56,7 @@ def read(content: bytes, password: str = "") -> dict[str, str]:
     return jwk.private(key)
 
 
-def _pem(content: bytes, password: bytes) -> object:
+def _pem(content: bytes, password: bytes, *, checked: bool = True) -> object:
     begin = _PEM_KEY.search(content)
     end = content.find(b"-----END " + begin[1] + b"-----", begin.end()) if begin else -1
     if not begin or end < 0:
@@ -45,7 +66,7 @@ def _pem(content: bytes, password: bytes) -> object:
     if encrypted and not password:
         raise InvalidInput("the key file: is encrypted; give its password")
     try:
-        return load_pem_private_key(text, password if encrypted else None)
+        return load_pem_private_key(text, password if encrypted else None, unsafe_skip_rsa_key_validation=not checked)
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise _unreadable(encrypted) from None
 

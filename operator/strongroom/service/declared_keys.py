@@ -91,7 +91,7 @@ def _private(octets: bytes, spec: KeySpec) -> bytes:
 
 def _as_jwk(octets: bytes) -> Mapping[str, Any]:
     if not octets.lstrip().startswith(b"{"):
-        return keyfiles.read(octets)
+        return keyfiles.read_plain(octets)
     try:
         key: Mapping[str, Any] = orjson.loads(octets)
     except orjson.JSONDecodeError:

@@ -108,3 +108,34 @@ def test_what_is_no_key_file_is_refused_with_the_reason(content: Callable[[], by
 def test_whatever_a_file_holds_is_refused(content: bytes) -> None:
     with pytest.raises(InvalidInput):
         keyfiles.read(content)
+
+
+@pytest.mark.parametrize("form", ["pkcs8", "pkcs8-after-something", "der"])
+@pytest.mark.parametrize("name", KEYS)
+def test_a_plain_file_yields_its_key(name: str, form: str) -> None:
+    key = KEYS[name]()
+    assert keyfiles.read_plain(FORMS[form](key, "")) == jwk.private(key)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        lambda: p12(rsa_key()),
+        lambda: p12(rsa_key(), PASSWORD),
+        lambda: pem(rsa_key(), password=PASSWORD),
+        lambda: pem(rsa_key(), PrivateFormat.TraditionalOpenSSL, PASSWORD),
+        lambda: rsa_key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, BestAvailableEncryption(b"x")),
+        lambda: b"\0" * (keyfiles.FILE_OCTETS + 1),
+    ],
+    ids=["pkcs12", "pkcs12-encrypted", "pkcs8-encrypted", "pkcs1-encrypted", "der-encrypted", "too long"],
+)
+def test_no_password_is_tried_on_a_plain_file(content: Callable[[], bytes]) -> None:
+    """It would be turned into a key as often as the file says: hours, where a stranger wrote it."""
+    with pytest.raises(InvalidInput):
+        keyfiles.read_plain(content())
+
+
+@given(st.binary(max_size=300) | st.binary(max_size=100).map(lambda octets: b"-----BEGIN PRIVATE KEY-----" + octets))
+def test_whatever_a_plain_file_holds_is_refused(content: bytes) -> None:
+    with pytest.raises(InvalidInput):
+        keyfiles.read_plain(content)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs12
 
 from strongroom.crypto import jwk, keyengine
 from strongroom.domain import objects
@@ -284,6 +284,7 @@ async def test_an_immutable_release_policy_needs_a_new_version() -> None:
 KEY = ec.generate_private_key(ec.SECP256R1())
 PKCS8 = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 SEC1 = KEY.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+ARCHIVE = pkcs12.serialize_key_and_certificates(b"name", KEY, None, None, NoEncryption())
 JWK = json.dumps(jwk.private(KEY)).encode()
 SOURCE = ImportSpec("legacy")
 
@@ -328,6 +329,7 @@ async def test_the_source_is_deleted_when_that_is_asked() -> None:
     [
         (PKCS8, KeySpec(KeyType.EC, curve=Curve.P384), "the key is EC P-256, and the spec says EC P-384"),
         (PKCS8, KeySpec(KeyType.RSA, 2048), "the key is EC P-256, and the spec says RSA 2048"),
+        (ARCHIVE, EC, "neither PEM nor PKCS #8"),
         (b"nothing of the kind", EC, "spec.fromSecret"),
         (b"{", EC, "not JSON"),
         (b"[]", EC, "spec.fromSecret"),
