@@ -17,9 +17,9 @@ HEAD = """<!-- generated, do not edit; make generate -->
 # Command line
 
 The program is called `strongroom`; as `kubectl strongroom` it is a plugin of kubectl. [Use the command
-line](../how-to/use-the-cli.md) has examples. The commands of processes (`controller`, `dataplane`, `hsm`) and
-`audit` are described where they are used: [data plane](../operations/data-plane.md), [HSM](../operations/hsm.md),
-[audit](../how-to/audit.md).
+line](../how-to/use-the-cli.md) has examples. The commands of processes (`controller`, `dataplane`, `hsm`,
+`kms`) and `audit` are described where they are used: [data plane](../operations/data-plane.md),
+[HSM](../operations/hsm.md), [KMS plugin](../how-to/encrypt-kubernetes-secrets.md), [audit](../how-to/audit.md).
 
 ## Exit codes
 
