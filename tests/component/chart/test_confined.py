@@ -9,21 +9,16 @@ import base64
 import json
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from hack import helm
-from hack.helm import CHART
-from hack.localcluster import Cluster, Provider, choose, running_cluster
-from hack.localcluster.layout import free_ports
+from hack.localcluster import Provider, choose, running_cluster
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome
-from tests.helpers.system import CONTROLLER_ACCOUNT, Controller, System, secret, vault, vaultkey
+from tests.helpers.installation import helm_installed
+from tests.helpers.system import System, secret, vault, vaultkey
 
-NAMESPACE = ("--namespace", "strongroom-system")
 ALLOWED, OTHER = "team-a", "team-b"
 CONFINED = ("--set", f"targets.allNamespaces=false,targets.namespaces={{{ALLOWED}}},controller.audit.enabled=false")
 
@@ -46,39 +41,11 @@ def confined(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with running_cluster(f"confined-{os.getpid()}") as cluster, hsm.running(home) as sidecar:
         for name in (ALLOWED, OTHER):
             cluster.kubectl_run("create", "namespace", name)
-        helm.run(
-            "install", "strongroom", CHART, *NAMESPACE, "--create-namespace", *CONFINED, kubeconfig=cluster.kubeconfig
-        )
-        cluster.kubectl_run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
-        system = System(cluster, sidecar, controller(cluster, sidecar.socket, scratch))
-        system.controller.start()
-        try:
+        with helm_installed(cluster, sidecar, scratch, *CONFINED) as system:
+            system.controller.start()
             system.until_leading()
             yield system
-        finally:
-            system.controller.stop()
     home.remove()
-
-
-def controller(cluster: Cluster, socket: Path, scratch: Path) -> Controller:
-    """The container's process, with what a node would have given it in the place of the pod's."""
-    token = cluster.kubectl_run("create", "token", CONTROLLER_ACCOUNT, *NAMESPACE, "--duration=1h").strip()
-    kubeconfig = cluster.kubeconfig_for_token(scratch / "controller.kubeconfig", token)
-    port = free_ports().apiserver
-    of_pod = ["--kubeconfig", str(kubeconfig), "--hsm-socket", str(socket), "--metrics-port", str(port)]
-    environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"} | told()
-    command = ["controller", *of_pod, "--identity", "confined"]
-    return Controller(command, scratch / "controller.log", environment, f"http://127.0.0.1:{port}/metrics")
-
-
-def told() -> dict[str, str]:
-    """The environment that the chart gives the controller."""
-    objects = yaml.safe_load_all(helm.run("template", "strongroom", CHART, *NAMESPACE, *CONFINED))
-    (deployment,) = [body for body in objects if body and body["kind"] == "Deployment"]
-    (container,) = [
-        each for each in deployment["spec"]["template"]["spec"]["containers"] if each["name"] == "controller"
-    ]
-    return {each["name"]: each["value"] for each in container["env"] if "value" in each}
 
 
 def test_what_is_allowed_is_written_and_repaired(confined: System) -> None:
