@@ -70,7 +70,7 @@ class Replica:
         self.keys = ApiKeys(forge=forge, store=keys, collector=collector, clock=self._clock, total_octets=2**30)
         signing = ReleaseSigning(objects or SystemObjects(self.store, self._clock), DOMAIN, self._clock)
         attestations = attestations or Attestations([], self._clock, lambda: 0.0)
-        self.handlers = routes(self.store, world.keys, collector, self._clock, 2**30, attestations, signing)
+        self.handlers = routes(self.store, world.keys, forge, collector, self._clock, 2**30, attestations, signing)
         self.hear()
 
     def _clock(self) -> int:

@@ -75,6 +75,7 @@ class ApiSettings:
 def routes(
     store: SealedStore,
     hsm: Hsm,
+    forge: KeyForge,
     collector: Collector,
     clock: Callable[[], int],
     total_octets: int,
@@ -89,7 +90,6 @@ def routes(
 
     of_secrets, of_keys = PartStore(store, Kind.SECRET), PartStore(store, Kind.KEY)
     parts: dict[str, Any] = {"collector": collector, "clock": clock, "total_octets": total_octets}
-    forge = KeyForge(store=of_keys, token=hsm, monotonic=time.monotonic)
     secrets, keys = ApiSecrets(store=of_secrets, **parts), ApiKeys(store=of_keys, forge=forge, **parts)
     on_secrets = SecretRoutes(secrets, *lists_and_backups(secrets, of_secrets))
     releases = KeyRelease(keys=keys, forge=forge, attestations=attestations, signing=signing)
@@ -134,7 +134,11 @@ class VaultsApi:
         self._authorizer = Authorizer(client, time.monotonic)
         self._attestations = Attestations(settings.attestation_authorities, seconds, time.monotonic)
         signing = ReleaseSigning(objects, domain, seconds)
-        handlers = routes(store, keys, Collector(store), seconds, settings.total_octets, self._attestations, signing)
+        forge = KeyForge(store=PartStore(store, Kind.KEY), token=keys, monotonic=time.monotonic)
+        self.forget_expired = forge.forget_expired
+        handlers = routes(
+            store, keys, forge, Collector(store), seconds, settings.total_octets, self._attestations, signing
+        )
         self.door = Door(
             settings=DoorSettings(domain, challenge, settings.service_version, settings.proxies),
             authenticator=authenticator,

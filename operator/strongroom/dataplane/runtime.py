@@ -191,6 +191,7 @@ class DataPlane:
         said = ""
         while True:
             self._keyring.forget_expired()
+            self._api.forget_expired()
             try:
                 await self._certify()
                 said = ""

@@ -81,6 +81,7 @@ class KeyForge:
         if known is not None and known[0] > self._monotonic():
             self._opened.move_to_end(place)
             return known[1]
+        self.forget_expired()
         opened = await self._store.version(vault, head, version, fresh=fresh)
         if opened.kind is not Kind.KEY:
             raise Tampered("a stored key is a record of another kind")
@@ -90,6 +91,15 @@ class KeyForge:
         if len(self._opened) > _OPENED:
             self._opened.popitem(last=False)
         return found
+
+    def forget_expired(self) -> None:
+        """Drop what has outlived its time. Called by the owner now and then: idle keys must not linger."""
+        now = self._monotonic()
+        outlived = [place for place, (until, _) in self._opened.items() if until <= now]
+        for place in outlived:
+            del self._opened[place]
+        if outlived:
+            keyengine.forget()
 
     async def use(
         self,
