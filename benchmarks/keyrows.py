@@ -56,12 +56,13 @@ def show(rows: Iterable[Row]) -> None:
         table.setdefault((each["of"], each["callers"]), {})[each["place"]] = each
     if not table:
         return
-    print(f"\n{'':<42}{'callers':>8}" + "".join(f"{place + ' /s (p50/p99 ms)':>30}" for place in PLACES), end="")
-    print(f"{'sidecar/module':>16}{'Azure /s':>10}{'API/Azure':>11}")
+    heads = "".join(f"{place + ' /s (p50/p99 ms)':>30}" for place in PLACES)
+    print(f"\n{'':<42}{'callers':>8}{heads}{'API/module':>12}{'sidecar/module':>16}{'Azure /s':>10}{'API/Azure':>11}")
     for (of, callers), places in table.items():
-        print(f"{of:<42}{callers:>8}" + "".join(f"{_figures(places.get(place)):>30}" for place in PLACES), end="")
+        figures = "".join(f"{_figures(places.get(place)):>30}" for place in PLACES)
+        shares = f"{_ratio(places, API, MODULE):>12}{_ratio(places, SIDECAR, MODULE):>16}"
         azure = (places.get(API) or {}).get("azure_per_s")
-        print(f"{_ratio(places, SIDECAR, MODULE):>16}{azure or '-':>10}{_times(places.get(API), azure):>11}")
+        print(f"{of:<42}{callers:>8}{figures}{shares}{azure or '-':>10}{_times(places.get(API), azure):>11}")
 
 
 def _figures(found: Row | None) -> str:

@@ -26,9 +26,9 @@ from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import Operation
 from strongroom.hsm.client import HsmClient
 
-CALLERS = (1, 2, 16)
+CALLERS = (2, 16)
 MAKERS = 2
-MAKING_SECONDS = 4.0
+MAKING_SECONDS = 6.0
 _OWNER = "ab" * 16
 _PUBLIC = (Operation.ENCRYPT, Operation.WRAP)
 _INVERSE = {Operation.DECRYPT: Operation.ENCRYPT, Operation.UNWRAP: Operation.WRAP, Operation.VERIFY: Operation.SIGN}

@@ -22,7 +22,7 @@ enum {
     INITIALIZE = 0, SLOTS = 4, TOKEN_INFO = 6, OPEN = 12, LOGIN = 18, COPY = 21, DESTROY = 22, ENCRYPT = 29, DECRYPT = 33,
     SIGN = 42, MAKE = 58, MAKE_PAIR = 59
 }; /* places in CK_FUNCTION_LIST; the call itself follows its Init, then come Update and Final */
-enum { RSA_PKCS = 1, RSA_OAEP = 9, RSA_PSS = 0xD, AES_GCM = 0x1087 };
+enum { RSA_PKCS = 1, RSA_OAEP = 9, RSA_PSS = 0xD, AES_CBC = 0x1082, AES_GCM = 0x1087 };
 enum { MAX_CALLERS = 64, MAX_OCTETS = 4096 };
 
 typedef struct { Word kind; void *value; Word octets; } Attribute;
@@ -73,6 +73,7 @@ static Mechanism mechanism_of(Word kind) {
     static Pss pss = {0x250, 2, 32};                /* SHA-256 */
     static Oaep oaep = {0x220, 1, 1, NULL, 0};      /* SHA-1 */
     switch (kind) {
+    case AES_CBC: return (Mechanism){kind, zeros, 16};
     case AES_GCM: return (Mechanism){kind, &gcm, sizeof gcm};
     case RSA_PSS: return (Mechanism){kind, &pss, sizeof pss};
     case RSA_OAEP: return (Mechanism){kind, &oaep, sizeof oaep};

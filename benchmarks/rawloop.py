@@ -6,7 +6,7 @@ import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import run
+from subprocess import PIPE, run
 
 from pkcs11 import Mechanism
 
@@ -66,7 +66,7 @@ class RawLoop:
         command = [str(self.program), str(token.module), token.label, str(token.pin_file), str(seconds)]
         command += map(str, callers)
         environment = os.environ | token.environment
-        done = run(command, input=line, env=environment, capture_output=True, text=True, check=True)
+        done = run(command, input=line, env=environment, stdout=PIPE, text=True, check=True)
         return [Measured(*map(float, each.split())) for each in done.stdout.splitlines()]
 
 
