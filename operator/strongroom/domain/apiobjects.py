@@ -167,6 +167,12 @@ def as_declared(wanted: Wanted, head: ObjectHead | None, served: Attributes | No
     return replace(wanted, **{name: getattr(served, name) for name in claim.fields if name in _NAMES})
 
 
+def succeeded(made: Attributes, claim: Claim | None, served: Attributes) -> Attributes:
+    """Return the attributes of a version that is made by rotation: what a resource declares of ``served`` goes on."""
+    fields = claim.fields if claim else ()
+    return replace(made, **{name: getattr(served, name) for name in fields if name in _NAMES})
+
+
 def check_undeclared(claim: Claim | None, wanted: Wanted, present: Attributes, kind: Kind = Kind.SECRET) -> None:
     """Raise ``Claimed`` when a change contradicts what a resource declares."""
     if claim is None:

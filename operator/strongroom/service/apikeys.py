@@ -176,7 +176,7 @@ class ApiKeys(ApiObjects):
         material = await self._forge.material(vault, head, face.current)
         now, version = self._clock(), os.urandom(16).hex()
         ends = rotationpolicy.expires(face.policy, now) if face.policy else None
-        attributes = keyuse.succeeding(before, ends, now)
+        attributes = rules.succeeded(keyuse.succeeding(before, ends, now), head.claim, before)
         made = await self._forge.make(vault, head.name, version, material.spec, exportable=before.exportable)
         return await self._commit(vault, head.name, stored, version, made, attributes)
 

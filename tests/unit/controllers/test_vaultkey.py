@@ -373,6 +373,16 @@ async def test_the_api_makes_no_version_of_another_kind_than_declared(spec: KeyS
     assert await part(world) == before
 
 
+async def test_what_is_declared_goes_on_when_the_api_rotates() -> None:
+    world, _ = await settled(vaultkey(enabled=False, notBefore="2020-01-01T00:00:00Z", expires="2099-01-01T00:00:00Z"))
+    head = await world.vault_head()
+    assert head is not None
+    before = (await api(world).get(head, "signing")).attributes
+    made = (await api(world).rotate(head, "signing")).attributes
+    assert (made.enabled, made.not_before, made.expires) == (False, before.not_before, before.expires)
+    assert None not in (made.not_before, made.expires)
+
+
 async def test_a_version_that_the_api_makes_has_the_declared_operations() -> None:
     world = await signing_only()
     head = await world.vault_head()
