@@ -10,7 +10,6 @@ import stat
 import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,8 @@ from hack.image.pod import Pod
 from hack.localcluster import Cluster, Provider, choose, running_cluster
 from hack.localcluster.layout import free_port
 from hack.localcluster.paths import REPOSITORY
-from tests.helpers import relay
+from tests.helpers import imagepods
 from tests.helpers.eventually import eventually
-
-USER = 65532
 
 pytestmark = [
     pytest.mark.skipif(choose.provider() is not Provider.PROCESSES, reason="needs the API server on this machine"),
@@ -61,7 +58,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """The chart's objects in a cluster, its one pod on this machine."""
     layers = image.built()
     options = ("--namespace", "strongroom-system")
-    with running_cluster(f"image-{os.getpid()}") as cluster, _service(cluster) as address:
+    with running_cluster(f"image-{os.getpid()}") as cluster, imagepods.service(cluster) as address:
         helm.run("install", "strongroom", CHART, *options, "--create-namespace", kubeconfig=cluster.kubeconfig)
         text = helm.run("get", "manifest", "strongroom", *options, kubeconfig=cluster.kubeconfig)
         bodies = {body["kind"]: body for body in yaml.safe_load_all(text) if body}
@@ -92,44 +89,20 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
             pod.stop()
 
 
-def _service(cluster: Cluster) -> AbstractContextManager[str]:
-    server = urlsplit(cluster.url)
-    return relay.service(str(server.hostname), server.port or 443)
-
-
 def _volumes(scratch: Path, cluster: Cluster, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
     """As the kubelet makes them: emptyDir and claim belong to root and to the group of the pod."""
     volumes = _token_volumes(scratch, bodies)
-    volumes |= {name: scratch / f"volume-{name}" for name in ("run", "api-token", "audit")}
-    volumes["api-token"].mkdir()
-    for name in ("run", "audit"):
-        _give_group(volumes[name], 0o2777)
-    token = cluster.kubectl_run("create", "token", "strongroom-controller", "-n", "strongroom-system").strip()
-    files = {"token": token, "ca.crt": cluster.ca.read_text(), "namespace": "strongroom-system"}
-    for name, content in files.items():
-        _give_to_pod(volumes["api-token"] / name, content)
-    return volumes
+    volumes |= {name: imagepods.empty_dir(scratch, name) for name in ("run", "audit")}
+    return volumes | {"api-token": imagepods.api_token(scratch, cluster)}
 
 
 def _token_volumes(scratch: Path, bodies: dict[str, dict[str, Any]]) -> dict[str, Path]:
     volumes = {name: scratch / f"volume-{name}" for name in ("token", "softhsm")}
-    _give_group(volumes["token"], 0o2775)
+    imagepods.give_group(volumes["token"], 0o2775)
     volumes["softhsm"].mkdir()
     for name, content in bodies["ConfigMap"]["data"].items():
         (volumes["softhsm"] / name).write_text(content)
     return volumes
-
-
-def _give_group(directory: Path, mode: int) -> None:
-    directory.mkdir()
-    os.chown(directory, 0, USER)
-    directory.chmod(mode)
-
-
-def _give_to_pod(file: Path, content: str) -> None:
-    file.touch(0o440)
-    file.write_text(content)
-    os.chown(file, 0, USER)
 
 
 def test_the_quick_start_works(running: Running) -> None:
@@ -172,7 +145,7 @@ def test_with_pins_in_a_secret_the_officers_pin_is_needed_once(tmp_path: Path) -
     for name, pin in (("pin", "123456"), ("so-pin", "654321")):
         volumes[name] = tmp_path / f"volume-{name}"
         volumes[name].mkdir()
-        _give_to_pod(volumes[name] / name, pin)
+        imagepods.give_to_pod(volumes[name] / name, pin)
     pod = _pod(tmp_path / "pod", bodies, volumes)
     pod.initialise()
     (volumes["so-pin"] / "so-pin").unlink()
@@ -201,7 +174,7 @@ def test_token_pins_and_socket_are_for_the_pods_user_alone(running: Running) -> 
     token, run = running.pod.volumes["token"], running.pod.volumes["run"]
     for path in [*(token / "pins").iterdir(), *(token / "tokens").rglob("*"), token / "pins", run / "hsm"]:
         status = path.stat()
-        assert status.st_uid == USER, path
+        assert status.st_uid == imagepods.USER, path
         assert stat.S_IMODE(status.st_mode) & 0o077 == 0, path
 
 
@@ -211,7 +184,7 @@ def test_a_container_can_write_nowhere_but_into_its_volumes(running: Running, na
         "id -u; grep -E '^(CapEff|CapBnd|NoNewPrivs):' /proc/self/status; touch /opt/x /tmp/x /etc/x; cat /etc/shadow"
     )
     said = running.pod.execute(name, "sh", "-c", script)
-    assert said.stdout.split() == [str(USER), "CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
+    assert said.stdout.split() == [str(imagepods.USER), "CapEff:", "0" * 16, "CapBnd:", "0" * 16, "NoNewPrivs:", "1"]
     assert said.stderr.count("Read-only file system") == 3
     assert "Permission denied" in said.stderr
 

@@ -22,8 +22,7 @@ NAMESPACE = ("--namespace", "strongroom-system")
 @contextmanager
 def helm_installed(cluster: Cluster, sidecar: Sidecar, scratch: Path, *options: str) -> Iterator[System]:
     """Install the chart; the controller is not started yet, and stopped at the end."""
-    install = ("install", "strongroom", CHART, *NAMESPACE, "--create-namespace", *options)
-    helm.run(*install, kubeconfig=cluster.kubeconfig)
+    helm.run("install", "strongroom", CHART, *NAMESPACE, "--create-namespace", *options, kubeconfig=cluster.kubeconfig)
     cluster.kubectl_run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     system = System(cluster, sidecar, _controller(cluster, sidecar.socket, scratch, options))
     try:
