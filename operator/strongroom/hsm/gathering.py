@@ -1,7 +1,9 @@
 """Collects uses of keys that are asked for at the same time into few messages.
 
-A message costs as much as several signatures. Nothing is held back for it: a use that finds a lane free goes at once,
-alone; those that come while all lanes are busy travel together as soon as one is free again.
+A message costs as much as several signatures. A use that finds a lane free goes in the next pass of the event loop,
+with what else was asked for until then; those that come while all lanes are busy share the lanes as these become free.
+They go one pass after the answers are out, so that who asks again at once is in the next message and not behind it: a
+use of P-256 with 16 callers takes both processes 170 us instead of 230.
 
 Quick uses have one lane, slow ones several. For quick ones the message is what costs, and a second thread of the
 sidecar would only fight for the interpreter (P-256 with 64 callers: 6,600 a second by one lane, 3,600 by four); slow
@@ -62,6 +64,7 @@ class _Lanes:
     def __init__(self, send: Send, lanes: int) -> None:
         self._send = send
         self._free = lanes
+        self._starting = 0  # lanes that are taken, and whose message is not made up yet
         self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -79,17 +82,20 @@ class _Lanes:
             self._waiting.popleft().answer.cancel()
 
     def _start(self) -> None:
-        while self._free and (together := self._next()):
+        while self._free and self._starting < len(self._waiting):
             self._free -= 1
-            task = asyncio.create_task(self._carry(together))
+            self._starting += 1
+            task = asyncio.create_task(self._carry())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     def _next(self) -> list[_Waiting]:
-        """Take what fits into one message, leaving out whom nobody waits for any more."""
+        """Take this lane's share of what fits into one message, leaving out whom nobody waits for any more."""
+        share = min(MAX_USES, -(-len(self._waiting) // self._starting))
+        self._starting -= 1
         together: list[_Waiting] = []
         cost = 0
-        while self._waiting and len(together) < MAX_USES:
+        while self._waiting and len(together) < share:
             first = self._waiting[0]
             if not first.answer.done():
                 cost += first.weight
@@ -99,9 +105,10 @@ class _Lanes:
             self._waiting.popleft()
         return together
 
-    async def _carry(self, together: list[_Waiting]) -> None:
+    async def _carry(self) -> None:
+        together = self._next()
         try:
-            answers = await self._send([each.use for each in together])
+            answers = await self._send([each.use for each in together]) if together else []
             for each, answer in zip(together, answers, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(answer)

@@ -116,9 +116,11 @@ class Silent:
 
     def __init__(self) -> None:
         self.uses = 0
+        self.asked = asyncio.Event()
 
     async def UseKeys(self, request: pb.UseKeysRequest, **_: float) -> pb.UseKeysResponse:
         self.uses += len(request.uses)
+        self.asked.set()
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -129,7 +131,9 @@ async def test_a_use_gives_up_at_its_deadline_even_while_it_waits_for_others(tmp
         client._stub = silent = Silent()
         material = KeyMaterial(OBJECT_SPEC, wrapped=OBJECT)
         uses = [client.use_key(material, OBJECT.owner, "HS256", sign, Given(bytes(32))) for _ in range(3)]
-        ends = await asyncio.gather(*uses, return_exceptions=True)
+        first = asyncio.create_task(uses[0])
+        await silent.asked.wait()
+        ends = await asyncio.gather(first, *uses[1:], return_exceptions=True)
     assert [type(end) for end in ends] == [HsmUnavailable] * 3
     assert silent.uses == 1
 

@@ -59,6 +59,29 @@ async def test_one_goes_at_once_and_the_rest_together() -> None:
     assert sidecar.messages == [[b"\0"], [bytes([number]) for number in range(1, 6)]]
 
 
+async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_travels_together() -> None:
+    sidecar = Sidecar()
+    sidecar.gate.set()
+    gatherer = Gathering(sidecar.send)
+
+    async def caller() -> None:
+        for number in range(3):
+            await gatherer.use(pb.Use(value=bytes([number])), QUICK)
+
+    await asyncio.gather(*(caller() for _ in range(4)))
+    assert sidecar.messages == [[bytes([number])] * 4 for number in range(3)]
+
+
+async def test_slow_uses_are_divided_among_the_lanes() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send)
+    everything = [asked(gatherer, number, RSA) for number in range(7)]
+    await sidecar.until(lambda: len(sidecar.messages) == 3)
+    assert [len(message) for message in sidecar.messages] == [3, 2, 2]
+    sidecar.gate.set()
+    assert await asyncio.gather(*everything) == [bytes([number]) for number in range(7)]
+
+
 async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> None:
     sidecar = Sidecar()
     gatherer = Gathering(sidecar.send)
