@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.padding import PKCS7
 
-from strongroom.domain.algorithms import Algorithm, Family, Given, Hash, Made
-from strongroom.domain.keytypes import Curve, KeySpec, KeyType
+from strongroom.domain.algorithms import DIGEST_OCTETS, Algorithm, Family, Given, Hash, Made
+from strongroom.domain.keytypes import COORDINATE_OCTETS, Curve, KeySpec, KeyType
 
 HASHES = {
     Hash.SHA1: hashes.SHA1(),  # noqa: S303
@@ -27,6 +27,16 @@ CURVES: dict[Curve, ec.EllipticCurve] = {
     Curve.P256K: ec.SECP256K1(),
 }
 KW = {Family.AES_KW: keywrap.aes_key_wrap, Family.AES_KWP: keywrap.aes_key_wrap_with_padding}
+
+
+def signature_octets(algorithm: Algorithm, spec: KeySpec) -> int:
+    """Return how long a signature is."""
+    if spec.type is KeyType.RSA:
+        return spec.size // 8
+    if algorithm.family is Family.HMAC:
+        return DIGEST_OCTETS[algorithm.hash]
+    assert spec.curve is not None
+    return 2 * COORDINATE_OCTETS[spec.curve]
 
 
 def private_of(spec: KeySpec) -> bytes:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.domain.keytypes import AES_SIZES, COORDINATE_OCTETS, Curve, KeySpec, KeyType, Operation
+from strongroom.domain.keytypes import AES_SIZES, Curve, KeySpec, KeyType, Operation
 
 
 class Family(StrEnum):
@@ -177,16 +177,6 @@ def prepared(algorithm: Algorithm, operation: Operation, given: Given) -> Given:
     if algorithm.family is Family.AES_CBC and operation is Operation.ENCRYPT:
         value += bytes(-len(value) % BLOCK_OCTETS)
     return replace(given, value=value, aad=b"")
-
-
-def signature_octets(algorithm: Algorithm, spec: KeySpec) -> int:
-    """Return how long a signature is."""
-    if spec.type is KeyType.RSA:
-        return spec.size // 8
-    if algorithm.family is Family.HMAC:
-        return DIGEST_OCTETS[algorithm.hash]
-    assert spec.curve is not None
-    return 2 * COORDINATE_OCTETS[spec.curve]
 
 
 def longest_text(algorithm: Algorithm, spec: KeySpec) -> int:
