@@ -21,6 +21,7 @@ from strongroom.domain.algorithms import ALGORITHMS, Hash
 from strongroom.domain.errors import InvalidInput
 
 _BASE64URL: Final = re.compile(rb"([A-Za-z0-9_-]+)\s*")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SEALED: Final = ("value", "iv", "tag", "aad")
 
 
@@ -61,6 +62,22 @@ def signature(content: bytes) -> bytes:
     """Return a signature that was written as base64url or as it is."""
     found = _BASE64URL.fullmatch(content)
     return _from_text(found[1].decode()) if found and len(found[1]) % 4 != 1 else content
+
+
+def attestation(content: bytes) -> str:
+    """Return the token that a file holds; ``InvalidInput`` when it is none."""
+    text = content.strip().decode("ascii", "replace")
+    if not _TOKEN.fullmatch(text):
+        raise InvalidInput("the attestation is no JSON Web Token: give the text that the authority answered, alone")
+    return text
+
+
+def token_of(answer: Mapping[str, Any]) -> bytes:
+    """Return the token in an answer. Raises ``VaultError`` when there is none."""
+    text = answer.get("value")
+    if not isinstance(text, str) or not _TOKEN.fullmatch(text):
+        raise VaultError("the vault's answer cannot be read")
+    return text.encode()
 
 
 def sealed(answer: Mapping[str, Any], algorithm: str) -> bytes:

@@ -86,7 +86,7 @@ class Keys:
         return await self._session.request("POST", "/keys/restore", body={"value": backup})
 
     async def use(self, name: str, version: str, word: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Use a version. ``word``: encrypt, decrypt, sign, verify, wrapkey or unwrapkey."""
+        """Use a version. ``word``: encrypt, decrypt, sign, verify, wrapkey, unwrapkey or release."""
         return await self._session.request("POST", f"{_path(name, version)}/{word}", body=body)
 
     async def policy(self, name: str) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from strongroom.domain.algorithms import VALUE_OCTETS
 from strongroom.entrypoints.commandlines import add, octets
 from strongroom.entrypoints.files import write_private
 
+_ATTESTATION: Final = 64 * 2**10  # octets; the vault takes less
+_ENC: Final = ("CKM_RSA_AES_KEY_WRAP", "RSA_AES_KEY_WRAP_256", "RSA_AES_KEY_WRAP_384")
 _SEALED: Final = 4 * VALUE_OCTETS  # characters of a sealed text
 _MESSAGE: Final = 64 * 2**20
 """Octets of what is signed: only its digest leaves the machine."""
@@ -39,6 +41,10 @@ def add_uses(commands: Any) -> None:
         if command == "verify":
             text = "as sign wrote it"
             made.add_argument("--signature-file", metavar="FILE", type=Path, required=True, help=text)
+    text = "hand an exportable key to the environment of an attestation, which is read: the token of its authority"
+    made = _add_use(commands, "release", _release, text, ("raw",))
+    made.add_argument("--algorithm", choices=_ENC, default=_ENC[0], help=f"default: {_ENC[0]}, which is with SHA-1")
+    made.add_argument("--nonce", default="", metavar="TEXT", help="comes back in the answer")
     drawn = add(commands, "random", _random, "draw octets from the HSM", ("text", "hex", "raw"))
     drawn.add_argument("count", type=int, metavar="COUNT", help="octets, 1 to 128")
     drawn.add_argument("--out-file", metavar="FILE", type=Path, help="write them there, for its owner alone")
@@ -93,6 +99,14 @@ async def _verify(keys: Keys, options: argparse.Namespace) -> int:
     valid = (await keys.use(options.name, options.version, "verify", body)).get("value") is True
     print("valid" if valid else "not valid")
     return explaining.OK if valid else explaining.ERROR
+
+
+async def _release(keys: Keys, options: argparse.Namespace) -> str:
+    """The answer is a signed JSON Web Token: who asked checks it, and opens the key in it."""
+    attestation = keyvalues.attestation(octets(options.file, _ATTESTATION))
+    body = {"target": attestation, "enc": options.algorithm, "nonce": options.nonce}
+    answer = await keys.use(options.name, options.version, "release", body)
+    return _put(options, keyvalues.token_of(answer) + b"\n")
 
 
 async def _random(keys: Keys, options: argparse.Namespace) -> str:

@@ -1,0 +1,85 @@
+"""``strongroom keys release`` against the whole door of the data plane, with an attestation authority."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from strongroom.cli import keyvalues
+from strongroom.client.errors import VaultError
+from strongroom.domain.algorithms import Hash
+from strongroom.domain.errors import InvalidInput
+from strongroom.service.identity.attestations import AttestationAuthority, Attestations
+from tests.component.client.test_key_commands import Person
+from tests.component.dataplane.test_release import create, unb64
+from tests.helpers.attestation import Authority, attesting
+from tests.helpers.door import DoorLab, door_lab, policy
+from tests.helpers.objectkeys import released
+from tests.helpers.stores import NOW
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[Authority]:
+    made = Authority(clock=lambda: float(NOW))
+    with attesting(made, tmp_path):
+        yield made
+
+
+@pytest.fixture
+async def lab(authority: Authority, tmp_path: Path) -> AsyncIterator[DoorLab]:
+    trusted = AttestationAuthority(authority.url, str(tmp_path / "attestation-ca.pem"))
+    attestations = Attestations([trusted], lambda: NOW, lambda: 1000.0)
+    async with door_lab(policies=[policy(keys=["all", "release"])], tier="Premium", attestations=attestations) as made:
+        yield made
+    await attestations.close()
+
+
+@pytest.fixture
+def person(lab: DoorLab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Person:
+    return Person(lab, monkeypatch, capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "used"), [("", Hash.SHA1), (" --algorithm RSA_AES_KEY_WRAP_256 --nonce a-nonce", Hash.SHA256)]
+)
+async def test_a_key_comes_to_the_environment(
+    person: Person, lab: DoorLab, authority: Authority, tmp_path: Path, options: str, used: Hash
+) -> None:
+    bundle = await create(lab, authority)
+    attestation, answer = tmp_path / "attestation", tmp_path / "answer"
+    attestation.write_text(authority.token() + "\n")
+    assert await person.run(f"release x --file {attestation} --out-file {answer}{options}") == ""
+    assert answer.stat().st_mode & 0o777 == 0o600
+    said = jwt.decode(answer.read_text().strip(), options={"verify_signature": False})
+    assert said["request"].get("nonce") == ("a-nonce" if "nonce" in options else None)
+    wrapped = json.loads(unb64(said["response"]["key"]["key"]["key_hsm"]))["ciphertext"]
+    key = load_der_private_key(released(authority.environment.key, unb64(wrapped), used), None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    assert key.public_key().public_numbers().x == int.from_bytes(unb64(bundle["key"]["x"]))
+
+
+async def test_the_attestation_may_come_by_a_pipe_and_whoever_is_not_attested_gets_nothing(
+    person: Person, lab: DoorLab, authority: Authority
+) -> None:
+    await create(lab, authority)
+    assert (await person.run("release x", authority.token().encode())).count(".") == 2
+    with pytest.raises(VaultError, match="not what it demands"):
+        await person.run("release x", authority.token(**{"sdk-test": False}).encode())
+
+
+@pytest.mark.parametrize("content", [b"", b"a.b", b"{}", b"a.b.c d", b"\xff.a.b", b"a.b.c\nd.e.f"])
+def test_what_is_no_token_is_not_sent(content: bytes) -> None:
+    with pytest.raises(InvalidInput, match="no JSON Web Token"):
+        keyvalues.attestation(content)
+
+
+@pytest.mark.parametrize("answer", [{}, {"value": None}, {"value": "a.b"}, {"value": "\x1b[2J.a.b"}])
+def test_an_answer_that_is_no_token_is_not_shown(answer: dict[str, object]) -> None:
+    with pytest.raises(VaultError, match="cannot be read"):
+        keyvalues.token_of(answer)
