@@ -101,6 +101,13 @@ async def _breathe(number: int) -> None:
         await asyncio.sleep(0)
 
 
+def _state(head: VaultHead | ObjectHead) -> State:
+    """A name is live as long as the secret or the key is that has it."""
+    parts = head.parts if isinstance(head, ObjectHead) else ()
+    states = [part.state for part in parts] or [head.state]
+    return State.LIVE if State.LIVE in states else states[0]
+
+
 @dataclass
 class _Tally:
     """A count in the making."""
@@ -124,7 +131,7 @@ class _Tally:
         if entry.wrong or head is None:
             self.stored[kind, "wrong" if entry.wrong else "sealed"] += 1
             return
-        self.stored[kind, str(head.state)] += 1
+        self.stored[kind, str(_state(head))] += 1
         if isinstance(head, ObjectHead):
             self._add_times(head)
 

@@ -20,11 +20,13 @@ from tests.helpers.controllers import (
     NAMESPACE,
     Process,
     World,
+    key_of,
     lost_head,
     ready_world,
     secret,
     secret_key,
     vault,
+    vaultkey,
 )
 from tests.helpers.stores import NOW
 
@@ -248,3 +250,15 @@ async def test_a_count_that_fails_is_logged_and_the_next_one_is_made(
     running.cancel()
     assert "ValueError" in caplog.text
     assert "canary" not in caplog.text
+
+
+async def test_a_name_is_counted_as_live_while_its_secret_or_its_key_is() -> None:
+    world, process = await ready_world(vaultkey("db", deletionPolicy="Delete"))
+    await process.settle()
+    assert (await counted(process)).stored["object", "live"] == 1
+    world.delete(key_of("db"))
+    await process.settle()
+    assert (await counted(process)).stored == {("vault", "live"): 1, ("object", "deleted"): 1}
+    world.apply(secret())
+    await process.settle()
+    assert (await counted(process)).stored == {("vault", "live"): 1, ("object", "live"): 1}
