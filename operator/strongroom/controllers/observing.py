@@ -56,6 +56,7 @@ class Observer:
         self._metrics = metrics
         self._clock = clock
         self._acting_since = acting_since
+        self._resting: set[str] = set()  # ids of vaults that were last seen deleted
 
     async def observe(self, name: str) -> None:
         """Take in what a head says: when it is due, who claims it, whether the claimant still exists."""
@@ -121,9 +122,19 @@ class Observer:
         known = self._resources.get(key)
         if head.state is State.LIVE and (known is None or known.uid != head.claim_uid):
             self._queue.add(key, Priority.FRESH)
+        if head.state is State.LIVE and head.id in self._resting:
+            self._wake_objects(head)
         if head.state is not State.LIVE:
+            self._resting = {id for id in self._resting if self._index.vault_name(id)} | {head.id}
             for declaring, _ in self._resources.of_vault(head.ref.namespace, head.ref.name):
                 self._queue.add(declaring)  # says that its vault is deleted
+
+    def _wake_objects(self, vault: VaultHead) -> None:
+        """A vault is back: what became due in it meanwhile was passed over."""
+        self._resting.discard(vault.id)
+        for name, entry in self._index.heads.items():
+            if entry.object and entry.vault == vault.id:
+                self._queue.add(Key(Kind.HEAD, "", name))
 
     def _observe_object(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> None:
         head, key = stored.head, Key(Kind.OBJECT, vault.id, oid)

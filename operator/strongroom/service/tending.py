@@ -104,8 +104,10 @@ class Tending:
         return Tended(vault.ref, word + "Purged", part.name, kind=kind)
 
     async def _rotate(self, vault: VaultHead, key: ObjectHead) -> bool:
-        """A key that nobody declares lives by its policy."""
-        if key.state is not State.LIVE or key.claim is not None or key.due is None or self._clock() < key.due:
+        """A key that nobody declares lives by its policy, in a vault that is not deleted."""
+        if vault.state is not State.LIVE or key.state is not State.LIVE:
+            return False
+        if key.claim is not None or key.due is None or self._clock() < key.due:
             return False
         return await self._rotate_key(vault, key.name)
 

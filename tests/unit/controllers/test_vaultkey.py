@@ -37,6 +37,7 @@ from tests.helpers.controllers import (
     secret_key,
     unavailable,
     vault,
+    vault_key,
     vaultkey,
 )
 
@@ -215,6 +216,26 @@ async def test_a_key_without_a_resource_that_could_not_be_rotated_is_looked_at_a
     await process.settle()
     assert (await part(world, "made-by-sdk")).faces[Face.KEY].current == made.version
     await process.settle(seconds=SLOW_LOOK)
+    assert (await part(world, "made-by-sdk")).faces[Face.KEY].versions == 2
+
+
+async def test_a_key_without_a_resource_rests_while_its_vault_is_deleted() -> None:
+    world, process = await settled()
+    head = await world.vault_head()
+    assert head is not None
+    await api(world).create(head, "made-by-sdk", KeySpec(KeyType.EC, curve=Curve.P256), Wanted())
+    await api(world).set_policy(head, "made-by-sdk", RotationPolicy(rotate=Trigger("P30D")))
+    world.delete(vault_key())
+    await process.settle()
+    world.now += 30 * DAY
+    process.schedule._hand_over(world.now)
+    await process.settle()
+    assert (await part(world, "made-by-sdk")).faces[Face.KEY].versions == 1
+
+    world.apply(annotated(vault(), recover="true"))
+    await process.settle()
+    process.schedule._hand_over(world.now)
+    await process.settle()
     assert (await part(world, "made-by-sdk")).faces[Face.KEY].versions == 2
 
 
