@@ -1,4 +1,7 @@
-"""What `make demo` shows: a declared secret, its rotation, its deletion and recovery. Values are never printed."""
+"""What `make demo` shows: a declared secret, its rotation, its deletion and recovery; and a key in the HSM.
+
+Values are never printed.
+"""
 
 import base64
 import json
@@ -12,18 +15,20 @@ from .errors import DevError
 
 EXAMPLE = REPOSITORY / "examples" / "quickstart"
 VAULT, SECRET, TARGET = "vault/demo", "vaultsecret/db-password", "secret/db-credentials"
+KEY, PUBLISHED = "vaultkey/signing", "configmap/signing-key"
 
 
 def tell(cluster: Cluster) -> None:
-    _say("A vault and a secret are declared: kubectl apply -f examples/quickstart")
+    _say("A vault, a secret and a key are declared: kubectl apply -f examples/quickstart")
     _show(cluster, "apply", "-f", str(EXAMPLE))
-    _await_ready(cluster, VAULT, SECRET)
+    _await_ready(cluster, VAULT, SECRET, KEY)
     _show(cluster, "get", VAULT, SECRET)
     first, content = _version(cluster), _content(cluster)
     _say("The application finds it in a native Secret, kept in step")
     print(masked(content))
     second, rotated = _rotate(cluster, first, content)
     _delete_and_recover(cluster, second, rotated)
+    _show_key(cluster)
 
 
 def masked(content: dict[str, bytes]) -> str:
@@ -53,6 +58,12 @@ def _delete_and_recover(cluster: Cluster, version: str, content: dict[str, bytes
     if _version(cluster) != version:
         raise DevError(f"the recovered secret has version {_version(cluster)}, expected {version}")
     print(f"  version {version} is back, with the same value")
+
+
+def _show_key(cluster: Cluster) -> None:
+    _say("The key was made in the HSM and stays there; its public part is in the ConfigMap signing-key")
+    _show(cluster, "get", KEY)
+    _show(cluster, "get", PUBLISHED, "-o", "jsonpath={.data.public\\.pem}")
 
 
 def _await_ready(cluster: Cluster, *names: str) -> None:

@@ -43,13 +43,15 @@ def _command_line(process: Path) -> str:
         return ""
 
 
-def test_it_shows_a_secret_its_rotation_and_its_recovery(tmp_path: Path) -> None:
+def test_it_shows_a_secret_its_rotation_and_its_recovery_and_a_key(tmp_path: Path) -> None:
     with _demo(tmp_path) as demo:
         said, _ = demo.communicate(timeout=250)
     assert demo.returncode == 0, said
     assert re.search(r"value: \*+ \(32 bytes\)", said)
     assert re.search(r"version \w+ became \w+; the native Secret changed with it", said)
     assert "is back, with the same value" in said
+    assert re.search(r"signing +demo +RSA-HSM +True", said)
+    assert "BEGIN PUBLIC KEY" in said
     assert not _left_over(tmp_path)
 
 
