@@ -1,4 +1,4 @@
-"""A value and a token that go through every path of the data plane are found in the answers to those who may only."""
+"""A value, a key and a token that go through every path of the data plane are told to those who may know, only."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
+from os import urandom
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from hack.localcluster.paths import REPOSITORY
+from strongroom.crypto import jwk
+from strongroom.dataplane.wire import base64url
 from tests.helpers.canary import holds
 from tests.helpers.dataplane import DOMAIN, Answer, Connection, DataPlane, grant, serving
-from tests.helpers.system import System
+from tests.helpers.system import System, vault
 
 CANARY = b"canary-7c41aa90-that-is-told-to-nobody"
 TEXT = CANARY.decode()
@@ -123,6 +127,82 @@ def test_a_value_and_a_token_are_told_to_nobody(
     assert found == []
     bearers = [place for place, text in _ours(running, tmp_path) if token.encode() in text or stranger.encode() in text]
     assert bearers == []
+
+
+def private_keys() -> dict[str, tuple[dict[str, str], bytes]]:
+    """Keys to bring, each with the number or octets that nobody may see."""
+    on_curve, modular, octets = (
+        ec.generate_private_key(ec.SECP256R1()),
+        rsa.generate_private_key(65537, 2048),
+        urandom(32),
+    )
+    d, p = on_curve.private_numbers().private_value.to_bytes(32), modular.private_numbers().p.to_bytes(128)
+    return {
+        "soft": (jwk.private(on_curve), d),
+        "curve": (jwk.private(on_curve) | {"kty": "EC-HSM"}, d),
+        "modular": (jwk.private(modular) | {"kty": "RSA-HSM"}, p),
+        "octets": ({"kty": "oct-HSM", "k": base64url(octets)}, octets),
+    }
+
+
+def refused_keys(running: DataPlane, namespace: str, token: str, stranger: str) -> Iterator[tuple[int, Answer]]:
+    """Requests that carry a private key or a text and fail, each with the status that is expected."""
+    ask, path = running.ask, "/keys/refused?api-version=7.6"
+    for key, private in private_keys().values():
+        wrong = {"n": "AQAB"} | {name: base64url(private[:-1]) for name in ("d", "k") if name in key}
+        yield 400, ask(namespace, "PUT", path, token=token, body={"key": key | wrong})
+        yield 403, ask(namespace, "PUT", path, token=stranger, body={"key": key})
+        yield 401, ask(namespace, "PUT", path, body={"key": key})
+    text = {"alg": "A256GCM", "value": base64url(CANARY)}
+    use = "/keys/octets/{}?api-version=7.6".format
+    yield 400, ask(namespace, "POST", use("encrypt"), token=token, body=text | {"alg": TEXT[:32]})
+    yield 400, ask(namespace, "POST", use("encrypt"), token=token, body=text | {"alg": "A128GCM"})
+    yield 400, ask(namespace, "POST", use("decrypt"), token=token, body=text | {"iv": base64url(bytes(12))})
+    yield 400, ask(namespace, "POST", use("wrapkey"), token=token, body=text | {"alg": "A256KW"})
+    yield 403, ask(namespace, "POST", use("encrypt"), token=stranger, body=text)
+    yield 400, ask(namespace, "POST", "/keys/soft/sign?api-version=7.6", token=token, body=text | {"alg": "ES256"})
+
+
+def test_a_private_key_and_what_a_key_opens_are_told_to_nobody(
+    running: DataPlane, system: System, namespace: str, tmp_path: Path
+) -> None:
+    system.kubectl("create", "serviceaccount", "stranger", "-n", namespace)
+    policies = [grant("default", namespace, keys=["all"])]
+    system.apply(vault(namespace, tier="Premium", accessPolicies=policies))
+    system.until_ready(namespace, "demo", "vault")
+    token, stranger = running.token(namespace), running.token(namespace, "stranger")
+
+    def ask(method: str, path: str, body: dict[str, object] | None = None) -> Answer:
+        answer = running.ask(namespace, method, f"{path}?api-version=7.6", token=token, body=body)
+        assert answer.status == 200, answer.body
+        return answer
+
+    brought, said = private_keys(), []
+    for name, (key, private) in brought.items():
+        assert holds(json.dumps(key).encode(), private), "the search would find it"
+        said.append(ask("PUT", f"/keys/{name}", {"key": key}))
+        said += [ask("GET", f"/keys/{name}"), ask("POST", f"/keys/{name}/backup"), ask("POST", f"/keys/{name}/rotate")]
+    said += [ask("GET", "/keys"), ask("PATCH", "/keys/soft", {"tags": {"a": "b"}}), ask("DELETE", "/keys/curve")]
+    for name, algorithm, there, back in (
+        ("octets", "A256GCM", "encrypt", "decrypt"),
+        ("octets", "A256KWPAD", "wrapkey", "unwrapkey"),
+        ("modular", "RSA-OAEP-256", "encrypt", "decrypt"),
+    ):
+        sealed = ask("POST", f"/keys/{name}/{there}", {"alg": algorithm, "value": base64url(CANARY)})
+        said.append(sealed)
+        more = {member: sealed.body[member] for member in ("value", "iv", "tag") if member in sealed.body}
+        opened = ask("POST", f"/keys/{name}/{back}", {"alg": algorithm, **more})
+        assert holds(json.dumps(opened.body).encode(), CANARY), "the search would find it"
+    said += [_expected(*each) for each in refused_keys(running, namespace, token, stranger)]
+    secret = {"a text": CANARY} | {name: private for name, (_, private) in brought.items()}
+    texts = [json.dumps(answer.body).encode() + str(answer.headers).encode() for answer in said]
+    places = list(_places(running, system, tmp_path, texts))
+    assert [(what, place) for what, each in secret.items() for place, text in places if holds(text, each)] == []
+
+
+def _expected(status: int, answer: Answer) -> Answer:
+    assert answer.status == status, answer.body
+    return answer
 
 
 def _at_the_token_service(running: DataPlane, namespace: str) -> Iterator[bytes]:

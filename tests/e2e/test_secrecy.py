@@ -6,10 +6,13 @@ import asyncio
 import json
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from strongroom.crypto import jwk
 from strongroom.domain.names import VaultRef
 from tests.helpers.canary import holds
 from tests.helpers.hsm import SO_PIN, USER_PIN
-from tests.helpers.system import System, secret
+from tests.helpers.system import System, secret, vaultkey
 
 CANARY = b"canary-4d1b7c0e-in-an-ordinary-secret"
 
@@ -58,6 +61,27 @@ def test_no_value_in_objects_events_or_logs(system: System, demo: str) -> None:
     for value in values:
         for place in (shown, stored, logs):
             assert not holds(place.encode(), value)
+
+
+def test_no_private_key_in_objects_events_or_logs(system: System, demo: str) -> None:
+    """Not after an import that fails, and not after one that succeeds."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    private = key.private_numbers().private_value.to_bytes(32)
+    source = {"metadata": {"name": "legacy", "namespace": demo, "annotations": {"strongroom.dev/import-by": "signing"}}}
+    text = json.dumps(jwk.private(key))
+    assert holds(text.encode(), private)
+    system.apply({"apiVersion": "v1", "kind": "Secret", "stringData": {"tls.key": text}, **source})
+    take = {"name": "legacy", "deleteAfterImport": True}
+    system.apply(vaultkey(demo, "signing", crv="P-384", fromSecret=take))
+    system.until_reason(demo, "signing", "InvalidSpec", "vaultkey")
+    target = {"configMapName": "signing-key"}
+    system.apply(vaultkey(demo, "signing", crv="P-256", fromSecret=take, publicKeyTarget=target))
+    system.until_ready(demo, "signing", "vaultkey")
+    system.until(lambda: not system.get("secret", demo, "legacy"), "the source to go")
+    shown = system.kubectl("get", "vaults,vaultkeys,configmaps,events,secrets", "-A", "-o", "json")
+    logs = system.controller.log.read_text(errors="replace") + system.sidecar.log.read_text(errors="replace")
+    assert not holds(shown.encode(), private)
+    assert not holds(logs.encode(), private)
 
 
 def test_the_audit_log_shows_who_wrote_and_no_bodies(system: System, demo: str) -> None:
