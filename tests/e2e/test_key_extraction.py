@@ -1,4 +1,4 @@
-"""The memory of our processes is read for private keys: of those that are in a token nothing is there.
+"""The memory of our processes is read for private keys: of those in a token nothing is there; nor is it in etcd.
 
 Two kinds of keys are known to the test. Made ones are exportable, so that the test, which may use the token, can have
 them released to itself once the search is over. Brought ones are known because they were brought.
@@ -27,6 +27,7 @@ from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from tests.helpers import objectkeys, processmemory
 from tests.helpers.attestation import policy
+from tests.helpers.canary import holds
 from tests.helpers.dataplane import DataPlane, grant, serving
 from tests.helpers.system import System, vault
 
@@ -149,7 +150,9 @@ async def taken_out(system: System, namespace: str, name: str) -> bytes:
         return objectkeys.released(mine, wrapped, Hash.SHA1)
 
 
-def test_of_keys_that_the_token_made_no_memory_holds_anything(opened: Vault, system: System, namespace: str) -> None:
+def test_of_keys_that_the_token_made_neither_memory_nor_etcd_holds_anything(
+    opened: Vault, system: System, namespace: str
+) -> None:
     released_to = {"data": text(policy("https://attest.test", ("debug", False)).encode())}
     exportable = {"attributes": {"exportable": True}, "release_policy": released_to}
     for name, kind in KINDS.items():
@@ -165,6 +168,9 @@ def test_of_keys_that_the_token_made_no_memory_holds_anything(opened: Vault, sys
     assert set(known) == {"rsa d", "rsa p", "ec d", "oct k", "soft d"}
     assert during == {"data plane": {"soft d"}, "controller": set()}, "the software key shows that the search finds"
     assert opened.seen(known) == during
+    disk = [path.read_bytes() for path in system.cluster.etcd_data_dir.rglob("*") if path.is_file()]
+    assert any(namespace.encode() in file for file in disk), "the search for something that is there"
+    assert [name for name, private in known.items() if any(holds(file, private) for file in disk)] == []
 
 
 def test_of_keys_that_were_brought_nothing_is_left_after_a_restart(opened: Vault) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from pathlib import Path
+
+from tests.helpers import canary
 
 _PIECE = 16
 """Octets of a secret that count as a find: the begin of freed memory is soon overwritten."""
@@ -23,17 +24,12 @@ def seen(process: int, secrets: dict[str, bytes]) -> set[str]:
 
 
 def spellings(secret: bytes) -> Iterator[bytes]:
-    """As octets in both orders (OpenSSL keeps numbers with the least first), as CPython's integer, and as text."""
+    """As in a file, in the other order (OpenSSL keeps numbers with the least octet first), and as CPython's integer."""
     number = int.from_bytes(secret, "big")
-    yield secret
+    yield from canary.spellings(secret)
     yield secret[::-1]
     digits = range(0, number.bit_length(), _DIGIT)
     yield b"".join((number >> shift & (1 << _DIGIT) - 1).to_bytes(4, "little") for shift in digits)
-    yield secret.hex().encode()
-    yield secret.hex().upper().encode()
-    for shift in range(3):
-        text = base64.b64encode(b"\0" * shift + secret)[4 if shift else 0 : (len(secret) + shift) // 3 * 4]
-        yield from {text, text.translate(bytes.maketrans(b"+/", b"-_"))}
 
 
 def _pieces(secret: bytes) -> Iterator[bytes]:
