@@ -30,7 +30,9 @@ STAGES = (
     Stage("building the control plane", [sys.executable, "-m", "hack.localcluster", "build"]),
     Stage("building Helm", [sys.executable, "-m", "hack.helm"]),
     Stage("building the image's content", [sys.executable, "-m", "hack.image"]),
-    Stage("component and end-to-end tests", [*PYTEST, "tests/component", "tests/e2e"]),
+    Stage("component tests", [*PYTEST, "tests/component", "-m", "not cluster", "-n", "2", "--dist", "loadfile"]),
+    Stage("component tests on a cluster", [*PYTEST, "tests/component", "-m", "cluster"]),
+    Stage("end-to-end tests", [*PYTEST, "tests/e2e"]),
 )
 
 

@@ -28,10 +28,14 @@ from strongroom.telemetry.metrics import ControllerMetrics
 
 @dataclass(frozen=True, slots=True)
 class KeyParts:
-    """``rotate_if_due``: makes the next version of a key that nobody declares, and says whether it was due."""
+    """``rotate_if_due``: makes the next version of a key that nobody declares, and says whether it was due.
+
+    ``forget_expired``: drops opened keys whose time in memory is over.
+    """
 
     reconciler: VaultKeyReconciler
     rotate_if_due: Callable[[VaultHead, str], Awaitable[bool]]
+    forget_expired: Callable[[], None]
 
 
 def key_parts(
@@ -74,4 +78,4 @@ def key_parts(
             metrics.versions.labels(why="RotationDue").inc()
         return rotated is not None
 
-    return KeyParts(reconciler, rotate_if_due)
+    return KeyParts(reconciler, rotate_if_due, forge.forget_expired)

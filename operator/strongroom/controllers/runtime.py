@@ -217,6 +217,7 @@ class Controller:
             monotonic=time.monotonic,
             total_octets=self._settings.total_octets,
         )
+        self._forget_keys = keys.forget_expired
         tending = Tending(
             store=store,
             collector=collector,
@@ -342,6 +343,7 @@ class Controller:
         while True:
             await asyncio.sleep(10)
             self._keyring.forget_expired()
+            self._forget_keys()
             self._metrics.events_dropped.set(self._events.dropped)
             if time.monotonic() - swept >= self._settings.sweep_seconds:
                 swept = time.monotonic()

@@ -9,7 +9,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from strongroom.domain.errors import LimitExceeded
+from strongroom.domain.errors import LimitExceeded, Tampered, UnsupportedFormat
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.targets import Owner, TargetAction
 from strongroom.domain.vaults import VaultHead
@@ -37,7 +37,8 @@ class WrappedKeySecrets:
     ) -> TargetAction:
         """Make the Secret ``name`` hold ``versions``, newest first; return what was done.
 
-        CONFLICT: it is somebody else's. WAITING: no version is in a token yet. ``LimitExceeded``.
+        CONFLICT: it is somebody else's, or holds the versions of an earlier key of this name, which data may need.
+        WAITING: no version is in a token yet. ``LimitExceeded``.
         """
         keys = await self._wrapped(vault, head, versions)
         if not keys.versions:
@@ -61,6 +62,8 @@ class WrappedKeySecrets:
             return TargetAction.CONFLICT
         if (live.get("data") or {}).get(DATA_KEY) == data[DATA_KEY]:
             return TargetAction.NONE
+        if _of_another_key((live.get("data") or {}).get(DATA_KEY, ""), data[DATA_KEY]):
+            return TargetAction.CONFLICT
         seen = {"resourceVersion": metadata["resourceVersion"], "uid": metadata["uid"]}
         patch = {"metadata": seen, "data": dict(data)}
         await self._client.patch(SECRETS, owner.namespace, metadata["name"], patch, field_manager=_MANAGER)
@@ -76,3 +79,12 @@ class WrappedKeySecrets:
             if material.wrapped is not None and not material.private:
                 found.append(WrappedVersion(version.id, material.pack()))
         return WrappedKeys(vault.tenant, head.name, tuple(found))
+
+
+def _of_another_key(published: str, wanted: str) -> bool:
+    """Do the two lists have no version in common? What cannot be read is nobody's, and is put right."""
+    try:
+        before, after = (WrappedKeys.unpack(base64.b64decode(text, validate=True)) for text in (published, wanted))
+    except (ValueError, Tampered, UnsupportedFormat):
+        return False
+    return not {each.version for each in before.versions} & {each.version for each in after.versions}

@@ -10,6 +10,7 @@ from strongroom.domain.objects import Kind as Face
 from strongroom.domain.wrappedkeys import WrappedKeys
 from strongroom.kms.refreshing import read
 from strongroom.kube import errors
+from tests.helpers.api import Replica
 from tests.helpers.controllers import (
     NAMESPACE,
     KubeFault,
@@ -68,6 +69,19 @@ async def test_it_follows_a_rotation_and_keeps_the_versions_before() -> None:
     assert second.versions[:1] == first.versions
     assert [each.version for each in second.versions] == await ids(world)
     assert len(second.versions) == 2
+
+
+async def test_the_versions_of_an_earlier_key_of_the_same_name_stay() -> None:
+    world, process = await settled(BODY)
+    first = world.kube.objects[SECRET]["data"]
+    world.delete(KEY)
+    await process.settle()
+    api = Replica(world)
+    await api.keys.purge(await api.vault(), "signing")
+    world.apply(BODY)
+    await process.settle()
+    assert world.kube.objects[SECRET]["data"] == first
+    assert world.reason(KEY) == "!TargetConflict"
 
 
 async def test_settling_again_writes_nothing() -> None:
