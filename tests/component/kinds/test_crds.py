@@ -222,4 +222,4 @@ def test_the_quickstart_is_accepted(cluster: Cluster, objects: Objects) -> None:
     told = cluster.kubectl_run(
         "apply", "--dry-run=server", "--validate=strict", "-f", str(ROOT / "examples/quickstart")
     )
-    assert told.count("created") + told.count("configured") + told.count("unchanged") == 2
+    assert told.count("created") + told.count("configured") + told.count("unchanged") == 3
