@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ from typing import Any
 import pkcs11
 from pkcs11 import Attribute, KeyType, MechanismFlag, Session, Token
 
-from strongroom.hsm.sidecar import attributes
+from strongroom.hsm.sidecar import attributes, module
 from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import STAGED_MAC, STAGED_WORLD, Template
 from strongroom.hsm.sidecar.handles import Handles
@@ -25,23 +24,6 @@ from strongroom.hsm.sidecar.world import World, WorldId
 
 _LABEL = "NSS Certificate DB"
 _PIN = "canary-user-7391"
-_OS_LOCKING_OK = 2
-_Initialise = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
-
-
-class _Arguments(ctypes.Structure):
-    """CK_C_INITIALIZE_ARGS with the field that NSS puts its parameters into."""
-
-    _fields_ = (
-        ("mutexes", ctypes.c_void_p * 4),
-        ("flags", ctypes.c_ulong),
-        ("parameters", ctypes.c_char_p),
-        ("reserved", ctypes.c_void_p),
-    )
-
-
-class _FunctionList(ctypes.Structure):
-    _fields_ = (("version", ctypes.c_ubyte * 2), ("C_Initialize", ctypes.c_void_p))
 
 
 @dataclass
@@ -67,32 +49,24 @@ class Nss:
         return ObjectKeys(token, Handles(token, 64), Abilities(self.mechanisms))
 
 
+def parameters(folder: Path) -> str:
+    """Return what NSS softokn takes to keep a token in a folder."""
+    return f"configdir='sql:{folder}' certPrefix='' keyPrefix='' secmod='secmod.db' flags= "
+
+
 @contextmanager
 def opened(path: Path) -> Iterator[Nss]:
     """Load the module once in this process, with a token of its own."""
     scratch = Path(tempfile.mkdtemp(prefix="sr-nss-"))
-    kept = _parametrise(path, f"configdir='sql:{scratch}' certPrefix='' keyPrefix='' secmod='secmod.db' flags= ")
-    library = pkcs11.lib(str(path))
+    loaded = module.load(path, parameters(scratch))
+    library = loaded.library
     with library.get_token(token_label=_LABEL).open(rw=True, so_pin="") as officer:
         officer.init_pin(_PIN)
     token: Token = library.get_token(token_label=_LABEL)
     with token.open(rw=True, user_pin=_PIN, attribute_mapper=attributes.Mapper()) as session:
         names = frozenset(each.name for each in token.slot.get_mechanisms() if isinstance(each, pkcs11.Mechanism))
         yield Nss(session, names, _world(session))
-    assert kept
     shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _parametrise(path: Path, parameters: str) -> tuple[Any, ...]:
-    """Have C_Initialize, which python-pkcs11 calls without arguments, called with ours. Keep what is returned."""
-    pointer = ctypes.POINTER(_FunctionList)()
-    library = ctypes.CDLL(str(path))
-    assert library.C_GetFunctionList(ctypes.byref(pointer)) == 0
-    initialise = _Initialise(pointer.contents.C_Initialize)
-    arguments = _Arguments(flags=_OS_LOCKING_OK, parameters=parameters.encode())
-    patched = _Initialise(lambda _: initialise(ctypes.addressof(arguments)))
-    pointer.contents.C_Initialize = ctypes.cast(patched, ctypes.c_void_p).value
-    return library, arguments, patched
 
 
 def _world(session: Session) -> World:

@@ -89,6 +89,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         token_label=options.token_label,
         pin_file=options.pin_file,
         socket=options.socket,
+        module_parameters=options.module_parameters,
         dedicated=options.dedicated,
         metrics_port=options.metrics_port,
         workers=options.workers,
@@ -111,6 +112,7 @@ def _worker_command(
     command = [sys.executable, "-P", "-m", "strongroom.entrypoints.main", "hsm", "worker"]
     options = {
         "--module": settings.module,
+        "--module-parameters": settings.module_parameters,
         "--token-label": settings.token_label,
         "--pin-file": settings.pin_file,
         "--socket": settings.socket,

@@ -48,6 +48,7 @@ def add_ceremonies(commands: Any) -> None:
 def _add_join(join: argparse.ArgumentParser) -> None:
     add_officer(join, may_create=True)
     join.add_argument("--sponsor-module", type=Path, help="default: that of --module")
+    join.add_argument("--sponsor-module-parameters", default="")
     join.add_argument("--sponsor-token-label", help="token of the geography; needed when both are reachable from here")
     join.add_argument("--sponsor-pin-file", type=Path)
     join.add_argument("--sponsor-so-pin-file", type=Path)
@@ -156,6 +157,7 @@ def _join(options: argparse.Namespace) -> int:
 def _here(options: argparse.Namespace) -> list[str]:
     return [
         f"--module={module_of(options)}",
+        f"--module-parameters={options.module_parameters}",
         f"--token-label={options.token_label}",
         f"--pin-file={options.pin_file}",
         f"--so-pin-file={options.so_pin_file}",
@@ -170,7 +172,9 @@ def _sponsor(options: argparse.Namespace) -> list[str]:
             "another machine, begin with: strongroom hsm join request"
         )
     module = options.sponsor_module or module_of(options)
-    return [f"--module={module}", f"--token-label={label}", f"--pin-file={pin}", f"--so-pin-file={so_pin}"]
+    told = options.sponsor_module_parameters if options.sponsor_module else options.module_parameters
+    place = [f"--module={module}", f"--module-parameters={told}", f"--token-label={label}"]
+    return [*place, f"--pin-file={pin}", f"--so-pin-file={so_pin}"]
 
 
 def _assignments(words: list[str]) -> dict[str, str]:
@@ -199,6 +203,7 @@ def _place(options: argparse.Namespace) -> Place:
         so_pin_file=options.so_pin_file,
         pin_file=options.pin_file,
         create_token=getattr(options, "create_token", False),
+        module_parameters=options.module_parameters,
     )
 
 

@@ -29,6 +29,11 @@ def add_token(parser: argparse.ArgumentParser) -> None:
         default=environment("module"),
         help="PKCS#11 module; default: SoftHSM2, where it is found",
     )
+    parser.add_argument(
+        "--module-parameters",
+        default=environment("module-parameters", ""),
+        help="what the module takes to be initialised, where it takes anything, as NSS softokn does",
+    )
     parser.add_argument("--token-label", default=environment("token-label", "strongroom"))
     parser.add_argument("--pin-file", type=Path, default=environment("pin-file", _DEFAULT_PIN_FILE))
 

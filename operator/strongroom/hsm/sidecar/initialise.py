@@ -27,6 +27,7 @@ class Place:
     so_pin_file: Path
     pin_file: Path
     create_token: bool = False  # in a blank slot, if there is none with the label
+    module_parameters: str = ""
 
 
 def initialise(place: Place, geography: str, announce: Announce, *, dedicated: bool = False) -> Outcome:
@@ -80,7 +81,7 @@ def accept(place: Place, answer: JoinAnswer, told: str, announce: Announce) -> t
 
 def _open(place: Place, announce: Announce, kind: type[LoginsT]) -> LoginsT:
     process.harden()
-    loaded = module.load(place.module)
+    loaded = module.load(place.module, place.module_parameters)
     so_pin, user_pin = PinFile(place.so_pin_file), PinFile(place.pin_file)
     if place.create_token:
         token = provisioning.ensure_token(loaded, place.token_label, so_pin, user_pin)

@@ -117,7 +117,7 @@ class Keeper:
 
     def _fresh_module(self) -> Module:
         if self._module is None:
-            self._module = module.load(self._settings.module)
+            self._module = module.load(self._settings.module, self._settings.module_parameters)
         else:
             self._module.refresh()
         return self._module

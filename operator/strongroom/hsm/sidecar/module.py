@@ -4,6 +4,9 @@ python-pkcs11 0.10 releases the GIL round each C call but initialises the module
 that there is one thread: SoftHSM then takes no locks and crashes. So the module is finalised and initialised again
 with CKF_OS_LOCKING_OK (PKCS#11 v3.0 section 5.4.1), while there still is one thread. ``lib.reinitialize()`` would
 undo that and is never called.
+
+Some modules take parameters, and will not be initialised without (NSS softokn): for these C_Initialize is exchanged in
+the module's own function list, before python-pkcs11 calls it.
 """
 
 from __future__ import annotations
@@ -37,8 +40,12 @@ class _InitializeArgs(ctypes.Structure):
         ("LockMutex", ctypes.c_void_p),
         ("UnlockMutex", ctypes.c_void_p),
         ("flags", ctypes.c_ulong),
-        ("pReserved", ctypes.c_void_p),
+        ("pReserved", ctypes.c_void_p),  # of some modules a text; then this is the true one:
+        ("nothing", ctypes.c_void_p),
     )
+
+
+_Initialise = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)
 
 
 class _FunctionList(ctypes.Structure):
@@ -46,7 +53,7 @@ class _FunctionList(ctypes.Structure):
 
     _fields_ = (
         ("version", ctypes.c_ubyte * 2),
-        ("C_Initialize", ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)),
+        ("C_Initialize", _Initialise),
         ("C_Finalize", ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.c_void_p)),
         ("between", ctypes.c_void_p * 7),
         (
@@ -66,6 +73,8 @@ class Module:
 
     library: lib
     _functions: _FunctionList
+    _arguments: _InitializeArgs
+    _kept: tuple[object, ...] = ()  # what C points to
 
     def refresh(self) -> None:
         """C_Finalize and C_Initialize: the only way to see a token that came back. No other thread may be inside.
@@ -73,8 +82,7 @@ class Module:
         Every session and object of the process is gone afterwards. Raises ``ModuleFault``.
         """
         self.finalise()
-        arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK)
-        _check("C_Initialize", self._functions.C_Initialize(ctypes.addressof(arguments)))
+        _check("C_Initialize", self._functions.C_Initialize(ctypes.addressof(self._arguments)))
 
     def finalise(self) -> None:
         """C_Finalize. No other thread may be inside the module."""
@@ -100,11 +108,14 @@ class Module:
         _check("C_InitToken", self._functions.C_InitToken(slot_id, so_pin, len(so_pin), padded))
 
 
-def load(path: Path) -> Module:
+def load(path: Path, parameters: str = "") -> Module:
     """Load the module at ``path`` and initialise it for threads. Call it once, before any other thread exists.
 
-    Raises ``ModuleFault``.
+    ``parameters``: the text that some modules take where the standard reserves a pointer. Raises ``ModuleFault``.
     """
+    text = ctypes.create_string_buffer(parameters.encode()) if parameters else None
+    arguments = _InitializeArgs(flags=_CKF_OS_LOCKING_OK, pReserved=ctypes.addressof(text) if text else None)
+    kept = (text, *(_exchanged(_function_list(path), arguments) if parameters else ()))
     try:
         library = pkcs11.lib(str(path))
     except PKCS11Error as error:
@@ -112,9 +123,17 @@ def load(path: Path) -> Module:
             str(error) if type(error) is PKCS11Error else type(error).__name__
         )  # the former is the dynamic linker's
         raise ModuleFault(f"the PKCS#11 module {path} cannot be initialised ({reason}); is its store there?") from error
-    module = Module(library, _function_list(path))
+    module = Module(library, _function_list(path), arguments, kept)
     module.refresh()
     return module
+
+
+def _exchanged(functions: _FunctionList, arguments: _InitializeArgs) -> tuple[object, ...]:
+    """Have C_Initialize called with these arguments, whatever is said; return what must outlive the module."""
+    initialise = _Initialise(ctypes.cast(functions.C_Initialize, ctypes.c_void_p).value or 0)
+    ours = _Initialise(lambda _: initialise(ctypes.addressof(arguments)))
+    functions.C_Initialize = ours
+    return functions, initialise, ours
 
 
 def _function_list(path: Path) -> _FunctionList:

@@ -35,6 +35,9 @@ class Settings:
     socket: Path
     """Unix socket to serve on. Its directory must be ours alone; it is made with mode 0700 if it does not exist."""
 
+    module_parameters: str = ""
+    """The text that some modules take to be initialised, such as NSS softokn."""
+
     dedicated: bool = False
     """The token stands alone: KEKs live in it, its world goes nowhere, and its owner may do with it what he likes."""
 
