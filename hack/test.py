@@ -24,14 +24,19 @@ class Stage:
 
 
 PYTEST = [sys.executable, "-m", "pytest", "-p", "hack.skips", "-rs", "-q"]
+# They start and kill clusters of their own, and look at what is left of them: one at a time.
+CLUSTERS = ("tests/component/test_localcluster.py", "tests/component/test_cluster_fixture.py")
+IGNORED = tuple(f"--ignore={path}" for path in CLUSTERS)
+APART = ("-m", "not cluster", *IGNORED)
 STAGES = (
     Stage("static checks", [sys.executable, "-m", "hack.check"]),
     Stage("unit tests", [*PYTEST, "tests/unit", "-n", "2"]),
     Stage("building the control plane", [sys.executable, "-m", "hack.localcluster", "build"]),
     Stage("building Helm", [sys.executable, "-m", "hack.helm"]),
     Stage("building the image's content", [sys.executable, "-m", "hack.image"]),
-    Stage("component tests", [*PYTEST, "tests/component", "-m", "not cluster", "-n", "2", "--dist", "loadfile"]),
-    Stage("component tests on a cluster", [*PYTEST, "tests/component", "-m", "cluster"]),
+    Stage("component tests", [*PYTEST, "tests/component", "-n", "2", "--dist", "loadfile", *APART]),
+    Stage("component tests on a cluster", [*PYTEST, "tests/component", "-m", "cluster", *IGNORED]),
+    Stage("tests of the local cluster", [*PYTEST, *CLUSTERS]),
     Stage("end-to-end tests", [*PYTEST, "tests/e2e"]),
 )
 
