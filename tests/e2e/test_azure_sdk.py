@@ -137,7 +137,7 @@ def test_the_sdks_own_tests(name: str, distributions: dict[str, Path], environme
         "asyncio_mode=auto",
     ]
     command += ["-p", "devtools_testutils"]  # its fixture test_proxy, as Microsoft's own conftest has it
-    command += ["-n", "8", "tests", "--ignore", "tests/perfstress_tests"]  # most of the time is pauses
+    command += ["-n", "16", "tests", "--ignore", "tests/perfstress_tests"]  # most of the time is pauses
     command += [argument for test in NOT_SERVED.get(name, ()) for argument in ("--deselect", test)]
     ran = subprocess.run(command, cwd=distributions[name], env=environment, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout[-6000:]
