@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from strongroom.cli import keyviews as views
+from strongroom.cli.objectcommands import Asked, Commands
 from strongroom.client.vaultkeys import KeyChanges, Keys
 from strongroom.domain.errors import InvalidInput
 
-
-class Asked(Protocol):
-    """What was asked for. ``output``: raw, table or json."""
-
-    name: str
-    version: str
-    output: str
-    deleted: bool
+COMMON: Final = Commands(views.LISTS, views.one)
 
 
 async def create(keys: Keys, asked: Asked, kind: Mapping[str, Any], changes: KeyChanges) -> str:
@@ -36,17 +30,6 @@ async def show(keys: Keys, asked: Asked) -> str:
     return views.one(found, asked.output)
 
 
-async def listing(keys: Keys, asked: Asked) -> str:
-    """List keys, or the deleted ones."""
-    items = await _all(keys.list(deleted=asked.deleted))
-    return (views.deleted if asked.deleted else views.listing)(items, asked.output)
-
-
-async def versions(keys: Keys, asked: Asked) -> str:
-    """List the versions of a key, the newest first."""
-    return views.versions(await _all(keys.versions(asked.name)), asked.output)
-
-
 async def rotate(keys: Keys, asked: Asked) -> str:
     """Make a version like the one that is served."""
     return views.one(await keys.rotate(asked.name), asked.output)
@@ -57,21 +40,6 @@ async def update(keys: Keys, asked: Asked, changes: KeyChanges) -> str:
     if not changes.body():
         raise InvalidInput("say what to change: --enable, --disable, --expires, --not-before, --operation, --tag")
     return views.one(await keys.update(asked.name, asked.version, changes), asked.output)
-
-
-async def delete(keys: Keys, asked: Asked) -> str:
-    """Delete softly."""
-    return views.one(await keys.delete(asked.name), asked.output)
-
-
-async def recover(keys: Keys, asked: Asked) -> str:
-    """Undo a deletion."""
-    return views.one(await keys.recover(asked.name), asked.output)
-
-
-async def restore(keys: Keys, asked: Asked, backup: str) -> str:
-    """Make the key of a backup."""
-    return views.one(await keys.restore(backup), asked.output)
 
 
 async def show_policy(keys: Keys, asked: Asked) -> str:
@@ -86,7 +54,3 @@ async def set_policy(
     actions = [{"action": {"type": kind}, "trigger": {when: time}} for kind, when, time in triggers if time]
     policy = {"lifetimeActions": actions, "attributes": {"expiryTime": expiry} if expiry else {}}
     return views.policy(await keys.set_policy(asked.name, policy), asked.output)
-
-
-async def _all(items: AsyncIterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [item async for item in items]

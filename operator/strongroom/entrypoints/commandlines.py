@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from pathlib import Path
 from typing import Any, Final
 
 from strongroom.cli import times, values
-from strongroom.client.vaultsecrets import Changes
+from strongroom.client.vaultobjects import Changes
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints.access import add_vault
 
@@ -45,18 +43,6 @@ def changes(options: argparse.Namespace) -> Changes:
     """Return what was said of a version."""
     tags = None if options.tags is None else dict(options.tags)
     return Changes(options.enabled, options.not_before, options.expires, None, tags)
-
-
-def octets(file: Path | None, limit: int) -> bytes:
-    """Return what a file or standard input holds; ``InvalidInput`` when it is longer than ``limit`` octets."""
-    if file is None or file == Path("-"):
-        found = sys.stdin.buffer.read(limit + 1)
-    else:
-        with file.open("rb") as opened:
-            found = opened.read(limit + 1)
-    if len(found) > limit:
-        raise InvalidInput(f"what was given is longer than {limit} octets")
-    return found
 
 
 def moment(text: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import sys
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import VALUE_OCTETS
@@ -20,15 +20,27 @@ def value(file: Path | None) -> bytes:
         if getpass.getpass("Again: ") != first:
             raise InvalidInput("the two are not the same; nothing was written")
         return first.encode(errors="surrogateescape")
-    return _read(file, VALUE_OCTETS)
+    return octets(file, VALUE_OCTETS)
 
 
 def backup(file: Path | None) -> str:
     """Return a backup from a file or a pipe."""
     try:
-        return _read(file, _BACKUP).decode("ascii").strip()
+        return octets(file, _BACKUP).decode("ascii").strip()
     except UnicodeDecodeError:
-        raise InvalidInput("this is no backup that strongroom secrets backup wrote") from None
+        raise InvalidInput("this is no backup that the command backup wrote") from None
+
+
+def octets(file: Path | None, limit: int) -> bytes:
+    """Return what a file or standard input holds; ``InvalidInput`` when it is longer than ``limit`` octets."""
+    if file is None or file == Path("-"):
+        found = sys.stdin.buffer.read(limit + 1)
+    else:
+        with file.open("rb") as opened:
+            found = opened.read(limit + 1)
+    if len(found) > limit:
+        raise InvalidInput(f"what was given is longer than {limit} octets")
+    return found
 
 
 def confirmed(question: str) -> bool:
@@ -37,18 +49,3 @@ def confirmed(question: str) -> bool:
         return False
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
-def _read(file: Path | None, limit: int) -> bytes:
-    """Return at most one octet more than the limit."""
-    if file is None or file == Path("-"):
-        return _all(sys.stdin.buffer, limit)
-    with file.open("rb") as opened:
-        return _all(opened, limit)
-
-
-def _all(stream: BinaryIO, limit: int) -> bytes:
-    octets = stream.read(limit + 1)
-    if len(octets) > limit:
-        raise InvalidInput(f"what was given is longer than {limit} octets")
-    return octets

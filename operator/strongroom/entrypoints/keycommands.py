@@ -13,15 +13,15 @@ from typing import Any, Final
 from strongroom.cli import explaining, keycommands, keyvalues, keyviews
 from strongroom.client.vaultkeys import KeyChanges, Keys
 from strongroom.crypto.keyfiles import FILE_OCTETS
-from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import OCT_SIZES, RSA_SIZES, Curve, Operation
 from strongroom.entrypoints import inputs, keyuses
 from strongroom.entrypoints.access import finish
-from strongroom.entrypoints.commandlines import OUTPUTS, add, add_changes, changes, octets
+from strongroom.entrypoints.commandlines import add_changes, changes
 from strongroom.entrypoints.connecting import connected
-from strongroom.entrypoints.files import write_private
+from strongroom.entrypoints.objectcommands import Kind, add_version
 
 _PROGRAM: Final = "strongroom keys"
+_KIND: Final = Kind("key", keycommands.COMMON)
 _TYPES: Final = ("RSA", "RSA-HSM", "EC", "EC-HSM", "oct", "oct-HSM", "OKP")
 _SURPLUS: Final = "there are more arguments than this command takes; what is secret is given by a file or a pipe"
 
@@ -41,33 +41,21 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(required=True, metavar="COMMAND")
     _add_create(commands)
     _add_import(commands)
-    show = _add_named(commands, "show", keycommands.show, "show what is known of a key")
-    _add_version(show)
-    show.add_argument("--deleted", action="store_true", help="a deleted key")
-    download = _add_named(commands, "download", _download, "print the public key", ("pem", "jwk"))
-    _add_version(download)
-    listing = add(commands, "list", keycommands.listing, "list the keys")
-    listing.add_argument("--deleted", action="store_true", help="those that can be recovered")
-    _add_named(commands, "versions", keycommands.versions, "list the versions, the newest first")
-    _add_named(commands, "rotate", keycommands.rotate, "make a new version like the one that is served")
-    update = _add_named(commands, "update", _update, "change what is said of a version")
-    _add_version(update)
+    _KIND.add_show(commands, keycommands.show, "show what is known of a key", "the one that is served")
+    add_version(_KIND.add(commands, "download", _download, "print the public key", ("pem", "jwk")))
+    _KIND.add_lists(commands)
+    _KIND.add(commands, "rotate", keycommands.rotate, "make a new version like the one that is served")
+    update = _KIND.add(commands, "update", _update, "change what is said of a version")
+    add_version(update)
     _add_key_changes(update)
     _add_policy(commands)
-    _add_named(commands, "delete", keycommands.delete, "delete a key; until it is purged it can be recovered")
-    _add_named(commands, "recover", keycommands.recover, "undo a deletion")
-    purge = _add_named(commands, "purge", _purge, "remove a deleted key for good", ("raw",))
-    purge.add_argument("--yes", action="store_true", help="do not ask")
-    backup = _add_named(commands, "backup", _backup, "print all versions as one encrypted text", ("raw",))
-    backup.add_argument("--file", metavar="FILE", type=Path, help="write it there, for its owner alone")
-    restore = add(commands, "restore", _restore, "make the key of a backup")
-    restore.add_argument("--file", metavar="FILE", type=Path, help="default: standard input")
+    _KIND.add_endings(commands)
     keyuses.add_uses(commands)
     return made
 
 
 def _add_create(commands: Any) -> None:
-    made = _add_named(commands, "create", _create, "generate a key, or a new version of it")
+    made = _KIND.add(commands, "create", _create, "generate a key, or a new version of it")
     made.add_argument("--type", required=True, choices=_TYPES, help="-HSM: kept in the HSM and used inside it alone")
     sizes = sorted({*RSA_SIZES, *OCT_SIZES})
     made.add_argument("--size", type=int, choices=sizes, help="bits; default: 2048 of RSA, 256 of oct")
@@ -77,7 +65,7 @@ def _add_create(commands: Any) -> None:
 
 def _add_import(commands: Any) -> None:
     text = "bring a private key in, as a new version: a JSON Web Key, PEM or PKCS #12"
-    made = _add_named(commands, "import", _import, text)
+    made = _KIND.add(commands, "import", _import, text)
     made.add_argument("--file", metavar="FILE", type=Path, help="default: standard input")
     made.add_argument("--password-file", metavar="FILE", type=Path, help="with the file's password, on its first line")
     made.add_argument("--hsm", action="store_true", help="keep it in the HSM from now on")
@@ -88,8 +76,8 @@ def _add_policy(commands: Any) -> None:
     text = "when the key is rotated by itself"
     policy = commands.add_parser("rotation-policy", help=text, description=f"{text[0].upper()}{text[1:]}.")
     inner = policy.add_subparsers(required=True, metavar="COMMAND")
-    _add_named(inner, "show", keycommands.show_policy, "show the rotation policy", ("table", "json"))
-    made = _add_named(inner, "set", _set_policy, "replace the rotation policy", ("table", "json"))
+    _KIND.add(inner, "show", keycommands.show_policy, "show the rotation policy", ("table", "json"))
+    made = _KIND.add(inner, "set", _set_policy, "replace the rotation policy", ("table", "json"))
     rotate, notify = made.add_mutually_exclusive_group(), made.add_mutually_exclusive_group()
     for group, action in ((rotate, "rotate"), (notify, "notify")):
         group.add_argument(f"--{action}-after", metavar="DURATION", help="from when a version was made, as P90D")
@@ -102,18 +90,6 @@ def _add_key_changes(parser: argparse.ArgumentParser) -> None:
     words = [str(each) for each in Operation]
     text = "what it may be used for; may be repeated"
     group.add_argument("--operation", dest="operations", action="append", choices=words, help=text)
-
-
-def _add_version(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--version", default="", metavar="ID", help="default: the one that is served")
-
-
-def _add_named(
-    commands: Any, command: str, action: Any, text: str, outputs: tuple[str, ...] = OUTPUTS
-) -> argparse.ArgumentParser:
-    made = add(commands, command, action, text, outputs)
-    made.add_argument("name", metavar="NAME", help="of the key")
-    return made
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -132,8 +108,8 @@ async def _create(keys: Keys, options: argparse.Namespace) -> str:
 
 
 async def _import(keys: Keys, options: argparse.Namespace) -> str:
-    password = octets(options.password_file, FILE_OCTETS).decode() if options.password_file else ""
-    content = octets(options.file, FILE_OCTETS)
+    password = inputs.octets(options.password_file, FILE_OCTETS).decode() if options.password_file else ""
+    content = inputs.octets(options.file, FILE_OCTETS)
     jwk = keyvalues.read_key(content, password.partition("\n")[0])
     return await keycommands.take(keys, options, jwk, _changes(options), hsm=options.hsm)
 
@@ -155,25 +131,6 @@ async def _set_policy(keys: Keys, options: argparse.Namespace) -> str:
         ("Notify", "timeBeforeExpiry", options.notify_before_expiry),
     ]
     return await keycommands.set_policy(keys, options, triggers, options.expires_after)
-
-
-async def _purge(keys: Keys, options: argparse.Namespace) -> str:
-    if not options.yes and not inputs.confirmed(f"Remove the key {options.name} for good?"):
-        raise InvalidInput("nothing was purged; --yes answers the question")
-    await keys.purge(options.name)
-    return ""
-
-
-async def _backup(keys: Keys, options: argparse.Namespace) -> str:
-    text = await keys.backup(options.name)
-    if options.file:
-        write_private(options.file, text.encode())
-        return ""
-    return text
-
-
-async def _restore(keys: Keys, options: argparse.Namespace) -> str:
-    return await keycommands.restore(keys, options, inputs.backup(options.file))
 
 
 def _changes(options: argparse.Namespace) -> KeyChanges:

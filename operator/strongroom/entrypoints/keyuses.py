@@ -11,8 +11,9 @@ from typing import Any, Final
 from strongroom.cli import explaining, keyvalues, tables
 from strongroom.client.vaultkeys import Keys
 from strongroom.domain.algorithms import VALUE_OCTETS
-from strongroom.entrypoints.commandlines import add, octets
+from strongroom.entrypoints.commandlines import add
 from strongroom.entrypoints.files import write_private
+from strongroom.entrypoints.inputs import octets
 
 _ATTESTATION: Final = 64 * 2**10  # octets; the vault takes less
 _ENC: Final = ("CKM_RSA_AES_KEY_WRAP", "RSA_AES_KEY_WRAP_256", "RSA_AES_KEY_WRAP_384")

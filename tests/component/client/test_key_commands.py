@@ -104,10 +104,10 @@ async def test_lists_versions_and_the_life_of_a_key(person: Person) -> None:
     first = await person.json("create a --type EC")
     second = await person.json("rotate a")
     versions = (await person.run("versions a -o raw")).split()
-    assert sorted(versions) == sorted(keyviews.version_of(each) for each in (first, second))
+    assert sorted(versions) == sorted(keyviews.LISTS.place(each)[1] for each in (first, second))
     assert await person.run("list -o raw") == "a"
     assert (await person.run("list")).splitlines()[1].split()[:2] == ["a", "yes"]
-    assert (await person.json(f"show a --version {keyviews.version_of(first)}"))["key"]["x"] == first["key"]["x"]
+    assert (await person.json(f"show a --version {keyviews.LISTS.place(first)[1]}"))["key"]["x"] == first["key"]["x"]
     updated = await person.json("update a --operation verify --expires 2100-01-01T00:00:00Z")
     assert (updated["key"]["key_ops"], updated["attributes"]["exp"]) == (["verify"], 4_102_444_800)
     with pytest.raises(InvalidInput, match="say what to change"):
@@ -122,7 +122,7 @@ async def test_lists_versions_and_the_life_of_a_key(person: Person) -> None:
         await person.run("purge a")
     await person.run("purge a --yes")
     assert await person.run("list --deleted -o raw") == ""
-    assert keyviews.name_of(await person.json("restore", backup.encode())) == "a"
+    assert keyviews.LISTS.place(await person.json("restore", backup.encode()))[0] == "a"
 
 
 @pytest.mark.parametrize(

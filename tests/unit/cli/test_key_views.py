@@ -15,7 +15,7 @@ from strongroom.cli import keyvalues, keyviews
 from strongroom.client.errors import VaultError
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints import keycommands
-from strongroom.entrypoints.commandlines import octets
+from strongroom.entrypoints.inputs import octets
 
 KID = "https://demo.default.kv.example:8443/keys/Signer/0123456789abcdef0123456789abcdef"
 KEY: dict[str, Any] = {
@@ -52,9 +52,10 @@ def test_a_key_field_by_field() -> None:
 
 
 def test_lists() -> None:
-    assert keyviews.listing([ITEM, ITEM], "raw") == "Signer\nSigner"
-    assert keyviews.versions([ITEM], "table").splitlines()[1].startswith(keyviews.version_of(ITEM) + "  yes")
-    assert keyviews.deleted([{**ITEM, "deletedDate": 0}], "table").splitlines()[1].startswith("Signer  1970-01-01")
+    lists = keyviews.LISTS
+    assert lists.objects([ITEM, ITEM], "raw") == "Signer\nSigner"
+    assert lists.versions([ITEM], "table").splitlines()[1].startswith(lists.place(ITEM)[1] + "  yes")
+    assert lists.deleted([{**ITEM, "deletedDate": 0}], "table").splitlines()[1].startswith("Signer  1970-01-01")
 
 
 anything = st.recursive(
@@ -74,8 +75,8 @@ anything = st.recursive(
 def test_an_odd_answer_is_shown_or_refused_and_never_breaks(item: dict[str, Any]) -> None:
     for shown in (
         keyviews.one(item, "table"),
-        keyviews.listing([item], "table"),
-        keyviews.deleted([item], "table"),
+        keyviews.LISTS.objects([item], "table"),
+        keyviews.LISTS.deleted([item], "table"),
         keyviews.policy(item, "table"),
     ):
         assert all(character.isprintable() or character == "\n" for character in shown)

@@ -46,25 +46,26 @@ def test_a_secret_field_by_field() -> None:
 
 @pytest.mark.parametrize("output", ["table", "json", "raw"])
 def test_no_view_but_one_shows_the_value(output: str) -> None:
-    shown = secretviews.one(ITEM, output) + secretviews.deleted([DELETED], "table")
+    shown = secretviews.one(ITEM, output) + secretviews.LISTS.deleted([DELETED], "table")
     assert "hunter2" not in shown
     assert "hunter2" in secretviews.with_value(ITEM, b"hunter2", "table")
     assert json.loads(secretviews.with_value(ITEM, b"hunter2", "json")) == ITEM
 
 
 def test_lists() -> None:
-    assert secretviews.listing([ITEM], "table").splitlines()[1].split("  ")[0] == "Db-Password"
-    assert secretviews.listing([ITEM, ITEM], "raw") == "Db-Password\nDb-Password"
-    assert secretviews.versions([ITEM], "raw") == VERSION
-    assert secretviews.versions([ITEM], "table").splitlines()[1].startswith(f"{VERSION}  yes      1970-01-01T00:00:00Z")
-    assert json.loads(secretviews.listing([ITEM], "json")) == [ITEM]
-    assert secretviews.listing([], "table").startswith("NAME")
-    assert secretviews.deleted([DELETED], "table").splitlines()[1].split() == [
+    lists = secretviews.LISTS
+    assert lists.objects([ITEM], "table").splitlines()[1].split("  ")[0] == "Db-Password"
+    assert lists.objects([ITEM, ITEM], "raw") == "Db-Password\nDb-Password"
+    assert lists.versions([ITEM], "raw") == VERSION
+    assert lists.versions([ITEM], "table").splitlines()[1].startswith(f"{VERSION}  yes      1970-01-01T00:00:00Z")
+    assert json.loads(lists.objects([ITEM], "json")) == [ITEM]
+    assert lists.objects([], "table").startswith("NAME")
+    assert lists.deleted([DELETED], "table").splitlines()[1].split() == [
         "Db-Password",
         "1970-01-01T00:00:00Z",
         "1970-01-02T00:00:00Z",
     ]
-    assert secretviews.deleted([DELETED], "raw") == "Db-Password"
+    assert lists.deleted([DELETED], "raw") == "Db-Password"
 
 
 JSON = st.recursive(
@@ -79,9 +80,9 @@ MEMBERS = ["id", "attributes", "contentType", "tags", "deletedDate", "scheduledP
 def test_whatever_a_server_says_can_be_shown_and_obeys_nothing(item: dict[str, Any]) -> None:
     for shown in (
         secretviews.one(item, "table"),
-        secretviews.listing([item], "table"),
-        secretviews.versions([item], "table"),
-        secretviews.deleted([item], "table"),
+        secretviews.LISTS.objects([item], "table"),
+        secretviews.LISTS.versions([item], "table"),
+        secretviews.LISTS.deleted([item], "table"),
     ):
         assert all(character.isprintable() or character == "\n" for character in shown)
 

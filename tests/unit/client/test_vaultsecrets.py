@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from strongroom.client.session import Session
-from strongroom.client.vaultsecrets import Changes, Condition, Secrets
+from strongroom.client.vaultobjects import Changes
+from strongroom.client.vaultsecrets import Condition, Secrets
 from strongroom.domain.errors import InvalidInput
 
 VERSION = "0123456789abcdef0123456789abcdef"
