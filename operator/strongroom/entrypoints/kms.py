@@ -19,8 +19,8 @@ import uvloop
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment, hsm_sockets
 from strongroom.hsm.client import HsmClient
+from strongroom.hsm.places import prepare_directory
 from strongroom.hsm.pool import HsmPool
-from strongroom.hsm.sidecar.supervisor import prepare_directory
 from strongroom.kms.refreshing import Source
 from strongroom.kms.runtime import KmsSettings, Plugin
 from strongroom.kube import transport

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from strongroom.domain.errors import InvalidInput, StrongroomError
@@ -55,15 +52,3 @@ class KeyFile:
     def _check_ours(self, found: os.stat_result) -> None:
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
             raise InvalidInput(f"{self._path} must be a file of this user alone, with mode 0600")
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold a lock beside ``path`` until the process ends; ``InvalidInput`` when another plugin does."""
-    lock = path.with_name(path.name + ".lock")
-    with lock.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise InvalidInput(f"another process holds {lock}") from None
-        yield

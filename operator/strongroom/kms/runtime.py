@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from strongroom.domain.tokenkeys import TokenKeys
-from strongroom.kms.keyfile import KeyFile, held
+from strongroom.hsm.places import held
+from strongroom.kms.keyfile import KeyFile
 from strongroom.kms.keyring import KeyRing
 from strongroom.kms.refreshing import Refresher, Source
 from strongroom.kms.server import KmsServicer, build

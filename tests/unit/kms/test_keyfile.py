@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.kms.keyfile import KeyFile, held
+from strongroom.hsm.places import held
+from strongroom.kms.keyfile import KeyFile
 from tests.helpers.wrappedkeys import keys
 
 
@@ -101,7 +102,7 @@ def test_a_spoilt_file_is_told_and_left_alone(tmp_path: Path, content: bytes) ->
 
 def test_one_process_at_a_time_holds_a_file(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
-    program = "import sys, pathlib; from strongroom.kms.keyfile import held\nwith held(pathlib.Path(sys.argv[1])): pass"
+    program = "import sys, pathlib; from strongroom.hsm.places import held\nwith held(pathlib.Path(sys.argv[1])): pass"
     command = [sys.executable, "-c", program, str(path)]
     with held(path):
         refused = subprocess.run(command, capture_output=True, text=True, check=False)

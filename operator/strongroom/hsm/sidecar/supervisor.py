@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import signal
-import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from strongroom.domain.errors import InvalidInput
+from strongroom.hsm.places import held, prepare_directory
 from strongroom.hsm.sidecar import exits
 
 _log = logging.getLogger(__name__)
@@ -23,7 +20,6 @@ _log = logging.getLogger(__name__)
 _FIRST_PAUSE = 0.2  # seconds
 _LONGEST_PAUSE = 5.0  # seconds
 _STEADY_AFTER = 10.0  # seconds of life after which a worker counts as healthy and the pause starts over
-_MAX_SOCKET_OCTETS = 107  # sun_path of sockaddr_un, without its final NUL
 _MAX_REPORT_OCTETS = 1024
 
 
@@ -43,7 +39,7 @@ class Supervisor:
         Raises ``InvalidInput`` when the socket's directory is accessible by others, or another sidecar serves there.
         """
         prepare_directory(self._socket)
-        with _only_sidecar(self._socket):
+        with held(self._socket, "sidecar"):
             signal.signal(signal.SIGTERM, self._on_signal)
             signal.signal(signal.SIGINT, self._on_signal)
             self._supervise()
@@ -82,31 +78,3 @@ class Supervisor:
         self._stopping.set()
         if self._child is not None and self._child.returncode is None:
             self._child.send_signal(signal.SIGTERM)
-
-
-def prepare_directory(socket: Path) -> None:
-    """Make the socket's directory with mode 0700, or check that it is ours alone. Raises ``InvalidInput``.
-
-    The directory is the lock: between bind and chmod a socket has the mode of the umask, and some systems ignore the
-    mode of a socket altogether.
-    """
-    if len(os.fsencode(socket)) > _MAX_SOCKET_OCTETS:
-        raise InvalidInput(f"the path of a Unix socket has at most {_MAX_SOCKET_OCTETS} octets")
-    directory = socket.parent
-    if not directory.exists():
-        directory.mkdir(mode=0o700)
-    found = directory.stat()
-    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
-        raise InvalidInput(f"the socket directory {directory} must belong to this user alone, with mode 0700")
-
-
-@contextmanager
-def _only_sidecar(socket: Path) -> Iterator[None]:
-    """Hold a lock beside the socket, so that two sidecars never take turns stealing it from each other."""
-    path = socket.with_name(socket.name + ".lock")
-    with path.open("wb") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise InvalidInput(f"another sidecar holds {path}") from error
-        yield

@@ -1,0 +1,46 @@
+"""Where a process serves a token: its socket's directory, which is of this user alone, and the lock beside a file."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from strongroom.domain.errors import InvalidInput
+
+_MAX_SOCKET_OCTETS: Final = 107  # sun_path of sockaddr_un, without its final NUL
+
+
+def prepare_directory(socket: Path) -> None:
+    """Make the socket's directory with mode 0700, or check that it is ours alone. Raises ``InvalidInput``.
+
+    The directory is the lock: between bind and chmod a socket has the mode of the umask, and some systems ignore the
+    mode of a socket altogether.
+    """
+    if len(os.fsencode(socket)) > _MAX_SOCKET_OCTETS:
+        raise InvalidInput(f"the path of a Unix socket has at most {_MAX_SOCKET_OCTETS} octets")
+    directory = socket.parent
+    if not directory.exists():
+        directory.mkdir(mode=0o700)
+    found = directory.stat()
+    if stat.S_IMODE(found.st_mode) & 0o077 or found.st_uid != os.geteuid():
+        raise InvalidInput(f"the socket directory {directory} must belong to this user alone, with mode 0700")
+
+
+@contextmanager
+def held(path: Path, holder: str = "process") -> Iterator[None]:
+    """Hold a lock beside ``path``; ``InvalidInput`` when another ``holder`` does.
+
+    Two servers would take turns stealing a socket from each other, and two writers a file.
+    """
+    lock = path.with_name(path.name + ".lock")
+    with lock.open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InvalidInput(f"another {holder} holds {lock}") from None
+        yield
