@@ -176,6 +176,8 @@ def prepared(algorithm: Algorithm, operation: Operation, given: Given) -> Given:
     value = given.value
     if algorithm.family is Family.AES_CBC and operation is Operation.ENCRYPT:
         value += bytes(-len(value) % BLOCK_OCTETS)
+    if value is given.value and not given.aad:
+        return given
     return replace(given, value=value, aad=b"")
 
 

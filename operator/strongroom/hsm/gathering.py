@@ -23,7 +23,7 @@ from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm.bounds import MAX_USES
 from strongroom.wire.hsm import hsm_pb2 as pb
 
-_SLOW_LANES: Final = 3  # a sidecar has four threads, unless it was told otherwise: one is left for quick uses
+_SLOW_LANES: Final = 3  # of a sidecar's threads; one more is for quick uses, and two make RSA keys
 _MAX_WAITING: Final = 4096
 _MAX_WEIGHT: Final = 64
 _RSA_WEIGHTS: Final = {2048: 8, 3072: 16, 4096: 32}
