@@ -14,8 +14,8 @@ from strongroom.domain.targets import TargetAction
 from strongroom.domain.vaults import State
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
 from strongroom.kinds.durations import format_time
+from strongroom.kinds.objectstatus import HISTORY
 from strongroom.kinds.vaultkey import VaultKeyResource
-from strongroom.kinds.vaultsecretstatus import HISTORY
 from strongroom.service.declared import Outcome
 
 

@@ -14,8 +14,8 @@ from strongroom.domain.targets import TargetAction, TargetSpec
 from strongroom.domain.vaults import State
 from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
 from strongroom.kinds.durations import format_time
+from strongroom.kinds.objectstatus import HISTORY
 from strongroom.kinds.vaultsecret import VaultSecretResource
-from strongroom.kinds.vaultsecretstatus import HISTORY
 from strongroom.service.declared import Outcome
 
 WROTE = (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE)

@@ -6,8 +6,14 @@ from typing import Annotated
 
 from pydantic import Field
 
+from strongroom.kinds.objectstatus import (
+    ConsecutiveFailures,
+    ExpirationTime,
+    LastRotationTime,
+    VersionId,
+    Versions,
+)
 from strongroom.kinds.shapes import Conditions, Shape, Timestamp
-from strongroom.kinds.vaultsecretstatus import HISTORY, VersionStatus
 
 
 class VaultKeyStatus(Shape):
@@ -18,11 +24,9 @@ class VaultKeyStatus(Shape):
         Field(description="`Ready` says whether the key is as declared, `Synced` whether the ConfigMap is."),
     ] = ()
     current_version: Annotated[
-        str | None,
+        VersionId,
         Field(
             description="Id of the version that is used where none is named: the newest.",
-            pattern="^[0-9a-f]{32}$",
-            max_length=32,
         ),
     ] = None
     key_id: Annotated[
@@ -37,18 +41,9 @@ class VaultKeyStatus(Shape):
             max_length=43,
         ),
     ] = None
-    versions: Annotated[
-        tuple[VersionStatus, ...],
-        Field(
-            description=f"The newest versions, at most {HISTORY}, newest first. Older ones may exist in the vault.",
-            max_length=HISTORY,
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        ),
-    ] = ()
-    expiration_time: Annotated[
-        Timestamp | None, Field(description="When the current version expires. Absent: never.")
-    ] = None
-    last_rotation_time: Annotated[Timestamp | None, Field(description="When the newest version was made.")] = None
+    versions: Versions = ()
+    expiration_time: ExpirationTime = None
+    last_rotation_time: LastRotationTime = None
     next_rotation_time: Annotated[
         Timestamp | None, Field(description="When the next version is due. Absent: not by itself.")
     ] = None
@@ -60,14 +55,7 @@ class VaultKeyStatus(Shape):
             max_length=253,
         ),
     ] = None
-    consecutive_failures: Annotated[
-        int | None,
-        Field(
-            description="Attempts that failed in a row, rounded down to a power of two so that a lasting trouble does "
-            "not keep writing. Absent while all is well.",
-            ge=1,
-        ),
-    ] = None
+    consecutive_failures: ConsecutiveFailures = None
     scheduled_purge_time: Annotated[
         Timestamp | None,
         Field(description="Only while a deleted key of this name blocks this one: when it is removed for good."),

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
+from strongroom.kinds.objectstatus import (
+    ConsecutiveFailures,
+    ExpirationTime,
+    LastRotationTime,
+    VersionId,
+    Versions,
+)
 from strongroom.kinds.shapes import Conditions, Shape, Timestamp
-
-HISTORY: Final = 10
-"""Versions listed in status."""
-
-
-class VersionStatus(Shape):
-    """One version of the secret."""
-
-    version: Annotated[
-        str,
-        Field(description="The version's id, 32 hexadecimal digits.", pattern="^[0-9a-f]{32}$", max_length=32),
-    ]
-    created_time: Annotated[Timestamp, Field(description="When the version was made.")]
 
 
 class TargetStatus(Shape):
@@ -39,37 +33,24 @@ class VaultSecretStatus(Shape):
         Field(description="`Ready` says whether the secret is as declared, `Synced` whether the target is."),
     ] = ()
     current_version: Annotated[
-        str | None,
+        VersionId,
         Field(
             description="Id of the version that the targets hold and that readers get: the newest, or the pinned one.",
-            pattern="^[0-9a-f]{32}$",
-            max_length=32,
         ),
     ] = None
-    versions: Annotated[
-        tuple[VersionStatus, ...],
-        Field(
-            description=f"The newest versions, at most {HISTORY}, newest first. Older ones may exist in the vault.",
-            max_length=HISTORY,
-            json_schema_extra={"x-kubernetes-list-type": "atomic"},
-        ),
-    ] = ()
+    versions: Versions = ()
     pinned_version: Annotated[
-        str | None,
+        VersionId,
         Field(
             description="Only while a version is pinned: its id. The newest version is the first of `versions`.",
-            pattern="^[0-9a-f]{32}$",
-            max_length=32,
         ),
     ] = None
     pruned_versions: Annotated[
         int | None,
         Field(description="Versions beyond `rotation.keepVersions` whose retention has not passed yet.", ge=1),
     ] = None
-    expiration_time: Annotated[
-        Timestamp | None, Field(description="When the current version expires. Absent: never.")
-    ] = None
-    last_rotation_time: Annotated[Timestamp | None, Field(description="When the newest version was made.")] = None
+    expiration_time: ExpirationTime = None
+    last_rotation_time: LastRotationTime = None
     next_rotation_time: Annotated[
         Timestamp | None,
         Field(description="When the next version is due. Absent without a schedule, and while a version is pinned."),
@@ -93,14 +74,7 @@ class VaultSecretStatus(Shape):
             json_schema_extra={"x-kubernetes-list-type": "atomic"},
         ),
     ] = ()
-    consecutive_failures: Annotated[
-        int | None,
-        Field(
-            description="Attempts that failed in a row, rounded down to a power of two so that a lasting trouble does "
-            "not keep writing. Absent while all is well.",
-            ge=1,
-        ),
-    ] = None
+    consecutive_failures: ConsecutiveFailures = None
     scheduled_purge_time: Annotated[
         Timestamp | None,
         Field(
