@@ -19,6 +19,9 @@ PATTERN: Final = (
 )
 """Years, months, weeks, days, hours, minutes, seconds, in this order. It also matches what has none of them."""
 
+WANTED: Final = "a duration is written as in ISO 8601: P90D, P3M, P1Y10D or PT48H"
+"""What is said of a text that is none."""
+
 LENGTH: Final = (3, 32)
 """Shortest and longest text."""
 
@@ -47,7 +50,7 @@ def parse(text: str) -> Duration:
     """Read a duration; ``InvalidInput`` for what is none, is empty, or is longer than a hundred years."""
     found = re.fullmatch(PATTERN, text) if LENGTH[0] <= len(text) <= LENGTH[1] else None
     if found is None or text.endswith("T"):
-        raise InvalidInput("a duration is written as in ISO 8601: P90D, P3M, P1Y10D or PT48H")
+        raise InvalidInput(WANTED)
     years, months, weeks, days, _, hours, minutes, seconds = (_count(part) for part in found.groups(default=""))
     duration = Duration(12 * years + months, (7 * weeks + days) * 86_400 + hours * 3_600 + minutes * 60 + seconds)
     if duration == Duration(0, 0) or duration.months > _LONGEST[0] or duration.seconds > _LONGEST[1]:

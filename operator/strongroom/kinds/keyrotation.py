@@ -19,9 +19,17 @@ _NEEDS_EXPIRY: Final = "a Rotate action that is triggered by timeBeforeExpiry ne
 _DAYS: Final = "[self.{0}].all(text, !text.matches('^P[0-9]+D$') || int(text.substring(1, size(text) - 1)) >= {1})"
 """A duration in days is long enough. What has months or hours in it is compared on the calendar, by the controller."""
 
+_WRITTEN: Final = f"self.matches('{isodurations.PATTERN}') && !self.endsWith('T')", isodurations.WANTED
+"""Said beside the pattern, which tells a reader little."""
+
 IsoDuration = Annotated[
     str,
-    Field(min_length=isodurations.LENGTH[0], max_length=isodurations.LENGTH[1], pattern=isodurations.PATTERN),
+    Field(
+        min_length=isodurations.LENGTH[0],
+        max_length=isodurations.LENGTH[1],
+        pattern=isodurations.PATTERN,
+        json_schema_extra=rules(_WRITTEN),
+    ),
     AfterValidator(checked(isodurations.parse)),
 ]
 
