@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "vault": ("strongroom.entrypoints.vault", "look at a vault"),
     "audit": ("strongroom.entrypoints.audit", "verify audit records and ask them questions"),
     "completion": ("strongroom.entrypoints.completion", "complete command lines in a shell"),
-    "controller": ("strongroom.entrypoints.controller", "reconcile Vaults and VaultSecrets"),
+    "controller": ("strongroom.entrypoints.controller", "reconcile Vaults, VaultSecrets and VaultKeys"),
     "dataplane": ("strongroom.entrypoints.dataplane", "serve the vaults' API over HTTPS"),
     "kms": ("strongroom.entrypoints.kms", "serve an API server's encryption at rest"),
     "hsm": ("strongroom.entrypoints.hsm", "serve the HSM to this pod; initialise a token; show its status"),
