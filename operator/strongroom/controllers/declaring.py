@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Generic
+
 from strongroom.controllers.resources import Declaring, Known, Resources
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict
+from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key, Kind
-from strongroom.domain.errors import Tampered
+from strongroom.domain.errors import NotFound, Tampered
 from strongroom.domain.names import VaultRef
 from strongroom.domain.planning import Reason as Refusal
 from strongroom.domain.planning import Refuse
 from strongroom.domain.ports import Store
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.kinds.conditions import Reason
+from strongroom.service.declared import Declared, Outcome, RecipeT
 
 
-class Ground:
+class Ground(Generic[RecipeT]):
     """``store`` is that of the kind of object that is declared."""
 
-    def __init__(self, resources: Resources, store: Store) -> None:
+    def __init__(self, resources: Resources, store: Store, declared: Declared[RecipeT]) -> None:
         self._resources = resources
         self._store = store
+        self._declared = declared
 
-    async def complaint(self, known: Known, resource: Declaring) -> Verdict | None:
+    async def bring_about(
+        self, known: Known, resource: Declaring, recipe: RecipeT, outcome: Outcome, *, imported: bool
+    ) -> Verdict | None:
+        """Bring the object to what is declared; return what stands in the way. Raises what ``Declared`` raises.
+
+        ``imported``: from a native Secret, which somebody may yet make.
+        """
+        complaint = await self._complaint(known, resource)
+        if complaint:
+            return complaint
+        ref = VaultRef(resource.namespace, resource.vault)
+        try:
+            await self._declared.reconcile(ref, declaration(resource), recipe, outcome)
+        except NotFound as error:
+            if not imported:
+                raise
+            return Verdict(Reason.SOURCE_NOT_FOUND, str(error), retry=True)
+        return None if outcome.refusal is None else self._explain(ref, outcome.refusal)
+
+    async def _complaint(self, known: Known, resource: Declaring) -> Verdict | None:
         """Return why nothing may be done for it now; None: it may. ``Tampered`` when its object is gone."""
         ref = VaultRef(resource.namespace, resource.vault)
         await self._assert_existence(known, ref, resource)
@@ -30,7 +54,7 @@ class Ground:
         text = "the Vault resource is gone or was made anew, and the vault does not follow yet; see its conditions"
         return Verdict(Reason.VAULT_NOT_READY, text)
 
-    def explain(self, ref: VaultRef, refusal: Refuse) -> Verdict:
+    def _explain(self, ref: VaultRef, refusal: Refuse) -> Verdict:
         """Return what to say of a step that was refused."""
         if refusal.reason is Refusal.VAULT_NOT_FOUND and self._resources.get(Key(Kind.VAULT, ref.namespace, ref.name)):
             return Verdict(Reason.VAULT_NOT_READY, "the vault is not ready yet; see the Vault's own conditions")

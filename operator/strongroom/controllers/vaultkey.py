@@ -10,7 +10,6 @@ from strongroom.controllers.keystatus import KeyReport, owned_head, status_of
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
-from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors, objects
 from strongroom.domain.keyplanning import KeyRecipe
@@ -61,7 +60,6 @@ class VaultKeyReconciler:
         clock: Callable[[], int],
     ) -> None:
         self._resources = resources
-        self._declared = declared
         self._forge = forge
         self._public_keys = public_keys
         self._wrapped_keys = wrapped_keys
@@ -70,7 +68,7 @@ class VaultKeyReconciler:
         self._metrics = metrics
         self._url_of = url_of
         self._clock = clock
-        self._ground = Ground(resources, store)
+        self._ground = Ground(resources, store, declared)
         self._failures = Failures()
         self._synced_by: dict[Key, str] = {}  # last seen value of the sync annotation
 
@@ -102,7 +100,10 @@ class VaultKeyReconciler:
             report.unready = Verdict(Reason.INVALID_SPEC, str(resource))
             return
         try:
-            await self._bring_about(known, resource, report)
+            imported = resource.recipe.source is not None
+            report.unready = await self._ground.bring_about(
+                known, resource, resource.recipe, report.outcome, imported=imported
+            )
         except errors.StrongroomError as error:
             report.unready = verdict(error)  # what there is already is published all the same
         vault, head = report.outcome.vault, owned_head(known, report.outcome.head)
@@ -114,20 +115,6 @@ class VaultKeyReconciler:
             await self._publish_wrapped(resource, vault, head, report)
         except errors.StrongroomError as error:
             report.unpublished = verdict(error)
-
-    async def _bring_about(self, known: Known, resource: VaultKeyResource, report: KeyReport) -> None:
-        report.unready = await self._ground.complaint(known, resource)
-        if report.unready:
-            return
-        ref = VaultRef(resource.namespace, resource.vault)
-        try:
-            await self._declared.reconcile(ref, declaration(resource), resource.recipe, report.outcome)
-        except errors.NotFound as error:
-            if resource.recipe.source is None:
-                raise
-            report.unready = Verdict(Reason.SOURCE_NOT_FOUND, str(error), retry=True)
-        if report.outcome.refusal is not None:
-            report.unready = self._ground.explain(ref, report.outcome.refusal)
 
     async def _public_key(
         self, known: Known, resource: VaultKeyResource, vault: VaultHead, head: ObjectHead

@@ -9,11 +9,9 @@ from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.secretstatus import WROTE, Report, status_of
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
-from strongroom.controllers.wishes import declaration
 from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors, objects
 from strongroom.domain.imports import ImportSpec
-from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Face, ObjectHead, VersionInfo
 from strongroom.domain.ports import Store
 from strongroom.domain.targets import Owner, TargetAction, TargetSpec
@@ -65,7 +63,7 @@ class VaultSecretReconciler:
         self._clock = clock
         self._synced_by: dict[Key, str] = {}  # last seen value of the sync annotation
         self._failures = Failures()
-        self._ground = Ground(resources, store)
+        self._ground = Ground(resources, store, declared)
 
     async def reconcile(self, key: Key) -> Verdict | None:
         """Reconcile; raises only what the status write raises."""
@@ -98,7 +96,10 @@ class VaultSecretReconciler:
             report.unready = Verdict(Reason.INVALID_SPEC, str(resource))
             return
         try:
-            await self._bring_about(known, resource, report)
+            imported = isinstance(resource.recipe, ImportSpec)
+            report.unready = await self._ground.bring_about(
+                known, resource, resource.recipe, report.outcome, imported=imported
+            )
         except errors.StrongroomError as error:
             report.unready = verdict(error)  # what there is already is delivered all the same
         face = _served_to(resource, report.outcome.head)
@@ -107,20 +108,6 @@ class VaultSecretReconciler:
         await self._sync_all(key, resource, report)
         if face.restart and not report.trouble and not report.unsynced:
             await self._restart(known, resource, face.restart, report)
-
-    async def _bring_about(self, known: Known, resource: VaultSecretResource, report: Report) -> None:
-        report.unready = await self._ground.complaint(known, resource)
-        if report.unready:
-            return
-        ref = VaultRef(resource.namespace, resource.vault)
-        try:
-            await self._declared.reconcile(ref, declaration(resource), resource.recipe, report.outcome)
-        except errors.NotFound as error:
-            if not isinstance(resource.recipe, ImportSpec):
-                raise
-            report.unready = Verdict(Reason.SOURCE_NOT_FOUND, str(error), retry=True)
-        if report.outcome.refusal is not None:
-            report.unready = self._ground.explain(ref, report.outcome.refusal)
 
     async def _sync_all(self, key: Key, resource: VaultSecretResource, report: Report) -> None:
         if resource.attributes.enabled is False:
