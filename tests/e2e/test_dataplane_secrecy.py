@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from hack.localcluster.paths import REPOSITORY
 from strongroom.crypto import jwk
-from strongroom.dataplane.wire import base64url
+from strongroom.domain import base64url
 from tests.helpers.canary import holds
 from tests.helpers.dataplane import DOMAIN, Answer, Connection, DataPlane, grant, serving
 from tests.helpers.system import System, vault
@@ -141,7 +141,7 @@ def private_keys() -> dict[str, tuple[dict[str, str], bytes]]:
         "soft": (jwk.private(on_curve), d),
         "curve": (jwk.private(on_curve) | {"kty": "EC-HSM"}, d),
         "modular": (jwk.private(modular) | {"kty": "RSA-HSM"}, p),
-        "octets": ({"kty": "oct-HSM", "k": base64url(octets)}, octets),
+        "octets": ({"kty": "oct-HSM", "k": base64url.encode(octets)}, octets),
     }
 
 
@@ -149,15 +149,15 @@ def refused_keys(running: DataPlane, namespace: str, token: str, stranger: str) 
     """Requests that carry a private key or a text and fail, each with the status that is expected."""
     ask, path = running.ask, "/keys/refused?api-version=7.6"
     for key, private in private_keys().values():
-        wrong = {"n": "AQAB"} | {name: base64url(private[:-1]) for name in ("d", "k") if name in key}
+        wrong = {"n": "AQAB"} | {name: base64url.encode(private[:-1]) for name in ("d", "k") if name in key}
         yield 400, ask(namespace, "PUT", path, token=token, body={"key": key | wrong})
         yield 403, ask(namespace, "PUT", path, token=stranger, body={"key": key})
         yield 401, ask(namespace, "PUT", path, body={"key": key})
-    text = {"alg": "A256GCM", "value": base64url(CANARY)}
+    text = {"alg": "A256GCM", "value": base64url.encode(CANARY)}
     use = "/keys/octets/{}?api-version=7.6".format
     yield 400, ask(namespace, "POST", use("encrypt"), token=token, body=text | {"alg": TEXT[:32]})
     yield 400, ask(namespace, "POST", use("encrypt"), token=token, body=text | {"alg": "A128GCM"})
-    yield 400, ask(namespace, "POST", use("decrypt"), token=token, body=text | {"iv": base64url(bytes(12))})
+    yield 400, ask(namespace, "POST", use("decrypt"), token=token, body=text | {"iv": base64url.encode(bytes(12))})
     yield 400, ask(namespace, "POST", use("wrapkey"), token=token, body=text | {"alg": "A256KW"})
     yield 403, ask(namespace, "POST", use("encrypt"), token=stranger, body=text)
     yield 400, ask(namespace, "POST", "/keys/soft/sign?api-version=7.6", token=token, body=text | {"alg": "ES256"})
@@ -188,7 +188,7 @@ def test_a_private_key_and_what_a_key_opens_are_told_to_nobody(
         ("octets", "A256KWPAD", "wrapkey", "unwrapkey"),
         ("modular", "RSA-OAEP-256", "encrypt", "decrypt"),
     ):
-        sealed = ask("POST", f"/keys/{name}/{there}", {"alg": algorithm, "value": base64url(CANARY)})
+        sealed = ask("POST", f"/keys/{name}/{there}", {"alg": algorithm, "value": base64url.encode(CANARY)})
         said.append(sealed)
         more = {member: sealed.body[member] for member in ("value", "iv", "tag") if member in sealed.body}
         opened = ask("POST", f"/keys/{name}/{back}", {"alg": algorithm, **more})

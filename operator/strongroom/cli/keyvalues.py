@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ import orjson
 from strongroom.cli import keyviews
 from strongroom.client.errors import VaultError
 from strongroom.crypto import keyfiles
+from strongroom.domain import base64url
 from strongroom.domain.algorithms import ALGORITHMS, Hash
 from strongroom.domain.errors import InvalidInput
 
@@ -25,15 +25,10 @@ _TOKEN: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SEALED: Final = ("value", "iv", "tag", "aad")
 
 
-def to_text(octets: bytes) -> str:
-    """Return octets as base64url, as the API writes them."""
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
-
-
 def octets_of(answer: Mapping[str, Any], name: str = "value") -> bytes:
     """Return the octets in an answer. Raises ``VaultError`` when there are none."""
     try:
-        return _from_text(answer[name])
+        return base64url.decode(answer[name])
     except (KeyError, TypeError, ValueError, AttributeError):
         raise VaultError("the vault's answer cannot be read") from None
 
@@ -61,7 +56,7 @@ def digest(name: str, content: bytes, *, hashed: bool) -> bytes:
 def signature(content: bytes) -> bytes:
     """Return a signature that was written as base64url or as it is."""
     found = _BASE64URL.fullmatch(content)
-    return _from_text(found[1].decode()) if found and len(found[1]) % 4 != 1 else content
+    return base64url.decode(found[1].decode()) if found and len(found[1]) % 4 != 1 else content
 
 
 def attestation(content: bytes) -> str:
@@ -108,7 +103,3 @@ def _json(content: bytes, refusal: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise InvalidInput(refusal)
     return found
-
-
-def _from_text(text: str) -> bytes:
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from strongroom.crypto import eckeys, keyengine, rsanumbers
+from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import COORDINATE_OCTETS, Curve, KeySpec, KeyType, Operation, key_spec, operations
@@ -104,9 +105,9 @@ def private(key: keyengine.PrivateKey) -> dict[str, str]:
     match key:
         case EllipticCurvePrivateKey():
             octets = COORDINATE_OCTETS[eckeys.NAMES[key.curve.name]]
-            secret = {"kty": "EC", "d": _text(key.private_numbers().private_value.to_bytes(octets, "big"))}
+            secret = {"kty": "EC", "d": base64url.encode(key.private_numbers().private_value.to_bytes(octets, "big"))}
         case Ed25519PrivateKey():
-            secret = {"kty": "OKP", "d": _text(key.private_bytes_raw())}
+            secret = {"kty": "OKP", "d": base64url.encode(key.private_bytes_raw())}
         case _:
             n = key.private_numbers()
             values = {"d": n.d, "p": n.p, "q": n.q, "dp": n.dmp1, "dq": n.dmq1, "qi": n.iqmp}
@@ -130,7 +131,7 @@ def thumbprint(material: KeyMaterial) -> str:
     if material.spec.type is KeyType.OCT:
         return ""
     canonical = json.dumps(standard(material), sort_keys=True, separators=(",", ":"))
-    return _text(hashlib.sha256(canonical.encode()).digest())
+    return base64url.encode(hashlib.sha256(canonical.encode()).digest())
 
 
 def public_pem(material: KeyMaterial) -> str:
@@ -149,10 +150,10 @@ def _public_members(key: keyengine.PublicKey) -> dict[str, str]:
             return {"n": _number_text(numbers.n), "e": _number_text(numbers.e)}
         case EllipticCurvePublicKey():
             curve, point = eckeys.NAMES[key.curve.name], key.public_numbers()
-            x, y = (_text(each.to_bytes(COORDINATE_OCTETS[curve], "big")) for each in (point.x, point.y))
+            x, y = (base64url.encode(each.to_bytes(COORDINATE_OCTETS[curve], "big")) for each in (point.x, point.y))
             return {"crv": str(curve), "x": x, "y": y}
         case Ed25519PublicKey():
-            return {"crv": str(Curve.ED25519), "x": _text(key.public_bytes_raw())}
+            return {"crv": str(Curve.ED25519), "x": base64url.encode(key.public_bytes_raw())}
 
 
 def _ec_point(jwk: Mapping[str, object], spec: KeySpec) -> EllipticCurvePublicKey:
@@ -224,12 +225,8 @@ def _octets(jwk: Mapping[str, object], name: str) -> bytes:
     found = _BASE64URL.fullmatch(text)
     if not found or len(found[1]) % 4 == 1:
         raise InvalidInput(f"key.{name}: is not base64url (RFC 4648, section 5)")
-    return base64.urlsafe_b64decode(found[1] + "=" * (-len(found[1]) % 4))
+    return base64url.decode(found[1])
 
 
 def _number_text(number: int) -> str:
-    return _text(number.to_bytes((number.bit_length() + 7) // 8, "big"))
-
-
-def _text(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return base64url.encode(number.to_bytes((number.bit_length() + 7) // 8, "big"))

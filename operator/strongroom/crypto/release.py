@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.keywrap import aes_key_wrap_with_padding
 
 from strongroom.crypto import jwk, keyengine
 from strongroom.crypto.rsakeys import HASHES
+from strongroom.domain import base64url
 from strongroom.domain.algorithms import Hash
 from strongroom.domain.errors import InvalidInput
 
@@ -65,9 +65,9 @@ def payload(bundle: Mapping[str, Any], to: Target, enc: str, ciphertext: bytes, 
     wrapped = {
         "schema_version": "1.0.0",
         "header": {"kid": to.kid, "alg": "dir", "enc": enc},
-        "ciphertext": _text(ciphertext),
+        "ciphertext": base64url.encode(ciphertext),
     }
-    key = {**bundle["key"], "key_hsm": _text(json.dumps(wrapped, separators=(",", ":")).encode())}
+    key = {**bundle["key"], "key_hsm": base64url.encode(json.dumps(wrapped, separators=(",", ":")).encode())}
     answer = {"request": dict(request), "response": {"key": {**bundle, "key": key}}}
     return json.dumps(answer, separators=(",", ":")).encode()
 
@@ -75,7 +75,3 @@ def payload(bundle: Mapping[str, Any], to: Target, enc: str, ciphertext: bytes, 
 def _encrypts(key: Mapping[str, Any]) -> bool:
     uses = key.get("key_ops")
     return key.get("use") == "enc" or (isinstance(uses, list) and not _USES.isdisjoint(map(str, uses)))
-
-
-def _text(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")

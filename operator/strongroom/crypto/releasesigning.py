@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from strongroom.crypto.certificates import CertificateAuthority
+from strongroom.domain import base64url
 
 ALGORITHM: Final = "ES256"
 _COORDINATE: Final = 32
@@ -34,9 +35,9 @@ class ReleaseSigner:
 
     def sign(self, payload: bytes) -> str:
         """Return the compact serialisation."""
-        signed = f"{self.header}.{_text(payload)}"
+        signed = f"{self.header}.{base64url.encode(payload)}"
         r, s = decode_dss_signature(self.key.sign(signed.encode("ascii"), ECDSA(SHA256())))
-        return f"{signed}.{_text(r.to_bytes(_COORDINATE, 'big') + s.to_bytes(_COORDINATE, 'big'))}"
+        return f"{signed}.{base64url.encode(r.to_bytes(_COORDINATE, 'big') + s.to_bytes(_COORDINATE, 'big'))}"
 
 
 def signer_name(domain: str) -> str:
@@ -54,11 +55,7 @@ def make_signer(authority: CertificateAuthority, domain: str, now: int) -> Relea
     header = {
         "alg": ALGORITHM,
         "typ": "JWT",
-        "kid": _text(hashlib.sha256(chain[0]).digest()),
+        "kid": base64url.encode(hashlib.sha256(chain[0]).digest()),
         "x5c": [b64encode(each).decode("ascii") for each in chain],  # not base64url (RFC 7515, section 4.1.6)
     }
-    return ReleaseSigner(_text(json.dumps(header, separators=(",", ":")).encode()), key, leaf.ends)
-
-
-def _text(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return ReleaseSigner(base64url.encode(json.dumps(header, separators=(",", ":")).encode()), key, leaf.ends)

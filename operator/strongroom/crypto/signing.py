@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64encode
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from strongroom.crypto.envelope import SEED_OCTETS
+from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keypairs import PRIVATE_KEY
 
@@ -33,7 +33,7 @@ def make_token_signing() -> dict[str, str]:
 def public_jwk(private_pem: bytes, kid: str) -> dict[str, str]:
     """Return the public half for a JWK set (RFC 7517, RFC 7518 section 6.2.1). Raises InvalidInput."""
     numbers = _load(private_pem).public_key().public_numbers()
-    x, y = (urlsafe_b64encode(n.to_bytes(32, "big")).rstrip(b"=").decode("ascii") for n in (numbers.x, numbers.y))
+    x, y = (base64url.encode(n.to_bytes(32, "big")) for n in (numbers.x, numbers.y))
     return {"kty": "EC", "crv": "P-256", "use": "sig", "alg": "ES256", "kid": kid, "x": x, "y": y}
 
 

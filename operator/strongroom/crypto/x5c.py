@@ -9,6 +9,8 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from strongroom.domain import base64url
+
 
 def rsa_members(chain: Any) -> dict[str, str]:
     """Return ``n`` and ``e`` of the first certificate. ``ValueError`` when that is no certificate of an RSA key.
@@ -29,4 +31,4 @@ def rsa_members(chain: Any) -> dict[str, str]:
 
 def _text(number: int) -> str:
     octets = number.to_bytes((number.bit_length() + 7) // 8, "big")
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode("ascii")
+    return base64url.encode(octets)

@@ -12,7 +12,7 @@ from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
 from strongroom.dataplane.wire import Fields
-from strongroom.domain import keytypes
+from strongroom.domain import base64url, keytypes
 from strongroom.domain.errors import InvalidInput
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apikeys import ApiKeys, FoundKey
@@ -102,7 +102,7 @@ class KeyRoutes:
 
     async def _backup(self, visit: Visit, _: bytes) -> Reply:
         head, octets = await self._backups.backup(visit.served.head, _name(visit))
-        return Reply({"value": wire.base64url(octets)}, subject_url=visit.place.of("keys", head.name))
+        return Reply({"value": base64url.encode(octets)}, subject_url=visit.place.of("keys", head.name))
 
     async def _restore(self, visit: Visit, body: bytes) -> Reply:
         vault, octets = visit.served.head, wire.read_backup(Fields.of(body), BACKUP_BODY)
@@ -136,7 +136,7 @@ class KeyRoutes:
         return Reply(keywire.policy(visit.place, head, policy))
 
     async def _draw(self, _: Visit, body: bytes) -> Reply:
-        return Reply({"value": wire.base64url(await self._random(keywire.read_count(Fields.of(body))))})
+        return Reply({"value": base64url.encode(await self._random(keywire.read_count(Fields.of(body))))})
 
     async def _list(self, visit: Visit, _: bytes, *, deleted: bool) -> Reply:
         vault, (order, marker, count) = visit.served.head, paging(visit)

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from strongroom.crypto import release
 from strongroom.dataplane import wire
-from strongroom.dataplane.wire import Fields, Place, base64url
+from strongroom.dataplane.wire import Fields, Place
+from strongroom.domain import base64url
 from strongroom.domain.algorithms import VALUE_OCTETS, Given, Made
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import InvalidInput
@@ -135,7 +136,7 @@ def bundle(
     if of.release_policy:
         found["release_policy"] = {
             "contentType": POLICY_TYPE,
-            "data": base64url(of.release_policy.encode()),
+            "data": base64url.encode(of.release_policy.encode()),
             "immutable": of.release_policy_immutable,
         }
     return found
@@ -145,9 +146,9 @@ def result(kid: str, operation: Operation, made: Made, given: Given) -> dict[str
     """Return what an operation yields."""
     if operation is Operation.VERIFY:
         return {"value": made.valid}
-    found = {"kid": kid, "value": base64url(made.value)}
+    found = {"kid": kid, "value": base64url.encode(made.value)}
     more = {"iv": made.iv, "tag": made.tag, "aad": given.aad if made.tag else b""}
-    return found | {name: base64url(octets) for name, octets in more.items() if octets}
+    return found | {name: base64url.encode(octets) for name, octets in more.items() if octets}
 
 
 def policy(place: Place, head: ObjectHead, of: RotationPolicy) -> dict[str, Any]:

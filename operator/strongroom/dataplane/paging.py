@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import orjson
 
-from strongroom.dataplane import wire
 from strongroom.dataplane.visit import Reply, Visit
+from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.service.apilists import Order, Page
 
@@ -57,7 +57,7 @@ def page_reply(visit: Visit, items: list[dict[str, Any]], page: Page[Any]) -> Re
 
 def _next_link(visit: Visit, marker: str) -> str:
     query = visit.request.query
-    token = wire.base64url(orjson.dumps({_MARKER: marker, "TargetLocation": 0}))
+    token = base64url.encode(orjson.dumps({_MARKER: marker, "TargetLocation": 0}))
     link = f"{visit.place.base}{visit.request.path}?api-version={quote(visit.api_version)}&$skiptoken={token}"
     for name in ("maxresults", "$orderby"):
         if name in query:

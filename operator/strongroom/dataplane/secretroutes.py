@@ -7,6 +7,7 @@ from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
 from strongroom.dataplane.wire import Fields
+from strongroom.domain import base64url
 from strongroom.domain.apiobjects import Condition
 from strongroom.domain.vaults import DAY
 from strongroom.service.apibackups import ApiBackups
@@ -93,7 +94,7 @@ class SecretRoutes:
 
     async def _backup(self, visit: Visit, _: bytes) -> Reply:
         head, octets = await self._backups.backup(visit.served.head, _name(visit))
-        return Reply({"value": wire.base64url(octets)}, subject_url=visit.place.of("secrets", head.name))
+        return Reply({"value": base64url.encode(octets)}, subject_url=visit.place.of("secrets", head.name))
 
     async def _restore(self, visit: Visit, body: bytes) -> Reply:
         octets = wire.read_backup(Fields.of(body), BACKUP_BODY)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import orjson
 
+from strongroom.domain import base64url
 from strongroom.domain.apiobjects import Condition, Wanted
 from strongroom.domain.errors import BackupRefused, InvalidInput
 from strongroom.domain.names import HEX_ID
@@ -96,7 +97,7 @@ class Fields:
         plain = text.rstrip("=")
         if not _BASE64URL.fullmatch(plain) or len(plain) % 4 == 1 or len(text) - len(plain) > 2:
             raise InvalidInput(f"Property {self._where}{name} has invalid value: it must be base64url")
-        found = base64.urlsafe_b64decode(plain + "=" * (-len(plain) % 4))
+        found = base64url.decode(plain)
         if len(found) > limit:
             raise InvalidInput(f"Property {self._where}{name} has invalid value: at most {limit} octets")
         return found
@@ -170,7 +171,7 @@ def read_backup(fields: Fields, octets: int) -> bytes:
         found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise BackupRefused("Backup blob is corrupt.") from None
-    if base64url(found) != text:
+    if base64url.encode(found) != text:
         raise BackupRefused("Backup blob is corrupt.")  # its last character has bits that encode nothing
     return found
 
@@ -246,8 +247,3 @@ def value(payload: bytes) -> dict[str, str]:
         return {"value": payload.decode()}
     except UnicodeDecodeError:
         return {"value": base64.b64encode(payload).decode(), "valueEncoding": "base64"}
-
-
-def base64url(octets: bytes) -> str:
-    """Return base64url without padding (RFC 7515, section 2)."""
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from strongroom.cli import explaining, keyvalues, tables
 from strongroom.client.vaultkeys import Keys
+from strongroom.domain import base64url
 from strongroom.domain.algorithms import VALUE_OCTETS
 from strongroom.entrypoints.commandlines import add
 from strongroom.entrypoints.files import write_private
@@ -65,9 +66,9 @@ def _add_use(commands: Any, command: str, action: Any, text: str, outputs: tuple
 
 
 async def _seal(keys: Keys, options: argparse.Namespace, *, word: str) -> str:
-    body = {"alg": options.algorithm, "value": keyvalues.to_text(octets(options.file, VALUE_OCTETS))}
+    body = {"alg": options.algorithm, "value": base64url.encode(octets(options.file, VALUE_OCTETS))}
     if options.aad_file:
-        body["aad"] = keyvalues.to_text(octets(options.aad_file, VALUE_OCTETS))
+        body["aad"] = base64url.encode(octets(options.aad_file, VALUE_OCTETS))
     answer = await keys.use(options.name, options.version, word, body)
     raw = options.output == "raw"
     return _put(options, keyvalues.octets_of(answer) if raw else keyvalues.sealed(answer, options.algorithm))
@@ -76,7 +77,7 @@ async def _seal(keys: Keys, options: argparse.Namespace, *, word: str) -> str:
 async def _open(keys: Keys, options: argparse.Namespace, *, word: str) -> str:
     content = octets(options.file, _SEALED)
     if options.algorithm:
-        version, body = "", {"alg": options.algorithm, "value": keyvalues.to_text(content)}
+        version, body = "", {"alg": options.algorithm, "value": base64url.encode(content)}
     else:
         version, body = keyvalues.opening(content, options.name)
     return _put(options, keyvalues.octets_of(await keys.use(options.name, options.version or version, word, body)))
@@ -84,9 +85,9 @@ async def _open(keys: Keys, options: argparse.Namespace, *, word: str) -> str:
 
 async def _sign(keys: Keys, options: argparse.Namespace) -> str:
     digest = keyvalues.digest(options.algorithm, octets(options.file, _MESSAGE), hashed=options.digest)
-    body = {"alg": options.algorithm, "value": keyvalues.to_text(digest)}
+    body = {"alg": options.algorithm, "value": base64url.encode(digest)}
     made = keyvalues.octets_of(await keys.use(options.name, options.version, "sign", body))
-    return _put(options, made if options.output == "raw" else keyvalues.to_text(made).encode() + b"\n")
+    return _put(options, made if options.output == "raw" else base64url.encode(made).encode() + b"\n")
 
 
 async def _verify(keys: Keys, options: argparse.Namespace) -> int:
@@ -94,8 +95,8 @@ async def _verify(keys: Keys, options: argparse.Namespace) -> int:
     signature = keyvalues.signature(octets(options.signature_file, VALUE_OCTETS))
     body = {
         "alg": options.algorithm,
-        "digest": keyvalues.to_text(digest),
-        "value": keyvalues.to_text(signature),
+        "digest": base64url.encode(digest),
+        "value": base64url.encode(signature),
     }
     valid = (await keys.use(options.name, options.version, "verify", body)).get("value") is True
     print("valid" if valid else "not valid")
@@ -112,7 +113,7 @@ async def _release(keys: Keys, options: argparse.Namespace) -> str:
 
 async def _random(keys: Keys, options: argparse.Namespace) -> str:
     drawn = keyvalues.octets_of(await keys.random(options.count))
-    forms = {"raw": drawn, "hex": drawn.hex().encode() + b"\n", "text": keyvalues.to_text(drawn).encode() + b"\n"}
+    forms = {"raw": drawn, "hex": drawn.hex().encode() + b"\n", "text": base64url.encode(drawn).encode() + b"\n"}
     return _put(options, forms[options.output])
 
 

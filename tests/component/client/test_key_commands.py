@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from strongroom.cli import keyvalues, keyviews
+from strongroom.cli import keyviews
 from strongroom.client import errors
 from strongroom.client.session import Session
 from strongroom.client.vaultkeys import Keys
+from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints import keycommands
 from tests.helpers.door import DoorLab, door_lab, policy
@@ -90,7 +91,7 @@ async def test_a_key_is_made_shown_and_downloaded(person: Person) -> None:
     assert (jwk["kty"], jwk["crv"], jwk["kid"]) == ("EC", "secp256k1", made["key"]["kid"])
     key = load_pem_public_key((await person.run("download signer")).encode())
     assert isinstance(key, ec.EllipticCurvePublicKey)
-    assert keyvalues.to_text(key.public_numbers().x.to_bytes(32, "big")) == jwk["x"]
+    assert base64url.encode(key.public_numbers().x.to_bytes(32, "big")) == jwk["x"]
 
 
 async def test_a_symmetric_key_has_nothing_to_download(person: Person) -> None:
@@ -148,7 +149,7 @@ async def test_additional_data_travels_with_the_sealed_text(person: Person, tmp_
     (tmp_path / "aad").write_bytes(b"beside")
     await person.run("create a --type oct")
     sealed = await person.run(f"encrypt a --algorithm A256GCM --aad-file {tmp_path}/aad", b"text")
-    assert json.loads(sealed)["aad"] == keyvalues.to_text(b"beside")
+    assert json.loads(sealed)["aad"] == base64url.encode(b"beside")
     assert await person.run("decrypt a", sealed.encode()) == "text"
 
 
@@ -189,7 +190,7 @@ async def test_a_private_key_is_imported_from_its_file(person: Person, tmp_path:
     assert len(signature.read_bytes()) == 64
     with pytest.raises(InvalidInput, match="give its password"):
         await person.run(f"import a --file {pem}")
-    jwk = {"kty": "oct", "k": keyvalues.to_text(bytes(32))}
+    jwk = {"kty": "oct", "k": base64url.encode(bytes(32))}
     assert (await person.json("import b", json.dumps(jwk).encode()))["key"]["kty"] == "oct"
     with pytest.raises(InvalidInput, match="no JSON Web Key"):
         await person.run("import b", b"{")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from strongroom.cli import keyvalues, keyviews
 from strongroom.client.errors import VaultError
+from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints import keycommands
 from strongroom.entrypoints.inputs import octets
@@ -97,7 +98,7 @@ def test_whatever_is_to_be_opened_is_read_or_refused(content: bytes) -> None:
 
 @given(st.binary(max_size=200).filter(bool))
 def test_a_signature_is_read_as_text_or_as_it_is(octets: bytes) -> None:
-    assert keyvalues.signature(keyvalues.to_text(octets).encode() + b"\n") == octets
+    assert keyvalues.signature(base64url.encode(octets).encode() + b"\n") == octets
     if len(octets) >= 64 and any(octet > 127 for octet in octets):
         assert keyvalues.signature(octets) == octets
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Mapping
@@ -12,6 +11,7 @@ from typing import Any, Final
 import jwt
 import orjson
 
+from strongroom.domain import base64url
 from strongroom.domain.identity import Code, Unauthenticated
 
 LONGEST: Final = 8000
@@ -61,7 +61,7 @@ def read(token: str, longest: int = LONGEST) -> Unverified:
 def _object(part: str) -> dict[str, Any]:
     """orjson bounds the nesting, which the parser of PyJWT, next to read the same text, does not."""
     try:
-        found = orjson.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        found = orjson.loads(base64url.decode(part))
     except (binascii.Error, ValueError):
         found = None
     if not isinstance(found, dict):
