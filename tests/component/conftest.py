@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,11 @@ from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar import module, provisioning
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import PinFile
+from strongroom.service.identity.attestations import AttestationAuthority, Attestations
 from tests.helpers import hsm
+from tests.helpers.attestation import Authority, attesting
 from tests.helpers.hsm import Sidecar, TokenHome
+from tests.helpers.stores import NOW
 
 
 @pytest.fixture(scope="session")
@@ -84,3 +88,20 @@ def module_in_process() -> Iterator[Module]:
     yield loaded
     loaded.finalise()
     home.remove()
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Iterator[Authority]:
+    """An attestation authority, at the time of the tests' clocks."""
+    made = Authority(clock=lambda: float(NOW))
+    with attesting(made, tmp_path):
+        yield made
+
+
+@pytest.fixture
+async def attestations(authority: Authority, tmp_path: Path) -> AsyncIterator[Attestations]:
+    """What believes that authority."""
+    trusted = AttestationAuthority(authority.url, str(tmp_path / "attestation-ca.pem"))
+    made = Attestations([trusted], lambda: NOW, lambda: 1000.0)
+    yield made
+    await made.close()

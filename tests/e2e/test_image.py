@@ -7,7 +7,6 @@ import base64
 import json
 import os
 import stat
-import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,11 +45,7 @@ class Running:
     def is_ready(self) -> bool:
         for name, process in self.pod.processes.items():
             assert process.poll() is None, self.pod.log(name).read_text()
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return imagepods.answers_ready(self.metrics)
 
 
 @pytest.fixture(scope="module")

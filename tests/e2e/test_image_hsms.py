@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,11 +48,7 @@ class Running:
         return self.cluster.kubectl_run("get", kind, name, "-n", "default", "-o", path) == "Available"
 
     def answers_ready(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics}/readyz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
+        return imagepods.answers_ready(self.metrics)
 
     def status(self, sidecar: str) -> str:
         return self.pod.execute(sidecar, "strongroom", "hsm", "status").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import urllib.request
 from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,6 +36,15 @@ def empty_dir(scratch: Path, name: str) -> Path:
     directory = scratch / f"volume-{name}"
     give_group(directory, 0o2777)
     return directory
+
+
+def answers_ready(metrics: int) -> bool:
+    """Is the process whose metrics are at this port ready?"""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{metrics}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def give_group(directory: Path, mode: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import jwt
@@ -15,29 +15,18 @@ from strongroom.cli import keyvalues
 from strongroom.client.errors import VaultError
 from strongroom.domain.algorithms import Hash
 from strongroom.domain.errors import InvalidInput
-from strongroom.service.identity.attestations import AttestationAuthority, Attestations
+from strongroom.service.identity.attestations import Attestations
 from tests.component.client.test_key_commands import Person
 from tests.component.dataplane.test_release import create, unb64
-from tests.helpers.attestation import Authority, attesting
+from tests.helpers.attestation import Authority
 from tests.helpers.door import DoorLab, door_lab, policy
 from tests.helpers.objectkeys import released
-from tests.helpers.stores import NOW
 
 
 @pytest.fixture
-def authority(tmp_path: Path) -> Iterator[Authority]:
-    made = Authority(clock=lambda: float(NOW))
-    with attesting(made, tmp_path):
-        yield made
-
-
-@pytest.fixture
-async def lab(authority: Authority, tmp_path: Path) -> AsyncIterator[DoorLab]:
-    trusted = AttestationAuthority(authority.url, str(tmp_path / "attestation-ca.pem"))
-    attestations = Attestations([trusted], lambda: NOW, lambda: 1000.0)
+async def lab(attestations: Attestations) -> AsyncIterator[DoorLab]:
     async with door_lab(policies=[policy(keys=["all", "release"])], tier="Premium", attestations=attestations) as made:
         yield made
-    await attestations.close()
 
 
 @pytest.fixture

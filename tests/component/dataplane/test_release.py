@@ -5,9 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import jwt
@@ -23,9 +22,9 @@ from strongroom.crypto import jwk, release
 from strongroom.domain.algorithms import Hash
 from strongroom.domain.audit import Phase
 from strongroom.hsm.client import HsmClient
-from strongroom.service.identity.attestations import AttestationAuthority, Attestations
+from strongroom.service.identity.attestations import Attestations
 from strongroom.service.servingcerts import read_authorities
-from tests.helpers.attestation import Authority, Environment, attesting, policy
+from tests.helpers.attestation import Authority, Environment, policy
 from tests.helpers.door import HOST, Answer, DoorLab, door_lab
 from tests.helpers.identity import DOMAIN, Signer
 from tests.helpers.objectkeys import der_length, released
@@ -46,21 +45,6 @@ def unb64(text: str) -> bytes:
 def written(text: str, **more: Any) -> dict[str, Any]:
     """A release policy as a request has it."""
     return {"data": b64(text.encode()), "contentType": "application/json; charset=utf-8", **more}
-
-
-@pytest.fixture
-def authority(tmp_path: Path) -> Iterator[Authority]:
-    made = Authority(clock=lambda: float(NOW))
-    with attesting(made, tmp_path):
-        yield made
-
-
-@pytest.fixture
-async def attestations(authority: Authority, tmp_path: Path) -> AsyncIterator[Attestations]:
-    trusted = AttestationAuthority(authority.url, str(tmp_path / "attestation-ca.pem"))
-    made = Attestations([trusted], lambda: NOW, lambda: 1000.0)
-    yield made
-    await made.close()
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ class Ceremony(Logins):
         never leave this token.
         """
         with self.user() as session:
-            found = _worlds(session)
+            found = world.find_any(session)
             clear(self, session, found)
             if found:
                 world.check_topology(world.current(found), dedicated=dedicated)
@@ -134,11 +134,6 @@ def clear(logins: Logins, session: Session, keep: dict[str, World]) -> None:
     for key in _staged_keys(session) + [key for key in macs if key.id not in kept]:
         logins.announce("removing a key that is no longer needed")
         key.destroy()
-
-
-def _worlds(session: Session) -> dict[str, World]:
-    """Return the worlds of the token, none if there is no world key. A world key without MAC key raises."""
-    return world.find_worlds(session) if world.find_world_keys(session) else {}
 
 
 def _staged(session: Session, new: WorldId, label: str) -> Any:

@@ -99,7 +99,7 @@ class Joining(Logins):
         """Make the transport keys, and ask for the world. An earlier request of this token becomes void."""
         with self.user() as session:
             _clear_transport(self, session)
-            held = _held(session)
+            held = world.find_any(session)
         with self.officer() as session:
             # The moduli are read here: a pair that the user placed beside them could be one that he knows.
             world_modulus = self._make_pair(session, transport.WORLD)
@@ -116,7 +116,7 @@ class Joining(Logins):
         """
         check_fingerprint(answer, told)
         with self.user() as session:
-            held = _held(session)
+            held = world.find_any(session)
             _check_same(held, answer)
             ceremony.clear(self, session, held)
         missing = [each for each in answer.worlds if _id(answer, each) not in {here.id for here in held.values()}]
@@ -151,10 +151,6 @@ class Joining(Logins):
         if answer.in_force > world.current(held).id.version:
             self.announce(f"putting version {answer.in_force} of the world key in force")
             world.put_in_force(session, WorldId(answer.geography, answer.geography_id, answer.in_force))
-
-
-def _held(session: Session) -> dict[str, World]:
-    return world.find_worlds(session) if world.find_world_keys(session) else {}
 
 
 def _id(answer: JoinAnswer, sent: SentWorld) -> WorldId:

@@ -79,6 +79,11 @@ def find_worlds(session: Session) -> dict[str, World]:
     return {str(world.id): replace(world, in_force=world.id.version == wraps) for world in worlds}
 
 
+def find_any(session: Session) -> dict[str, World]:
+    """Return the worlds as ``find_worlds`` does, and none of a token without a world key. Half a world raises."""
+    return find_worlds(session) if find_world_keys(session) else {}
+
+
 def is_dedicated(world: World) -> bool:
     """Say whether the world can never leave its token."""
     return not world.key[Attribute.EXTRACTABLE]
