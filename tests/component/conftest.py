@@ -12,10 +12,13 @@ from strongroom.hsm.client import HsmClient
 from strongroom.hsm.sidecar import module, provisioning
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.pins import PinFile
+from strongroom.hsm.sidecar.session import OpenToken
 from strongroom.service.identity.attestations import AttestationAuthority, Attestations
 from tests.helpers import hsm
 from tests.helpers.attestation import Authority, attesting
 from tests.helpers.hsm import Sidecar, TokenHome
+from tests.helpers.kryoptic import KryopticHome
+from tests.helpers.opentokens import opened
 from tests.helpers.stores import NOW
 
 
@@ -81,13 +84,32 @@ async def client(shared_sidecar: Sidecar) -> AsyncIterator[HsmClient]:
 @pytest.fixture(scope="session")
 def module_in_process() -> Iterator[Module]:
     """SoftHSM inside the test process, with one initialised token. Whoever opens a session closes it."""
-    home = TokenHome.make()
-    os.environ["SOFTHSM2_CONF"] = str(home.configuration)  # read by C_Initialize; sidecars get their own
-    loaded = module.load(hsm.module_path())
+    yield from _loaded(TokenHome.make())
+
+
+@pytest.fixture(scope="session")
+def kryoptic_in_process() -> Iterator[Module]:
+    yield from _loaded(KryopticHome.make())
+
+
+def _loaded(home: TokenHome) -> Iterator[Module]:
+    os.environ |= home.environment  # read by C_Initialize; sidecars get their own
+    loaded = module.load(home.module)
     provisioning.ensure_token(loaded, hsm.LABEL, PinFile(home.so_pin_file), PinFile(home.pin_file))
     yield loaded
     loaded.finalise()
     home.remove()
+
+
+@pytest.fixture(scope="module", params=["SoftHSM", "Kryoptic"])
+def any_token(request: pytest.FixtureRequest) -> Iterator[OpenToken]:
+    """An open token of each make that holds a world: Kryoptic's as a dedicated one, which is all that it is fit for."""
+    if request.param == "SoftHSM":
+        with opened(request.getfixturevalue("module_in_process")) as token:
+            yield token
+    else:
+        with opened(request.getfixturevalue("kryoptic_in_process"), dedicated=True) as token:
+            yield token
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real SoftHSM tokens in directories of their own, and real sidecars on them."""
+"""Real tokens in directories of their own, of SoftHSM unless said otherwise, and real sidecars on them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from strongroom.domain.errors import HsmUnavailable
 from strongroom.hsm.client import HsmClient, Status
@@ -47,7 +47,7 @@ class TokenHome:
     root: Path
 
     @classmethod
-    def make(cls) -> TokenHome:
+    def make(cls) -> Self:
         home = cls(Path(tempfile.mkdtemp(prefix="sr-")))
         home.token_dir.mkdir()
         home._write_configuration()
@@ -56,9 +56,9 @@ class TokenHome:
             path.write_text(pin + "\n")
         return home
 
-    def copy(self) -> TokenHome:
+    def copy(self) -> Self:
         """Return another home with the same tokens: cheaper than a second ceremony."""
-        other = TokenHome(Path(tempfile.mkdtemp(prefix="sr-")))
+        other = type(self)(Path(tempfile.mkdtemp(prefix="sr-")))
         shutil.copytree(self.root, other.root, dirs_exist_ok=True)
         other._write_configuration()
         return other
@@ -86,6 +86,10 @@ class TokenHome:
     def environment(self) -> dict[str, str]:
         return {**os.environ, "SOFTHSM2_CONF": str(self.configuration)}
 
+    @property
+    def module(self) -> Path:
+        return module_path()
+
     def _write_configuration(self) -> None:
         self.configuration.write_text(
             f"directories.tokendir = {self.token_dir}\nobjectstore.backend = file\nlog.level = ERROR\n"
@@ -96,7 +100,7 @@ class TokenHome:
         return self._run([*_STRONGROOM, *arguments])
 
     def python(self, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run a script with SoftHSM configured for this home."""
+        """Run a script with the module configured for this home."""
         return self._run([sys.executable, "-P", "-c", code, *arguments])
 
     def _run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
@@ -104,12 +108,13 @@ class TokenHome:
 
     def create_token(self) -> None:
         """Initialise the token and its PINs, and nothing more."""
-        made = self.python(_CREATE_TOKEN, str(module_path()), LABEL, str(self.so_pin_file), str(self.pin_file))
+        made = self.python(_CREATE_TOKEN, str(self.module), LABEL, str(self.so_pin_file), str(self.pin_file))
         assert made.returncode == 0, made.stderr
 
     def init(self, *extra: str, geography: str = GEOGRAPHY) -> subprocess.CompletedProcess[str]:
+        place = ("--module", str(self.module), "--token-label", LABEL)
         pins = ("--pin-file", str(self.pin_file), "--so-pin-file", str(self.so_pin_file))
-        return self.strongroom("hsm", "init", "--geography", geography, "--token-label", LABEL, *pins, *extra)
+        return self.strongroom("hsm", "init", "--geography", geography, *place, *pins, *extra)
 
 
 @dataclass
@@ -138,7 +143,8 @@ class Sidecar:
 
     def start(self) -> None:
         """Start and return at once; calls fail with ``HsmUnavailable`` until it serves."""
-        arguments = ["--socket", self.socket, "--token-label", LABEL, "--pin-file", self.pin_file, *self.options]
+        place = ["--socket", self.socket, "--module", self.home.module, "--token-label", LABEL]
+        arguments = [*place, "--pin-file", self.pin_file, *self.options]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*_STRONGROOM, "hsm", *map(str, arguments)], env=self.home.environment, stdout=log, stderr=log

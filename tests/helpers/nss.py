@@ -15,12 +15,13 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, Session, Token
 
 from strongroom.hsm.sidecar import attributes, module
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.attributes import STAGED_MAC, STAGED_WORLD, Template
+from strongroom.hsm.sidecar.attributes import STAGED_MAC, Template
 from strongroom.hsm.sidecar.handles import Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.session import Seat
 from strongroom.hsm.sidecar.turns import Turns
 from strongroom.hsm.sidecar.world import World, WorldId
+from tests.helpers.worlds import STAGED_WORLD, WRAPPING
 
 _LABEL = "NSS Certificate DB"
 _PIN = "canary-user-7391"
@@ -84,4 +85,4 @@ def _world(session: Session) -> World:
         capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
         template={**STAGED_MAC, **own},
     )
-    return World(WorldId("nss", bytes(16), 1), key, mac, in_force=True)
+    return World(WorldId("nss", bytes(16), 1), key, mac, WRAPPING, in_force=True)

@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+from asn1crypto.keys import PrivateKeyInfo  # type: ignore[import-untyped]
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, hmac, keywrap, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
@@ -143,6 +144,14 @@ def released(target: rsa.RSAPrivateKey, wrapped: bytes, used: Hash) -> bytes:
     chosen = HASHES[used]
     passing = target.decrypt(wrapped[:size], padding.OAEP(padding.MGF1(chosen), chosen, None))
     return keywrap.aes_key_unwrap_with_padding(passing, wrapped[size:])
+
+
+def public_of(released: bytes, spec: KeySpec) -> bytes:
+    """Return SubjectPublicKeyInfo of a released PKCS #8, even if its scalar lacks leading zeros, as from Kryoptic."""
+    if spec.curve is None:
+        return info_of(released)
+    scalar = PrivateKeyInfo.load(released)["private_key"].parsed["private_key"].native
+    return info_of(pkcs8(ec.derive_private_key(scalar, CURVES[spec.curve])))
 
 
 def der_length(octets: bytes) -> int:

@@ -4,15 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, MechanismFlag, Session, Token
+from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, Session, Token
 
 from strongroom.hsm.sidecar import attributes, selfcheck
 from strongroom.hsm.sidecar.attacks import Target
-from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, Template
+from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, Template, staged_world
 from strongroom.hsm.sidecar.world import World, WorldId
 from tests.helpers import hsm
 
 ID = WorldId("test-1", bytes(16), 1)
+WRAPPING = Mechanism.AES_KEY_WRAP_PAD
+STAGED_WORLD = staged_world(WRAPPING)
 WORLD_USES = MechanismFlag.WRAP | MechanismFlag.UNWRAP
 MAC_USES = MechanismFlag.SIGN | MechanismFlag.VERIFY
 
@@ -29,7 +31,7 @@ def world_of(token: Token, world: Template, mac: Template = STAGED_MAC, final: T
     with token.open(rw=True, user_pin=hsm.USER_PIN, attribute_mapper=attributes.Mapper()) as session:
         try:
             key, signer = (_finish(session, label, final) for label in ("staged-world", "staged-mac"))
-            yield selfcheck.honest_target(session, World(ID, key, signer))
+            yield selfcheck.honest_target(session, World(ID, key, signer, WRAPPING))
         finally:
             resident: list[Any] = list(session.get_objects({Attribute.TOKEN: True}))
             for each in resident:

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import pytest
-from pkcs11 import Attribute
 
 from strongroom.crypto import keyengine
 from strongroom.domain.algorithms import Algorithm, Given, Made
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
-from strongroom.hsm.sidecar import provisioning
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
-from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
-from strongroom.hsm.sidecar.pins import Pin
-from strongroom.hsm.sidecar.session import open_token
-from tests.helpers import hsm, nist, wycheproof
+from strongroom.hsm.sidecar.session import OpenToken
+from tests.helpers import nist, wycheproof
 
 pytestmark = pytest.mark.token
 
@@ -49,16 +42,9 @@ class TokenEngine:
 
 
 @pytest.fixture(scope="module")
-def engine(module_in_process: Module) -> Iterator[TokenEngine]:
-    found = provisioning.find_token(module_in_process, hsm.LABEL)
-    Ceremony(found, lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
-    opened = open_token(module_in_process, found, Pin(hsm.USER_PIN), on_login=lambda: None)
-    yield TokenEngine(ObjectKeys(opened, Handles(opened, CACHED_PER_SEAT), Abilities(opened.description.mechanisms)))
-    module_in_process.refresh()  # closes every session
-    with provisioning.find_token(module_in_process, hsm.LABEL).open(rw=True, user_pin=hsm.USER_PIN) as session:
-        resident: list[Any] = list(session.get_objects({Attribute.TOKEN: True}))
-        for each in resident:
-            each.destroy()
+def engine(any_token: OpenToken) -> TokenEngine:
+    abilities = Abilities(any_token.description.mechanisms)
+    return TokenEngine(ObjectKeys(any_token, Handles(any_token, CACHED_PER_SEAT), abilities))
 
 
 @pytest.mark.parametrize("file", [file for file in wycheproof.FILES if file not in WITHOUT])

@@ -8,10 +8,9 @@ from pkcs11.exceptions import PKCS11Error
 
 from strongroom.hsm.sidecar import provisioning, selfcheck
 from strongroom.hsm.sidecar.attacks import Target
-from strongroom.hsm.sidecar.attributes import STAGED_WORLD
 from strongroom.hsm.sidecar.module import Module
 from tests.helpers import hsm
-from tests.helpers.worlds import world_of
+from tests.helpers.worlds import STAGED_WORLD, world_of
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ def announce(what):
     steps.append(what)
 initialise(Place(module, label, root / "so-pin", root / "pin"), "test-1", announce)
 """
-STEPS = 7  # two generated, two finished, two removed, the attacks
-COMMITTED = 4  # the first step after the world key is finished
+STEPS = 12  # trial: two generated, the attacks, two removed; two generated, two finished, two removed, the attacks
+COMMITTED = 9  # the first step after the world key is finished
 
 KEYS = """
 import json, sys

@@ -26,6 +26,7 @@ from tests.component.hsm.test_refusal import BAD_WORLD
 from tests.component.hsm.test_rotate_world import until
 from tests.helpers import hsm
 from tests.helpers.hsm import Sidecar, TokenHome
+from tests.helpers.kryoptic import KryopticHome
 from tests.helpers.memory import MemoryBackend
 from tests.helpers.stores import NOW, add_version
 
@@ -60,17 +61,20 @@ with token.open(rw=True, user_pin=sys.argv[3], attribute_mapper=attributes.Mappe
 
 def keys_of(home: TokenHome) -> list[list[object]]:
     """Label, extractable, sensitive, private, whether it can be wrapped by the user's own key, or be changed."""
-    shown = home.python(KEYS, str(hsm.module_path()), hsm.LABEL, hsm.USER_PIN)
+    shown = home.python(KEYS, str(home.module), hsm.LABEL, hsm.USER_PIN)
     assert shown.returncode == 0, shown.stderr
     found: list[list[object]] = json.loads(shown.stdout)
     return found
 
 
-@pytest.fixture
-def dedicated(blank_token: TokenHome) -> TokenHome:
-    made = blank_token.init("--dedicated")
+@pytest.fixture(params=[TokenHome, KryopticHome], ids=["SoftHSM", "Kryoptic"])
+def dedicated(request: pytest.FixtureRequest) -> Iterator[TokenHome]:
+    home: TokenHome = request.param.make()
+    home.create_token()
+    made = home.init("--dedicated")
     assert made.returncode == 0, made.stderr
-    return blank_token
+    yield home
+    home.remove()
 
 
 @pytest.fixture
@@ -194,7 +198,7 @@ def test_initialising_again_does_not_change_what_it_is(dedicated: TokenHome) -> 
 
 
 async def test_a_token_that_lets_attacks_through_serves_as_dedicated_and_says_so(blank_token: TokenHome) -> None:
-    flawed = BAD_WORLD.replace("key.copy(attributes.FINAL)", "key.copy(attributes.FROZEN)")
+    flawed = BAD_WORLD.replace("DEDICATED = False", "DEDICATED = True")
     made = blank_token.python(flawed, str(hsm.module_path()), hsm.LABEL, hsm.SO_PIN, hsm.USER_PIN)
     assert made.returncode == 0, made.stderr
     assert "beware, one can unwrap a blob as readable" in blank_token.init("--dedicated").stdout

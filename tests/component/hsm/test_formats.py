@@ -11,28 +11,19 @@ from strongroom.domain.algorithms import Given
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import Operation
-from strongroom.hsm.sidecar import provisioning
-from strongroom.hsm.sidecar.attributes import WRAPPING
-from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.keys import Keys
 from strongroom.hsm.sidecar.module import Module
-from strongroom.hsm.sidecar.pins import Pin
-from strongroom.hsm.sidecar.session import OpenToken, Seat, open_token
+from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World, WorldId
-from tests.helpers import hsm
+from tests.helpers import opentokens
 from tests.helpers.hsm_vector import DEK_ID, EXPORTABLE, KEK, OBJECT, OBJECT_SPEC, octets
+from tests.helpers.worlds import WRAPPING
 
 
 @pytest.fixture
 def opened(module_in_process: Module) -> Iterator[OpenToken]:
-    token = provisioning.find_token(module_in_process, hsm.LABEL)
-    Ceremony(token, lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
-    yield open_token(module_in_process, token, Pin(hsm.USER_PIN), on_login=lambda: None)
-    module_in_process.refresh()  # closes every session
-    with provisioning.find_token(module_in_process, hsm.LABEL).open(rw=True, user_pin=hsm.USER_PIN) as session:
-        resident: list[Any] = list(session.get_objects({Attribute.TOKEN: True}))
-        for each in resident:
-            each.destroy()
+    with opentokens.opened(module_in_process) as token:
+        yield token
 
 
 def known_key(seat: Seat, name: str, key_type: KeyType, *uses: Attribute) -> Any:
@@ -53,6 +44,7 @@ def keys(opened: OpenToken) -> Keys:
         WorldId("vector", bytes.fromhex(KEK.world[:32]), 1),
         known_key(seat, "world_key", KeyType.AES, Attribute.WRAP, Attribute.UNWRAP),
         known_key(seat, "world_mac_key", KeyType.GENERIC_SECRET, Attribute.SIGN, Attribute.VERIFY),
+        WRAPPING,
     )
     return Keys(opened)
 
@@ -83,7 +75,7 @@ def test_the_token_makes_the_same_mac_and_wrapping(keys: Keys, opened: OpenToken
     world = seat.worlds[KEK.world]
     assert world.mac.sign(octets("mac_input"), mechanism=Mechanism.SHA256_HMAC) == KEK.mac
     kek = known_key(seat, "kek", KeyType.AES, Attribute.EXTRACTABLE)
-    assert world.key.wrap_key(kek, mechanism=WRAPPING) == KEK.blob
+    assert world.wrap(kek) == KEK.blob
 
 
 def test_handles_are_cached_and_bounded(opened: OpenToken) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -45,26 +46,31 @@ from pkcs11 import Attribute as A, ObjectClass as C
 from strongroom.hsm.sidecar import attributes, module
 token = next(t for t in module.load(Path(sys.argv[1])).tokens() if t.label == sys.argv[2])
 with token.open(user_pin=sys.argv[3], attribute_mapper=attributes.Mapper()) as session:
-    print(json.dumps(sorted((key[A.CLASS].name, key[A.LABEL], key[A.PRIVATE]) for key in list(session.get_objects()))))
+    kinds = (C.SECRET_KEY, C.PUBLIC_KEY, C.PRIVATE_KEY, C.DATA)
+    keys = [key for kind in kinds for key in list(session.get_objects({A.CLASS: kind}))]
+    print(json.dumps(sorted((key[A.CLASS].name, key[A.LABEL], key[A.PRIVATE]) for key in keys)))
 """
 WORLD = [["SECRET_KEY", "strongroom:world-mac:test-1", True], ["SECRET_KEY", "strongroom:world:test-1", True]]
 
 
 def objects_of(home: TokenHome) -> list[list[Any]]:
-    shown = home.python(OBJECTS, str(hsm.module_path()), hsm.LABEL, hsm.USER_PIN)
+    shown = home.python(OBJECTS, str(home.module), hsm.LABEL, hsm.USER_PIN)
     assert shown.returncode == 0, shown.stderr
     found: list[list[Any]] = json.loads(shown.stdout)
     return found
 
 
 def place(home: TokenHome) -> tuple[str, ...]:
-    return ("--token-label", hsm.LABEL, "--pin-file", str(home.pin_file), "--so-pin-file", str(home.so_pin_file))
+    pins = ("--pin-file", str(home.pin_file), "--so-pin-file", str(home.so_pin_file))
+    return ("--module", str(home.module), "--token-label", hsm.LABEL, *pins)
 
 
 def sponsored_by(home: TokenHome) -> tuple[str, ...]:
+    settings = dict(home.environment.items() - os.environ.items())
     return (
-        "--sponsor-token-label", hsm.LABEL, "--sponsor-pin-file", str(home.pin_file),
-        "--sponsor-so-pin-file", str(home.so_pin_file), "--sponsor-environment", f"SOFTHSM2_CONF={home.configuration}",
+        "--sponsor-module", str(home.module), "--sponsor-token-label", hsm.LABEL,
+        "--sponsor-pin-file", str(home.pin_file), "--sponsor-so-pin-file", str(home.so_pin_file),
+        *(f"--sponsor-environment={name}={value}" for name, value in settings.items()),
     )  # fmt: skip
 
 
@@ -227,7 +233,10 @@ def test_an_answer_to_an_earlier_request_is_refused(pair: Pair) -> None:
     assert "does not open under this token's transport keys" in refused.stderr
 
 
-@pytest.mark.parametrize("step", range(2))
+REQUEST_STEPS = 7  # trial: two generated, the attacks, two removed; two transport pairs
+
+
+@pytest.mark.parametrize("step", range(REQUEST_STEPS))
 def test_a_request_killed_at_any_step_is_made_anew(pair: Pair, step: int) -> None:
     assert pair.killed("request", step).returncode == -9
     assert pair.accept(pair.approve(pair.request())).returncode == 0
@@ -260,6 +269,8 @@ def test_an_acceptance_killed_at_any_step_is_repaired_by_running_it_again(pair: 
 
 
 def test_there_are_no_more_steps_than_are_killed(pair: Pair) -> None:
+    requested = pair.killed("request", REQUEST_STEPS)
+    assert "whole" in requested.stdout, requested.stderr
     told = pair.request()
     approved = pair.killed("approve", APPROVE_STEPS, str(pair.request_file), told)
     assert "whole" in approved.stdout, approved.stderr

@@ -9,7 +9,7 @@ from pkcs11 import Attribute, KeyType, MechanismFlag, ObjectClass, Session, Toke
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.hsm.sidecar import attributes, provisioning, transport, world
-from strongroom.hsm.sidecar.attributes import STAGED_WORLD, Template
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.join import Joining, Sponsor
 from strongroom.hsm.sidecar.joinfiles import JoinAnswer, JoinRequest, fingerprint
@@ -18,6 +18,7 @@ from strongroom.hsm.sidecar.pins import Pin, PinFile
 from strongroom.hsm.sidecar.transport import Cargo
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome
+from tests.helpers.worlds import STAGED_WORLD
 
 
 def officer(token: Token) -> Session:

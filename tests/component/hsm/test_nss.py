@@ -13,7 +13,7 @@ from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, KeySpec, KeyType, Operation
 from strongroom.hsm.sidecar import selfcheck
 from strongroom.hsm.sidecar.attacks import Target
-from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
+from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK
 from strongroom.hsm.sidecar.faults import TokenUnfit
 from strongroom.hsm.sidecar.usersattacks import users_keys
 from tests.helpers import nss
@@ -118,15 +118,9 @@ def test_it_enforces_next_to_nothing(token: Nss) -> None:
     """With a KEK that was made without the AES-GCM that its binding cannot do, so that the attacks are reached."""
     session, world = token.session, token.world
     newborn = session.generate_key(P11KeyType.AES, 256, capabilities=MechanismFlag.ENCRYPT, template=NEWBORN_KEK)
-    blob = world.key.wrap_key(newborn, mechanism=WRAPPING)
-    kek = world.key.unwrap_key(
-        ObjectClass.SECRET_KEY,
-        P11KeyType.AES,
-        blob,
-        mechanism=WRAPPING,
-        capabilities=MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT,
-        template=UNWRAPPED_KEK,
-    )
+    blob = world.wrap(newborn)
+    uses = MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
+    kek = world.unwrap(ObjectClass.SECRET_KEY, P11KeyType.AES, blob, UNWRAPPED_KEK, uses)
     succeeded = selfcheck.succeeding_attacks(Target(session, world, newborn, blob, kek, users_keys(session, world)))
     assert "wrap the world key under one's own AES key" in succeeded
     assert "unwrap a user's key as readable" in succeeded

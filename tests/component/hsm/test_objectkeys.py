@@ -1,7 +1,7 @@
 """Users' keys in a real token, each answer checked against `cryptography`."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,15 +16,10 @@ from strongroom.domain.errors import InvalidInput, KeyRefused
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, Curve, KeySpec, KeyType, Operation
-from strongroom.hsm.sidecar import provisioning
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.ceremony import Ceremony
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
-from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
-from strongroom.hsm.sidecar.pins import Pin
-from strongroom.hsm.sidecar.session import OpenToken, open_token
-from tests.helpers import hsm
+from strongroom.hsm.sidecar.session import OpenToken
 from tests.helpers import objectkeys as outside
 
 pytestmark = pytest.mark.token
@@ -81,15 +76,23 @@ class Token:
 
 
 @pytest.fixture(scope="module")
-def token(module_in_process: Module) -> Iterator[Token]:
-    found = provisioning.find_token(module_in_process, hsm.LABEL)
-    Ceremony(found, lambda: Pin(hsm.SO_PIN), lambda: Pin(hsm.USER_PIN), announce=lambda _: None).perform("test-1")
-    yield Token(open_token(module_in_process, found, Pin(hsm.USER_PIN), on_login=lambda: None))
-    module_in_process.refresh()  # closes every session
-    with provisioning.find_token(module_in_process, hsm.LABEL).open(rw=True, user_pin=hsm.USER_PIN) as session:
-        resident: list[Any] = list(session.get_objects({Attribute.TOKEN: True}))
-        for each in resident:
-            each.destroy()
+def token(any_token: OpenToken) -> Token:
+    return Token(any_token)
+
+
+KRYOPTIC = "Kryoptic Project"
+
+
+@pytest.fixture(autouse=True)
+def _able(token: Token, request: pytest.FixtureRequest) -> None:
+    """Skip what Kryoptic cannot: it answers CKR_GENERAL_ERROR when asked how long a raw RSA block is."""
+    if token.opened.description.manufacturer != KRYOPTIC:
+        return
+    given = request.node.callspec.params
+    if getattr(given.get("spec"), "curve", None) is Curve.P256K:
+        pytest.skip("Kryoptic has no secp256k1")
+    if given.get("hidden") == "raw RSA only" and str(given.get("name")).startswith("RSA-OAEP"):
+        pytest.skip("Kryoptic does not decrypt raw RSA blocks through python-pkcs11; it has RSA-OAEP itself")
 
 
 def wrapped(material: KeyMaterial) -> WrappedKey:
@@ -426,9 +429,7 @@ def test_an_exportable_key_is_released_to_a_target_alone(
     opened = outside.released(target, keys.release_key(spec, wrapped(key), OWNER, info(target), "SHA-1"), Hash.SHA1)
     length = outside.der_length(opened)
     assert opened[length:].strip(b"\0") == b""  # SoftHSM 2.6.1 fills up with zeros what it wraps
-    private = serialization.load_der_private_key(opened[:length], None)
-    assert isinstance(private, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey)
-    assert info(private) == key.public
+    assert outside.public_of(opened[:length], spec) == key.public
 
 
 @pytest.mark.parametrize("spec", OCT, ids=named)
@@ -464,11 +465,22 @@ def test_a_release_is_for_its_owner(token: Token, target: rsa.RSAPrivateKey) -> 
         token.keys().release_key(EC[0], key, OTHER_OWNER, info(target), "SHA-1")
 
 
-@pytest.mark.parametrize("digest", ["SHA-256", "MD5", ""])
-def test_a_digest_that_the_token_lacks_is_refused(token: Token, target: rsa.RSAPrivateKey, digest: str) -> None:
+@pytest.mark.parametrize("digest", ["MD5", ""])
+def test_a_digest_that_nobody_knows_is_refused(token: Token, target: rsa.RSAPrivateKey, digest: str) -> None:
     key = wrapped(token.keys().make_key(EC[0], OWNER, exportable=True))
-    with pytest.raises(InvalidInput, match="SHA-1"):
+    with pytest.raises(InvalidInput, match="the digest is SHA-1, SHA-256"):
         token.keys().release_key(EC[0], key, OWNER, info(target), digest)
+
+
+@pytest.mark.parametrize("digest", [Hash.SHA256, Hash.SHA384])
+def test_a_token_releases_with_what_digests_it_knows(token: Token, target: rsa.RSAPrivateKey, digest: Hash) -> None:
+    key = wrapped(token.keys().make_key(OCT[2], OWNER, exportable=True))
+    if token.opened.description.manufacturer == KRYOPTIC:
+        released = token.keys().release_key(OCT[2], key, OWNER, info(target), digest.value)
+        assert len(outside.released(target, released, digest)) == 32
+    else:
+        with pytest.raises(InvalidInput, match="RSA-OAEP and SHA-1, not with SHA"):
+            token.keys().release_key(OCT[2], key, OWNER, info(target), digest.value)
 
 
 @pytest.mark.parametrize(

@@ -10,28 +10,33 @@ from strongroom.hsm.states import State
 from tests.helpers import hsm
 from tests.helpers.hsm import TokenHome
 
-# A world as somebody would make it who had not read about unwrap templates.
-BAD_WORLD = """
+# A world as the ceremony would make it that tried no attacks.
+A_WORLD = """
 import sys
 from pathlib import Path
 from pkcs11 import Attribute, KeyType, MechanismFlag
 from strongroom.hsm.sidecar import attributes, module
 from strongroom.hsm.sidecar.world import WorldId
 path, label, so_pin, user_pin = sys.argv[1:]
+DEDICATED = False
 token = next(t for t in module.load(Path(path)).tokens() if t.label == label)
 world = WorldId("test-1", bytes(16), 1)
-flawed = {k: v for k, v in attributes.STAGED_WORLD.items() if k != Attribute.UNWRAP_TEMPLATE}
+wrapping = attributes.wrapping_of(token.slot.get_mechanisms())
+staged = attributes.staged_world(wrapping, dedicated=DEDICATED)
 uses = MechanismFlag.WRAP | MechanismFlag.UNWRAP
 with token.open(rw=True, so_pin=so_pin, attribute_mapper=attributes.Mapper()) as so:
     so.generate_key(KeyType.AES, 256, id=world.cka_id, label=world.world_label, store=True,
-                    capabilities=uses, template=flawed)
+                    capabilities=uses, template=staged)
     so.generate_key(KeyType.GENERIC_SECRET, 256, id=world.cka_id, label=world.mac_label, store=True,
-                    capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY, template=attributes.STAGED_MAC)
+                    capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
+                    template={**attributes.STAGED_MAC, Attribute.EXTRACTABLE: not DEDICATED})
 with token.open(rw=True, user_pin=user_pin, attribute_mapper=attributes.Mapper()) as user:
     for key in list(user.get_objects({Attribute.PRIVATE: False})):
         key.copy(attributes.FINAL)
         key.destroy()
 """
+# As somebody would make it who had not read about unwrap templates.
+BAD_WORLD = A_WORLD.replace("uses =", "del staged[Attribute.UNWRAP_TEMPLATE]\nuses =")
 
 
 @pytest.fixture

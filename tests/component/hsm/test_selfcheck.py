@@ -6,18 +6,11 @@ import pytest
 from pkcs11 import Attribute
 
 from strongroom.hsm.sidecar import provisioning, selfcheck, usersattacks
-from strongroom.hsm.sidecar.attributes import (
-    FINAL,
-    NEWBORN_KEY,
-    STAGED_MAC,
-    STAGED_WORLD,
-    Template,
-    unwrapped_key,
-)
+from strongroom.hsm.sidecar.attributes import FINAL, NEWBORN_KEY, STAGED_MAC, Template, unwrapped_key
 from strongroom.hsm.sidecar.faults import TokenUnfit
 from strongroom.hsm.sidecar.module import Module
 from tests.helpers import hsm
-from tests.helpers.worlds import world_of
+from tests.helpers.worlds import STAGED_WORLD, world_of
 
 
 def without(template: Template, *names: Attribute) -> Template:

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from hack.bootstrap import environment, packages, softhsm
+from hack.bootstrap import environment, kryoptic, packages, softhsm
 
 
 def test_a_changed_lock_file_is_installed_anew(tmp_path):
@@ -49,3 +49,11 @@ def test_a_bootstrap_without_a_python_says_what_to_install():
     )
     assert done.returncode == 1
     assert "no Python 3.11 or newer" in done.stderr
+
+
+def test_without_a_compiler_the_tests_on_kryoptic_skip_and_say_why(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(kryoptic, "cache_root", lambda: tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda command: None)
+    kryoptic.ensure()
+    assert kryoptic.find() is None
+    assert "tests on Kryoptic are skipped" in capsys.readouterr().out

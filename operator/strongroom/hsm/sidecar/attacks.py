@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 
-from strongroom.hsm.sidecar.attributes import UNWRAPPED_KEK, WRAPPING, Template
+from strongroom.hsm.sidecar.attributes import UNWRAPPED_KEK, Template
 from strongroom.hsm.sidecar.world import World
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _wrap_under_own_rsa(target: Target, key: Any) -> object:
 
 
 def wrap_under_own_aes(target: Target, key: Any) -> object:
-    return _own_aes_key(target).wrap_key(key, mechanism=WRAPPING)
+    return _own_aes_key(target).wrap_key(key, mechanism=target.world.wrapping)
 
 
 def session_copy(key: Any, extra: Template) -> Any:
@@ -77,14 +77,11 @@ def session_copy(key: Any, extra: Template) -> Any:
 
 
 def _self_wrap_as_copy(target: Target) -> object:
-    return target.world.key.wrap_key(session_copy(target.world.key, {}), mechanism=WRAPPING)
+    return target.world.wrap(session_copy(target.world.key, {}))
 
 
 def _unwrap_and_read(target: Target, key_type: KeyType, template: Template) -> object:
-    key = target.world.key.unwrap_key(
-        ObjectClass.SECRET_KEY, key_type, target.blob, mechanism=WRAPPING, capabilities=0, template=template
-    )
-    return key[Attribute.VALUE]
+    return target.world.unwrap(ObjectClass.SECRET_KEY, key_type, target.blob, template)[Attribute.VALUE]
 
 
 def _unwrap_and_thaw(target: Target) -> object:
@@ -104,7 +101,7 @@ _ON_WORLD_KEY: dict[str, Attack] = {
     "read the world key": lambda t: t.world.key[Attribute.VALUE],
     "wrap the world key under one's own RSA key": lambda t: _wrap_under_own_rsa(t, t.world.key),
     "wrap the world key under one's own AES key": lambda t: wrap_under_own_aes(t, t.world.key),
-    "wrap the world key under itself": lambda t: t.world.key.wrap_key(t.world.key, mechanism=WRAPPING),
+    "wrap the world key under itself": lambda t: t.world.wrap(t.world.key),
     "wrap a session copy of the world key under itself": _self_wrap_as_copy,
     "copy the world key as modifiable": lambda t: session_copy(t.world.key, {Attribute.MODIFIABLE: True}),
     "copy the world key without wrap-with-trusted": lambda t: session_copy(
@@ -127,7 +124,7 @@ _ON_WORLD_KEY: dict[str, Attack] = {
 _ON_MAC_KEY: dict[str, Attack] = {
     "read the world MAC key": lambda t: t.world.mac[Attribute.VALUE],
     "wrap the world MAC key under one's own RSA key": lambda t: _wrap_under_own_rsa(t, t.world.mac),
-    "wrap the world MAC key under the world key": lambda t: t.world.key.wrap_key(t.world.mac, mechanism=WRAPPING),
+    "wrap the world MAC key under the world key": lambda t: t.world.wrap(t.world.mac),
     "copy the world MAC key as modifiable": lambda t: session_copy(t.world.mac, {Attribute.MODIFIABLE: True}),
     "copy the world MAC key as readable": lambda t: session_copy(t.world.mac, {Attribute.SENSITIVE: False}),
     "turn the world MAC key into a wrapping key": lambda t: change(t.world.mac, Attribute.WRAP, True),
@@ -143,10 +140,7 @@ _ON_BLOB: dict[str, Attack] = {
     "unwrap a blob with the attributes left out": lambda t: _unwrap_and_read(t, KeyType.AES, _OMITTED),
     "unwrap a blob as another type, readable": lambda t: _unwrap_and_read(t, KeyType.GENERIC_SECRET, READABLE),
     "unwrap a blob as extractable": lambda t: wrap_under_own_aes(
-        t,
-        t.world.key.unwrap_key(
-            ObjectClass.SECRET_KEY, KeyType.AES, t.blob, mechanism=WRAPPING, capabilities=0, template=_ALMOST
-        ),
+        t, t.world.unwrap(ObjectClass.SECRET_KEY, KeyType.AES, t.blob, _ALMOST)
     ),
 }
 

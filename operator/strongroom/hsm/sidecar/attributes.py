@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from collections.abc import Iterable
 from typing import Any
 
 from pkcs11 import DEFAULT, Attribute, Mechanism, ObjectClass
@@ -15,8 +16,8 @@ from pkcs11.attributes import AttributeMapper
 
 Template = dict[Attribute, Any]
 
-# 0x210A is RFC 5649 in SoftHSM, whatever its name (PKCS#11 v3.0 calls that KWP); both sides of our wrapping use it.
-WRAPPING = Mechanism.AES_KEY_WRAP_PAD
+# RFC 5649: PKCS#11 v3.0 calls it KWP. Before, there was 0x210A alone, which is RFC 5649 in SoftHSM, whatever its name.
+_WRAPPINGS = (Mechanism.AES_KEY_WRAP_KWP, Mechanism.AES_KEY_WRAP_PAD)
 
 _NO_OTHER_USE: Template = {Attribute.ENCRYPT: False, Attribute.DECRYPT: False, Attribute.DERIVE: False}
 
@@ -30,7 +31,7 @@ _WRAPPABLE: Template = {Attribute.TOKEN: False, Attribute.MODIFIABLE: True}
 # As the security officer makes it. PRIVATE is False because an SO session cannot touch private objects; the user's
 # copy (FINAL) corrects it at once. EXTRACTABLE with WRAP_WITH_TRUSTED lets it travel later, but only under a
 # transport key that an SO marked TRUSTED.
-STAGED_WORLD: Template = {
+_STAGED_WORLD: Template = {
     **_NO_OTHER_USE,
     Attribute.SIGN: False,
     Attribute.VERIFY: False,
@@ -43,7 +44,6 @@ STAGED_WORLD: Template = {
     Attribute.PRIVATE: False,
     Attribute.UNWRAP_TEMPLATE: UNWRAPPED,
     Attribute.WRAP_TEMPLATE: _WRAPPABLE,
-    Attribute.ALLOWED_MECHANISMS: [WRAPPING],
 }
 
 # Not TRUSTED: a trusted key that gained WRAP by a token's mistake could wrap the world key.
@@ -62,9 +62,6 @@ STAGED_MAC: Template = {
 
 # The user's copy, which stays. Without MODIFIABLE False its holder could give it DECRYPT.
 FINAL: Template = {Attribute.PRIVATE: True, Attribute.TOKEN: True, Attribute.MODIFIABLE: False}
-
-# The same in a dedicated token: its world goes nowhere. In this order: SoftHSM changes nothing after MODIFIABLE False.
-FROZEN: Template = {Attribute.EXTRACTABLE: False, **FINAL}
 
 # A KEK for the few milliseconds between its birth and its wrapping.
 NEWBORN_KEK: Template = {
@@ -104,10 +101,6 @@ NEWBORN_KEY: Template = {
 # take it away, which is what exportable means.
 NEWBORN_EXPORTABLE: Template = {**NEWBORN_KEY, Attribute.WRAP_WITH_TRUSTED: False}
 
-# The key that wraps one exportable key, because what the world key wraps never becomes extractable again.
-NEWBORN_EXPORT_KEY: Template = {**NEWBORN_KEY, Attribute.ALLOWED_MECHANISMS: [WRAPPING]}
-UNWRAPPED_EXPORT_KEY: Template = {**UNWRAPPED, Attribute.TOKEN: False, Attribute.ALLOWED_MECHANISMS: [WRAPPING]}
-
 # An exportable key for the moment of its release.
 RELEASED: Template = {
     Attribute.TOKEN: False,
@@ -125,8 +118,23 @@ TRIED_KEY: Template = {**UNWRAPPED, Attribute.TOKEN: False}
 
 
 def unwrapped_key(mechanism: Mechanism) -> Template:
-    """Return the template of a user's key in use, which is good for one mechanism."""
+    """Return the template of a key in use, which is good for one mechanism."""
     return {**TRIED_KEY, Attribute.ALLOWED_MECHANISMS: [mechanism]}
+
+
+def newborn_export_key(wrapping: Mechanism) -> Template:
+    """Return the template of what wraps one exportable key: the world key's own cargo is never extractable again."""
+    return {**NEWBORN_KEY, Attribute.ALLOWED_MECHANISMS: [wrapping]}
+
+
+def staged_world(wrapping: Mechanism, *, dedicated: bool = False) -> Template:
+    """Return the template of a world key as the officer makes it. A dedicated token's never leaves, from the start."""
+    return {**_STAGED_WORLD, Attribute.EXTRACTABLE: not dedicated, Attribute.ALLOWED_MECHANISMS: [wrapping]}
+
+
+def wrapping_of(mechanisms: Iterable[Any]) -> Mechanism:
+    """Return how to wrap where these mechanisms are known or allowed."""
+    return next((each for each in _WRAPPINGS if each in set(mechanisms)), _WRAPPINGS[-1])
 
 
 def for_class(object_class: ObjectClass, template: Template) -> Template:

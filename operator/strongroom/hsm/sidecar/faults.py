@@ -56,6 +56,14 @@ def is_dead(error: p11.PKCS11Error) -> bool:
     return isinstance(error, _DEAD)
 
 
+def is_surely_dead(error: p11.PKCS11Error) -> bool:
+    """Say the same of an error that a user's input may have provoked, so that nobody can stop a sidecar by one.
+
+    Kryoptic 1.5 answers CKR_DEVICE_ERROR to a ciphertext with a wrong padding: only the probe can tell then.
+    """
+    return is_dead(error) and not isinstance(error, p11.DeviceError)
+
+
 def login_fault(who: str, error: p11.PKCS11Error) -> Exception:
     """Return what to raise after a failed C_Login: ``LoginRefused`` if the token judged the PIN."""
     if isinstance(error, _LOGIN):

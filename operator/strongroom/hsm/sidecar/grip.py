@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pkcs11 import KeyType, Mechanism, MechanismFlag, ObjectClass
@@ -16,7 +16,7 @@ from strongroom.domain.keytypes import KeySpec
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import attributes, keyforms, layouts
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.attributes import WRAPPING, Template
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.handles import Handles, world_of
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
@@ -79,33 +79,25 @@ class KeyGrip:
 
     def _unwrapped(self, world: World, as_type: KeyType, use: MechanismFlag | int, template: Template) -> Any:
         if self.key.usage != bounds.EXPORTABLE:
-            return self._unwrapped_by(world.key, self.key.blob, as_type, use, template)
+            return self._unwrapped_by(world, self.key.blob, as_type, use, template)
         export_blob, blob = layouts.split_exportable(self.key.blob)
         with self.handles.making():
-            export = world.key.unwrap_key(
+            export = world.unwrap(
                 ObjectClass.SECRET_KEY,
                 KeyType.AES,
                 export_blob,
-                mechanism=WRAPPING,
-                capabilities=MechanismFlag.UNWRAP,
-                template=attributes.UNWRAPPED_EXPORT_KEY,
+                attributes.unwrapped_key(world.wrapping),
+                MechanismFlag.UNWRAP,
             )
         with self.handles.temporary(export):
-            return self._unwrapped_by(export, blob, as_type, use, template)
+            return self._unwrapped_by(replace(world, key=export), blob, as_type, use, template)
 
     def _unwrapped_by(
-        self, wrapping: Any, blob: bytes, as_type: KeyType, use: MechanismFlag | int, template: Template
+        self, world: World, blob: bytes, as_type: KeyType, use: MechanismFlag | int, template: Template
     ) -> Any:
         object_class = keyforms.form_of(self.spec).object_class
         with self.handles.making():
-            return wrapping.unwrap_key(
-                object_class,
-                as_type,
-                blob,
-                mechanism=WRAPPING,
-                capabilities=use,
-                template=attributes.for_class(object_class, template),
-            )
+            return world.unwrap(object_class, as_type, blob, attributes.for_class(object_class, template), use)
 
     def _refusal(self, error: PKCS11Error) -> Exception:
         return self.token.judge(error, lambda why: KeyRefused(f"the token refused to use the key ({why})"))

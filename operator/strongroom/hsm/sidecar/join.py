@@ -25,8 +25,8 @@ from pkcs11 import Mechanism, Session
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.sidecar import ceremony, faults, transport, world
-from strongroom.hsm.sidecar.attributes import FINAL
+from strongroom.hsm.sidecar import faults, staging, transport, trial, world
+from strongroom.hsm.sidecar.attributes import STAGED_MAC, staged_world
 from strongroom.hsm.sidecar.joinfiles import (
     JoinAnswer,
     JoinRequest,
@@ -96,10 +96,15 @@ class Joining(Logins):
     __slots__ = ()
 
     def request(self) -> JoinRequest:
-        """Make the transport keys, and ask for the world. An earlier request of this token becomes void."""
+        """Make the transport keys, and ask for the world. An earlier request of this token becomes void.
+
+        ``TokenUnfit``: a world key would not be safe in it.
+        """
         with self.user() as session:
             _clear_transport(self, session)
             held = world.find_any(session)
+            staging.clear(self, session, held)
+        trial.run(self, held)
         with self.officer() as session:
             # The moduli are read here: a pair that the user placed beside them could be one that he knows.
             world_modulus = self._make_pair(session, transport.WORLD)
@@ -118,7 +123,7 @@ class Joining(Logins):
         with self.user() as session:
             held = world.find_any(session)
             _check_same(held, answer)
-            ceremony.clear(self, session, held)
+            staging.clear(self, session, held)
         missing = [each for each in answer.worlds if _id(answer, each) not in {here.id for here in held.values()}]
         if missing:
             with self.officer() as session:
@@ -135,18 +140,19 @@ class Joining(Logins):
         key, mac = (transport.private_half(session, cargo) for cargo in (transport.WORLD, transport.MAC))
         if key is None or mac is None or not all(each.key for each in missing):
             raise InvalidInput("the answer is for another request of this token; make a request and have it approved")
+        arrived = staged_world(self.wrapping)
         for each in missing:
             new = _id(answer, each)
             self.announce(f"unwrapping version {new.version} of the world")
             with _opening():
-                transport.unwrap(key, transport.WORLD, each.key, id=new.cka_id, label=new.world_label)
-                transport.unwrap(mac, transport.MAC, each.mac, id=new.cka_id, label=new.mac_label)
+                transport.unwrap(key, transport.WORLD, each.key, arrived, id=new.cka_id, label=new.world_label)
+                transport.unwrap(mac, transport.MAC, each.mac, STAGED_MAC, id=new.cka_id, label=new.mac_label)
 
     def _finish(self, session: Session, answer: JoinAnswer, missing: list[SentWorld]) -> None:
         for each in missing:
-            ceremony.finish(self, session, _id(answer, each), FINAL)
+            staging.finish(self, session, _id(answer, each))
         held = world.find_worlds(session)
-        ceremony.clear(self, session, held)
+        staging.clear(self, session, held)
         _clear_transport(self, session)
         if answer.in_force > world.current(held).id.version:
             self.announce(f"putting version {answer.in_force} of the world key in force")

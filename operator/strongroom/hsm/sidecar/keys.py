@@ -18,7 +18,7 @@ from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
+from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.resident import ResidentKeks
@@ -111,7 +111,7 @@ class Keys:
                 KeyType.AES, _KEK_BITS, capabilities=_KEK_USES, template=NEWBORN_KEK
             )
             try:
-                blob: bytes = world.key.wrap_key(newborn, mechanism=WRAPPING)
+                blob = world.wrap(newborn)
             finally:
                 newborn.destroy()
         if len(blob) != bounds.BLOB_OCTETS:
@@ -125,14 +125,7 @@ class Keys:
 
     def _unwrapped(self, world: World, kek: WrappedKey) -> Any:
         with self._handles.making():
-            return world.key.unwrap_key(
-                ObjectClass.SECRET_KEY,
-                KeyType.AES,
-                kek.blob,
-                mechanism=WRAPPING,
-                capabilities=_KEK_USES,
-                template=UNWRAPPED_KEK,
-            )
+            return world.unwrap(ObjectClass.SECRET_KEY, KeyType.AES, kek.blob, UNWRAPPED_KEK, _KEK_USES)
 
     @contextmanager
     def _judged(self, verdict: Callable[[str], Exception]) -> Iterator[None]:

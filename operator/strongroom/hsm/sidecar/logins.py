@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
-from pkcs11 import Session, Token
+from pkcs11 import Mechanism, Session, Token
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.hsm.sidecar import attributes, faults
@@ -26,6 +26,11 @@ class Logins:
     so_pin: Callable[[], Pin]
     user_pin: Callable[[], Pin]
     announce: Announce
+
+    @property
+    def wrapping(self) -> Mechanism:
+        """How this token's world keys wrap, when they are made."""
+        return attributes.wrapping_of(self.token.slot.get_mechanisms())
 
     def officer(self) -> AbstractContextManager[Session]:
         """Open a session of the security officer, who sees public objects only. Close it before the user logs in."""

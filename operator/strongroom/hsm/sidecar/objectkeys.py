@@ -25,7 +25,7 @@ from strongroom.domain.keytypes import KeySpec, Operation
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import attributes, keyforms, layouts, operations
 from strongroom.hsm.sidecar.abilities import Abilities
-from strongroom.hsm.sidecar.attributes import WRAPPING, Template
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.grip import KeyGrip
 from strongroom.hsm.sidecar.handles import Handles
 from strongroom.hsm.sidecar.keyforms import Parts
@@ -103,7 +103,7 @@ class ObjectKeys:
         with self._judged(lambda why: InvalidInput(f"the token cannot release the key ({why})")):
             grip = self._grip(spec, key)
             with grip.released() as private:
-                return wrap_for(grip.seat.session, self._handles, private, numbers, digest)
+                return wrap_for(grip.seat, self._handles, private, numbers, digest)
 
     def _grip(self, spec: KeySpec, key: WrappedKey) -> KeyGrip:
         return KeyGrip(spec, key, self._token.seat(), self._token, self._handles, self._abilities)
@@ -126,7 +126,7 @@ class ObjectKeys:
         self, seat: Seat, private: Any, spec: KeySpec, owner: str, info: bytes, *, exportable: bool
     ) -> KeyMaterial:
         here = seat.current
-        blob = self._wrapped_exportable(seat, private) if exportable else _wrap(here.key, private)
+        blob = self._wrapped_exportable(seat, private) if exportable else here.wrap(private)
         usage = bounds.EXPORTABLE if exportable else bounds.KEY
         key = WrappedKey(str(here.id), bounds.KEY_CLASSES[spec.type], usage, owner, 1, blob, b"")
         mac = here.mac.sign(layouts.object_key_mac_input(spec, key), mechanism=Mechanism.SHA256_HMAC)
@@ -135,15 +135,17 @@ class ObjectKeys:
         return KeyMaterial(spec, public=info, wrapped=key)
 
     def _wrapped_exportable(self, seat: Seat, private: Any) -> bytes:
+        here = seat.current
+        template = attributes.newborn_export_key(here.wrapping)
         with self._handles.making():
             export: Any = seat.session.generate_key(
-                KeyType.AES, _EXPORT_BITS, capabilities=MechanismFlag.WRAP, template=attributes.NEWBORN_EXPORT_KEY
+                KeyType.AES, _EXPORT_BITS, capabilities=MechanismFlag.WRAP, template=template
             )
         with self._handles.temporary(export):
-            wrapped = _wrap(seat.current.key, export)
+            wrapped = here.wrap(export)
             if len(wrapped) != bounds.BLOB_OCTETS:
                 raise InvalidInput("the token makes no exportable keys: it wraps in another format than RFC 5649")
-            return wrapped + _wrap(export, private)
+            return wrapped + replace(here, key=export).wrap(private)
 
     @contextmanager
     def _judged(self, verdict: Callable[[str], Exception]) -> Iterator[None]:
@@ -173,8 +175,3 @@ def _generated(seat: Seat, spec: KeySpec, newborn: Template) -> tuple[Any, Any]:
         domain: Any = seat.session.create_domain_parameters(KeyType.EC, parameters, local=True)
         public, private = domain.generate_keypair(private_template=newborn, **how)
     return private, public
-
-
-def _wrap(wrapping: Any, key: Any) -> bytes:
-    blob: bytes = wrapping.wrap_key(key, mechanism=WRAPPING)
-    return blob

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pkcs11 import MGF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
+from pkcs11 import MGF, Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass
 
 from strongroom.domain.algorithms import Hash
 from strongroom.domain.errors import InvalidInput
 from strongroom.hsm.sidecar.abilities import UNABLE
-from strongroom.hsm.sidecar.attributes import NEWBORN_EXPORTABLE, WRAPPING, Template
+from strongroom.hsm.sidecar.attributes import NEWBORN_EXPORTABLE, Template
 from strongroom.hsm.sidecar.handles import Handles
 from strongroom.hsm.sidecar.operations import HASHES
+from strongroom.hsm.sidecar.session import Seat
 
 _AES_BITS: Final = 256
 
 
-def wrap_for(session: Session, handles: Handles, key: Any, target: tuple[bytes, bytes], digest: str) -> bytes:
+def wrap_for(seat: Seat, handles: Handles, key: Any, target: tuple[bytes, bytes], digest: str) -> bytes:
     """Return RSA-OAEP of a fresh AES key for ``target`` (modulus, exponent), then ``key`` wrapped by that AES key.
 
     ``InvalidInput`` for a digest that the token does not know: padding outside would put the AES key into our memory,
@@ -24,12 +25,12 @@ def wrap_for(session: Session, handles: Handles, key: Any, target: tuple[bytes, 
     """
     parameters = _parameters(digest)
     with handles.making():
-        passing: Any = session.generate_key(
+        passing: Any = seat.session.generate_key(
             KeyType.AES, _AES_BITS, capabilities=MechanismFlag.WRAP, template=NEWBORN_EXPORTABLE
         )
     with handles.temporary(passing):
-        wrapped: bytes = passing.wrap_key(key, mechanism=WRAPPING)
-        with handles.created(session, _public(target)) as public:
+        wrapped: bytes = passing.wrap_key(key, mechanism=seat.current.wrapping)
+        with handles.created(seat.session, _public(target)) as public:
             try:
                 sealed: bytes = public.wrap_key(passing, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=parameters)
             except UNABLE:

@@ -13,7 +13,7 @@ from pkcs11.exceptions import PKCS11Error
 
 from strongroom.hsm.sidecar import faults
 from strongroom.hsm.sidecar.attacks import ATTACKS, Attack, Target
-from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK, WRAPPING
+from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK
 from strongroom.hsm.sidecar.faults import TokenLost, TokenUnfit
 from strongroom.hsm.sidecar.usersattacks import USERS_ATTACKS, users_keys
 from strongroom.hsm.sidecar.world import World
@@ -21,12 +21,13 @@ from strongroom.hsm.sidecar.world import World
 ALL_ATTACKS: Final = {**ATTACKS, **USERS_ATTACKS}
 
 _PLAIN = b"an honest message"
+_ADVICE = ". Such a token serves as a dedicated one only (strongroom hsm init --dedicated)"
 
 
 def check(session: Session, world: World) -> None:
     """Raise ``TokenUnfit``, naming the attacks that succeeded; ``TokenLost`` when the token went away meanwhile."""
     if succeeded := weaknesses(session, world):
-        raise TokenUnfit("the token does not enforce its key attributes: one can " + "; ".join(succeeded))
+        raise TokenUnfit(f"the token does not enforce its key attributes: one can {'; '.join(succeeded)}{_ADVICE}")
 
 
 def weaknesses(session: Session, world: World) -> list[str]:
@@ -58,15 +59,8 @@ def honest_target(session: Session, world: World) -> Target:
 def _walk(session: Session, world: World) -> Target:
     uses = MechanismFlag.ENCRYPT | MechanismFlag.DECRYPT
     newborn: Any = session.generate_key(KeyType.AES, 256, capabilities=uses, template=NEWBORN_KEK)
-    blob = world.key.wrap_key(newborn, mechanism=WRAPPING)
-    kek = world.key.unwrap_key(
-        ObjectClass.SECRET_KEY,
-        KeyType.AES,
-        blob,
-        mechanism=WRAPPING,
-        capabilities=uses,
-        template=UNWRAPPED_KEK,
-    )
+    blob = world.wrap(newborn)
+    kek = world.unwrap(ObjectClass.SECRET_KEY, KeyType.AES, blob, UNWRAPPED_KEK, uses)
     how = {"mechanism": Mechanism.AES_GCM, "mechanism_param": GCMParams(bytes(12), b"additional data", 128)}
     if kek.decrypt(newborn.encrypt(_PLAIN, **how), **how) != _PLAIN or not kek[Attribute.SENSITIVE]:
         raise TokenUnfit("the token unwrapped another key than it wrapped")

@@ -137,7 +137,7 @@ class OpenToken:
 
         CKR codes cannot tell: SoftHSM answers CKR_GENERAL_ERROR to a bad GCM tag and to a lost directory alike.
         """
-        if faults.is_dead(error):
+        if faults.is_surely_dead(error):
             return TokenLost(f"the token or a session is gone ({faults.name(error)})")
         try:
             self.probe()

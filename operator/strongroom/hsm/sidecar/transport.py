@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pkcs11 import Attribute, KeyType, Mechanism, MechanismFlag, ObjectClass, Session
 
-from strongroom.hsm.sidecar.attributes import STAGED_MAC, STAGED_WORLD, Template
+from strongroom.hsm.sidecar.attributes import Template
 from strongroom.hsm.sidecar.joinfiles import TRANSPORT_BITS
 
 TRANSPORTING: Final = Mechanism.RSA_PKCS_OAEP  # with SHA-1, the one form that every token has
@@ -30,7 +30,6 @@ class Cargo:
     name: str
     key_type: KeyType
     uses: MechanismFlag
-    staged: Template  # as it arrives
     lets_in: Template
     lets_out: Template
 
@@ -43,7 +42,6 @@ WORLD: Final = Cargo(
     "world",
     KeyType.AES,
     MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-    STAGED_WORLD,
     {**_ARRIVES, Attribute.TRUSTED: True},
     {Attribute.TRUSTED: True},
 )
@@ -51,7 +49,6 @@ MAC: Final = Cargo(
     "world-mac",
     KeyType.GENERIC_SECRET,
     MechanismFlag.SIGN | MechanismFlag.VERIFY,
-    STAGED_MAC,
     {**_ARRIVES, Attribute.KEY_TYPE: KeyType.GENERIC_SECRET},
     {Attribute.KEY_TYPE: KeyType.GENERIC_SECRET},
 )
@@ -113,7 +110,7 @@ def private_half(session: Session, cargo: Cargo) -> Any:
     return next(iter(list(session.get_objects(wanted))), None)
 
 
-def unwrap(private: Any, cargo: Cargo, wrapped: bytes, *, id: bytes, label: str) -> None:
+def unwrap(private: Any, cargo: Cargo, wrapped: bytes, staged: Template, *, id: bytes, label: str) -> None:
     """Stage an arrived key, by the joining token's officer, as its own ceremony would have made it."""
     private.unwrap_key(
         ObjectClass.SECRET_KEY,
@@ -124,7 +121,7 @@ def unwrap(private: Any, cargo: Cargo, wrapped: bytes, *, id: bytes, label: str)
         label=label,
         store=True,
         capabilities=cargo.uses,
-        template=cargo.staged,
+        template=staged,
     )
 
 

@@ -18,7 +18,7 @@ from strongroom.domain import keytypes
 from strongroom.domain.keytypes import Curve, KeySpec
 from strongroom.hsm.sidecar import keyforms
 from strongroom.hsm.sidecar.attacks import READABLE, Attack, Target, change, session_copy, wrap_under_own_aes
-from strongroom.hsm.sidecar.attributes import NEWBORN_KEY, WRAPPING, Template, for_class, unwrapped_key
+from strongroom.hsm.sidecar.attributes import NEWBORN_KEY, Template, for_class, unwrapped_key
 from strongroom.hsm.sidecar.world import World
 
 _P, _Q, _E = 2**1024 - 105, 2**1024 - 179, 65537
@@ -49,7 +49,7 @@ def _walk(session: Session, world: World, make: Callable[[Session], Any]) -> Use
         newborn = make(session)
         key_type = newborn.key_type
         secret, mechanism, foreign = _KINDS[key_type]
-        blob = world.key.wrap_key(newborn, mechanism=WRAPPING)
+        blob = world.wrap(newborn)
         handle = _unwrapped(world, blob, key_type, unwrapped_key(mechanism), MechanismFlag.SIGN)
         handle.sign(bytes(32), mechanism=mechanism)
     except PKCS11Error:
@@ -89,25 +89,12 @@ def _known_rsa_key(session: Session) -> Any:
 
 def _unwrapped(world: World, blob: bytes, key_type: KeyType, template: Template, uses: MechanismFlag | int = 0) -> Any:
     """Unwrap as a private key."""
-    return world.key.unwrap_key(
-        ObjectClass.PRIVATE_KEY,
-        key_type,
-        blob,
-        mechanism=WRAPPING,
-        capabilities=uses,
-        template=for_class(ObjectClass.PRIVATE_KEY, template),
-    )
+    template = for_class(ObjectClass.PRIVATE_KEY, template)
+    return world.unwrap(ObjectClass.PRIVATE_KEY, key_type, blob, template, uses)
 
 
 def _unwrap_as_data(target: Target, key: UsersKey) -> object:
-    data = target.world.key.unwrap_key(
-        ObjectClass.SECRET_KEY,
-        KeyType.GENERIC_SECRET,
-        key.blob,
-        mechanism=WRAPPING,
-        capabilities=0,
-        template=READABLE,
-    )
+    data = target.world.unwrap(ObjectClass.SECRET_KEY, KeyType.GENERIC_SECRET, key.blob, READABLE)
     return data[Attribute.VALUE]
 
 

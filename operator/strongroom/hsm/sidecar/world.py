@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pkcs11 import Attribute, KeyType, ObjectClass, Session
+from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, Session
 
 from strongroom.domain.errors import InvalidInput
-from strongroom.hsm.sidecar.attributes import Template
+from strongroom.hsm.sidecar.attributes import Template, wrapping_of
 from strongroom.hsm.sidecar.faults import TokenUnfit, Uninitialised
 
 WORLD_PREFIX = "strongroom:world:"
@@ -55,7 +55,21 @@ class World:
     id: WorldId
     key: Any  # wraps and unwraps; python-pkcs11 makes a class per set of attributes, so no static type fits
     mac: Any  # signs and verifies
+    wrapping: Mechanism  # the only one that the key allows
     in_force: bool = False  # it wraps new keys; the others only unwrap
+
+    def wrap(self, key: Any) -> bytes:
+        """Return a key of the same session wrapped. Raises ``PKCS11Error``."""
+        blob: bytes = self.key.wrap_key(key, mechanism=self.wrapping)
+        return blob
+
+    def unwrap(
+        self, object_class: ObjectClass, key_type: KeyType, blob: bytes, template: Template, uses: int = 0
+    ) -> Any:
+        """Return a handle of a wrapped key, good for ``uses`` (of ``MechanismFlag``). Raises ``PKCS11Error``."""
+        return self.key.unwrap_key(
+            object_class, key_type, blob, mechanism=self.wrapping, capabilities=uses, template=template
+        )
 
 
 def check_geography(name: str) -> None:
@@ -156,4 +170,4 @@ def _with_mac(session: Session, key: Any) -> World:
         raise Uninitialised("the token holds a world key without its MAC key; restore the token from its backup")
     if len(macs) > 1:
         raise TokenUnfit("the token holds two MAC keys for one world key")
-    return World(world, key, macs[0])
+    return World(world, key, macs[0], wrapping_of(key[Attribute.ALLOWED_MECHANISMS]))
