@@ -56,4 +56,4 @@ def test_without_a_compiler_the_tests_on_kryoptic_skip_and_say_why(tmp_path, mon
     monkeypatch.setattr(shutil, "which", lambda command: None)
     kryoptic.ensure()
     assert kryoptic.find() is None
-    assert "tests on Kryoptic are skipped" in capsys.readouterr().out
+    assert "tests on Kryoptic are skipped" in capsys.readouterr().err
