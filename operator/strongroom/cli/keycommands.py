@@ -38,7 +38,9 @@ async def rotate(keys: Keys, asked: Asked) -> str:
 async def update(keys: Keys, asked: Asked, changes: KeyChanges) -> str:
     """Change what is said of a version. ``InvalidInput`` when nothing is said."""
     if not changes.body():
-        raise InvalidInput("say what to change: --enable, --disable, --expires, --not-before, --operation, --tag")
+        raise InvalidInput(
+            "say what to change: --enable, --disable, --expires, --not-before, --operation, --tag, --release-policy"
+        )
     return views.one(await keys.update(asked.name, asked.version, changes), asked.output)
 
 

@@ -7,18 +7,35 @@ from dataclasses import dataclass
 from typing import Any
 
 from strongroom.client.vaultobjects import Changes, Objects
+from strongroom.domain import base64url
+
+_JSON = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class KeyChanges:
-    """What is said of a version of a key; None: nothing."""
+    """What is said of a version of a key; None: nothing. ``release_policy``: JSON, of whom it may be released to."""
 
     common: Changes
     operations: Sequence[str] | None = None
+    release_policy: bytes | None = None
+    policy_immutable: bool = False
 
     def body(self) -> dict[str, Any]:
         """Return the members of a request that say it."""
-        return self.common.body() | ({} if self.operations is None else {"key_ops": list(self.operations)})
+        found = self.common.body() | ({} if self.operations is None else {"key_ops": list(self.operations)})
+        return found if self.release_policy is None else found | {"release_policy": self._policy(self.release_policy)}
+
+    def new(self) -> dict[str, Any]:
+        """Return the same of a version that is made: only one that is exportable can have a release policy."""
+        found = self.body()
+        if self.release_policy is None:
+            return found
+        return found | {"attributes": found.get("attributes", {}) | {"exportable": True}}
+
+    def _policy(self, policy: bytes) -> dict[str, Any]:
+        immutable = {"immutable": True} if self.policy_immutable else {}
+        return {"contentType": _JSON, "data": base64url.encode(policy), **immutable}
 
 
 class Keys(Objects):
@@ -28,11 +45,11 @@ class Keys(Objects):
 
     async def create(self, name: str, kind: Mapping[str, Any], changes: KeyChanges) -> dict[str, Any]:
         """Generate a version. ``kind``: ``kty``, and ``key_size`` or ``crv``."""
-        return await self._session.request("POST", f"{self._path(name)}/create", body={**kind, **changes.body()})
+        return await self._session.request("POST", f"{self._path(name)}/create", body={**kind, **changes.new()})
 
     async def take(self, name: str, jwk: Mapping[str, Any], changes: KeyChanges, *, hsm: bool) -> dict[str, Any]:
         """Import a private key as a version."""
-        said = changes.body()
+        said = changes.new()
         key = {**jwk, **({"key_ops": said.pop("key_ops")} if "key_ops" in said else {})}
         return await self._session.request("PUT", self._path(name), body={"key": key, "Hsm": hsm, **said})
 

@@ -25,7 +25,7 @@ from strongroom.dataplane.floods import Floods
 from strongroom.dataplane.limits import InFlight, read_body
 from strongroom.dataplane.operations import API_VERSION, NotServed, Operation
 from strongroom.dataplane.visit import NOWHERE, Handler, Reply, Visit
-from strongroom.dataplane.wire import Place
+from strongroom.dataplane.wire import PEM, Place
 from strongroom.domain.audit import AuditEvent, Journals, Phase
 from strongroom.domain.errors import InvalidInput, StrongroomError
 from strongroom.domain.identity import Caller, Code, Unauthenticated
@@ -220,6 +220,9 @@ class Door:
         client_id = visit.request.headers.get("x-ms-client-request-id", "")
         if client_id and len(client_id) <= 128 and client_id.isprintable():
             headers["x-ms-client-request-id"] = client_id
+        if isinstance(outcome, Reply) and outcome.pem:
+            headers["Content-Type"] = PEM
+            return web.Response(status=outcome.status, body=outcome.pem.encode(), headers=headers)
         if outcome.body is None:
             return web.Response(status=outcome.status, headers=headers)
         headers["Content-Type"] = _JSON

@@ -74,7 +74,8 @@ class KeyRoutes:
 
     async def _get(self, visit: Visit, _: bytes) -> Reply:
         vault, (name, version) = visit.served.head, _place(visit)
-        return _bundle(visit, await self._keys.get(vault, name, version, fresh=visit.fresh))
+        found = await self._keys.get(vault, name, version, fresh=visit.fresh)
+        return _pem(visit, found) if _wants_pem(visit) else _bundle(visit, found)
 
     async def _update(self, visit: Visit, body: bytes) -> Reply:
         wanted = keywire.read_wanted(Fields.of(body))
@@ -169,6 +170,19 @@ def _bundle(visit: Visit, found: FoundKey) -> Reply:
         visit.served.head, visit.place, found.head, found.attributes, found.version, public
     )
     return Reply(body, version=found.version, subject_url=body["key"]["kid"])
+
+
+def _wants_pem(visit: Visit) -> bool:
+    """Say whether PEM comes first among what the caller accepts."""
+    return visit.request.headers.get("Accept", "").partition(",")[0].partition(";")[0].strip().lower() == wire.PEM
+
+
+def _pem(visit: Visit, found: FoundKey) -> Reply:
+    pem = jwk.public_pem(found.material)
+    if not pem:
+        raise InvalidInput(f"a symmetric key has no public part: ask for it without Accept: {wire.PEM}")
+    kid = visit.place.of("keys", found.head.name, found.version)
+    return Reply(None, version=found.version, subject_url=kid, pem=pem)
 
 
 def _deleted(visit: Visit, found: FoundKey) -> Reply:

@@ -12,6 +12,7 @@ from strongroom.dataplane import errors, openapikeys, openapikeyschemas, openapi
 from strongroom.dataplane.openapientries import Entry
 from strongroom.dataplane.openapischemas import Json, reference
 from strongroom.dataplane.paging import ORDERS, PAGE, SKIP_TOKEN_LENGTH
+from strongroom.dataplane.wire import PEM
 
 VERSION: Final = "1"
 """Of the document. Which version of Azure's API a client names decides nothing."""
@@ -19,8 +20,8 @@ VERSION: Final = "1"
 _ABOUT: Final = (
     "Azure Key Vault's REST API for secrets and keys, as Strongroom serves it. A vault has a host name of its own. "
     "Additions to Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match` on secrets, deleting "
-    "single versions of secrets, and the key type `OKP`. A vault also takes what Azure reserves for Managed HSM: "
-    "symmetric keys and random octets."
+    "single versions of secrets, public keys in PEM (`Accept: application/x-pem-file`), and the key type `OKP`. A "
+    "vault also takes what Azure reserves for Managed HSM: symmetric keys and random octets."
 )
 _ALWAYS: Final = (400, 401, 403, 404, 429, 500, 503)
 _MEANINGS: Final = {
@@ -109,6 +110,8 @@ def _answer(entry: Entry) -> Json:
     }
     if entry.answer:
         answer["content"] = _json(reference("schemas", entry.answer))
+    if entry.pem:
+        answer["content"] |= {PEM: {"schema": {"type": "string"}}}
     if entry.links:
         answer["links"] = {link: _link(link) for link in entry.links}
     return answer

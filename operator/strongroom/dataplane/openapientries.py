@@ -26,3 +26,4 @@ class Entry:
     body: str = ""
     etag: bool = False
     links: tuple[str, ...] = ()
+    pem: bool = False  # it answers in PEM, too

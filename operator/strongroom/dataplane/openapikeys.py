@@ -65,6 +65,7 @@ _ON_KEYS: Final = (
         "KeyBundle",
         NAMED,
         etag=True,
+        pem=True,
     ),
     Entry(
         "get",
@@ -75,6 +76,7 @@ _ON_KEYS: Final = (
         "KeyBundle",
         VERSIONED,
         etag=True,
+        pem=True,
     ),
     Entry(
         "patch",

@@ -62,12 +62,13 @@ class Visit:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A success. ``body`` None: nothing is said, as after a purge."""
+    """A success. ``body`` None: nothing is said, as after a purge, or ``pem``."""
 
     body: dict[str, Any] | None = field(repr=False)
     status: int = 200
     version: str = ""  # for the header ETag
     subject_url: str = ""
+    pem: str = ""
 
 
 Handler = Callable[[Visit, bytes], Awaitable[Reply]]

@@ -25,6 +25,9 @@ TAG_LENGTH: Final = 512
 LATEST: Final = 253_402_300_799
 """The last second of the year 9999: what a client can show as a date."""
 
+PEM: Final = "application/x-pem-file"
+"""What Azure calls the media type of a secret that is PEM."""
+
 _BASE64URL: Final = re.compile("[A-Za-z0-9_-]*")
 _IF_MATCH: Final = re.compile(rf'\*|"?({HEX_ID.pattern})"?')
 

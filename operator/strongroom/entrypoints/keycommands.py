@@ -13,7 +13,9 @@ from typing import Any, Final
 from strongroom.cli import explaining, keycommands, keyvalues, keyviews
 from strongroom.client.vaultkeys import KeyChanges, Keys
 from strongroom.crypto.keyfiles import FILE_OCTETS
+from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import OCT_SIZES, RSA_SIZES, Curve, Operation
+from strongroom.domain.releasepolicies import POLICY_OCTETS
 from strongroom.entrypoints import inputs, keyuses
 from strongroom.entrypoints.access import finish
 from strongroom.entrypoints.commandlines import add_changes, changes
@@ -90,6 +92,9 @@ def _add_key_changes(parser: argparse.ArgumentParser) -> None:
     words = [str(each) for each in Operation]
     text = "what it may be used for; may be repeated"
     group.add_argument("--operation", dest="operations", action="append", choices=words, help=text)
+    text = "JSON of whom it may be released to; a new version is then exportable"
+    group.add_argument("--release-policy", metavar="FILE", type=Path, help=text)
+    group.add_argument("--immutable-policy", action="store_true", help="nobody can change the release policy any more")
 
 
 async def _run(options: argparse.Namespace) -> int:
@@ -134,4 +139,7 @@ async def _set_policy(keys: Keys, options: argparse.Namespace) -> str:
 
 
 def _changes(options: argparse.Namespace) -> KeyChanges:
-    return KeyChanges(changes(options), options.operations)
+    if options.immutable_policy and not options.release_policy:
+        raise InvalidInput("--immutable-policy: takes --release-policy")
+    policy = inputs.octets(options.release_policy, POLICY_OCTETS) if options.release_policy else None
+    return KeyChanges(changes(options), options.operations, policy, options.immutable_policy)

@@ -18,6 +18,7 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.service.identity.attestations import Attestations
 from tests.component.client.test_key_commands import Person
 from tests.component.dataplane.test_release import create, unb64
+from tests.helpers import attestation as attesting
 from tests.helpers.attestation import Authority
 from tests.helpers.door import DoorLab, door_lab, policy
 from tests.helpers.objectkeys import released
@@ -51,6 +52,31 @@ async def test_a_key_comes_to_the_environment(
     key = load_der_private_key(released(authority.environment.key, unb64(wrapped), used), None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     assert key.public_key().public_numbers().x == int.from_bytes(unb64(bundle["key"]["x"]))
+
+
+async def test_a_key_is_made_imported_and_changed_with_a_policy(
+    person: Person, authority: Authority, tmp_path: Path
+) -> None:
+    policy, attestation, jwk = tmp_path / "policy", tmp_path / "attestation", tmp_path / "jwk"
+    policy.write_text(attesting.policy(authority.url))
+    attestation.write_text(authority.token())
+    await person.run(f"create made --type EC-HSM --release-policy {policy}")
+    jwk.write_text(json.dumps({"kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODw"}))
+    await person.run(f"import taken --file {jwk} --release-policy {policy} --immutable-policy --disable")
+    for name, immutable in (("made", False), ("taken", True)):
+        shown = json.loads(await person.run(f"show {name} -o json"))
+        assert shown["attributes"]["exportable"]
+        assert shown["release_policy"]["immutable"] is immutable
+    assert (await person.run(f"release made --file {attestation}")).count(".") == 2
+
+    policy.write_text(attesting.policy("https://other.example"))
+    await person.run(f"update made --release-policy {policy}")
+    with pytest.raises(VaultError, match="does not name"):
+        await person.run(f"release made --file {attestation}")
+    with pytest.raises(VaultError, match="immutable"):
+        await person.run(f"update taken --release-policy {policy}")
+    with pytest.raises(InvalidInput, match="takes --release-policy"):
+        await person.run("create other --type EC --immutable-policy")
 
 
 async def test_the_attestation_may_come_by_a_pipe_and_whoever_is_not_attested_gets_nothing(

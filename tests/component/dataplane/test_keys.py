@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, utils
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_public_key
 
 from strongroom.domain.algorithms import ALGORITHMS, Family
 from strongroom.domain.keytypes import KeyType, Operation
@@ -82,6 +82,41 @@ async def test_a_bundle_shows_the_public_part_and_nothing_else(
         assert (await lab.ask("GET", path)).body == found
     listed = (await lab.ask("GET", "/keys")).body["value"]
     assert listed == [{"kid": f"https://{HOST}/keys/x", "attributes": found["attributes"], "tags": {"a": "b"}}]
+
+
+PEM = "application/x-pem-file"
+
+
+@pytest.mark.parametrize("body", [body for body, members in KINDS.values() if members], ids=str)
+async def test_the_public_part_is_to_be_had_as_pem(lab: DoorLab, body: dict[str, Any]) -> None:
+    found = await create(lab, **body)
+    newest = await lab.ask("GET", "/keys/x", Accept=f"{PEM}, application/json;q=0.5")
+    version = found["key"]["kid"].rpartition("/")[2]
+    of_version = await lab.ask("GET", f"/keys/x/{version}", Accept=PEM)
+    assert newest.body == of_version.body
+    assert newest.headers["Content-Type"] == PEM
+    assert newest.headers["ETag"] == f'"{version}"'
+    public = load_pem_public_key(newest.body.encode())
+    if isinstance(public, rsa.RSAPublicKey):
+        assert number(public.public_numbers().n) == found["key"]["n"]
+    elif isinstance(public, ec.EllipticCurvePublicKey):
+        assert int.from_bytes(unb64(found["key"]["x"])) == public.public_numbers().x
+    else:
+        assert isinstance(public, ed25519.Ed25519PublicKey)
+        assert b64(public.public_bytes_raw()) == found["key"]["x"]
+
+
+async def test_a_symmetric_key_has_no_pem(lab: DoorLab) -> None:
+    await create(lab, kty="oct-HSM")
+    refused = await lab.ask("GET", "/keys/x", Accept=PEM)
+    assert (refused.status, refused.code) == (400, "BadParameter")
+    assert "has no public part" in refused.body["error"]["message"]
+
+
+@pytest.mark.parametrize("accept", ["", "*/*", "application/json", f"application/json, {PEM}"])
+async def test_who_does_not_ask_for_pem_first_gets_json(lab: DoorLab, accept: str) -> None:
+    await create(lab)
+    assert (await lab.ask("GET", "/keys/x", Accept=accept)).body["key"]["kty"] == "EC"
 
 
 BY_ALGORITHM = [
