@@ -23,13 +23,16 @@ from hack.dev.rundir import RunDir
 from strongroom.crypto import keyengine
 from strongroom.domain.algorithms import ALGORITHMS, Given, Made
 from strongroom.domain.keymaterial import KeyMaterial
-from strongroom.domain.keytypes import Operation
+from strongroom.domain.keytypes import KeySpec, Operation
 from strongroom.hsm.client import HsmClient
+from strongroom.hsm.gathering import Gathering, Send
+from strongroom.wire.hsm import hsm_pb2 as pb
 
 CALLERS = (2, 16)
 MAKERS = 2
 MAKING_SECONDS = 6.0
 _OWNER = "ab" * 16
+_ALONE = next(case for case in CASES if case.label == "EC P-256 ES256 sign")
 _PUBLIC = (Operation.ENCRYPT, Operation.WRAP)
 _INVERSE = {Operation.DECRYPT: Operation.ENCRYPT, Operation.UNWRAP: Operation.WRAP, Operation.VERIFY: Operation.SIGN}
 
@@ -67,7 +70,32 @@ async def _sidecar(run: RunDir, selection: Selection) -> list[Row]:
             key = await make()
             for case in (case for case in selection.cases if case.kind == kind and case.in_token):
                 found += await _used(partial(_use, client, key, case), case)
+                if case == _ALONE:
+                    found += await _alone(run, key, case)
     return found
+
+
+async def _alone(run: RunDir, key: KeyMaterial, case: Case) -> list[Row]:
+    """Measure with one use in a message. A client gathers them, which is what this shows the worth of."""
+    found: list[Row] = []
+    async with HsmClient(run.socket) as client:
+        client._gathering = Alone(client._send_uses)
+        call = partial(_use, client, key, case, case.operation, Given(bytes(case.octets)))
+        for callers in CALLERS:
+            seen = measured(await drive_tasks(call, callers), SECONDS, callers)
+            found.append(key_row(f"{case.label} alone", SIDECAR, callers, seen, hsm=True))
+    return found
+
+
+class Alone(Gathering):
+    """Gathers nothing."""
+
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self._send = send
+
+    async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
+        return (await self._send([use]))[0]
 
 
 async def _used(use: Callable[[Operation, Given], Awaitable[Made]], case: Case) -> list[Row]:
