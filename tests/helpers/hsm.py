@@ -172,6 +172,17 @@ class Sidecar:
         worker = eventually(self.worker, "a worker")
         os.kill(worker, signal.SIGKILL)
 
+    @contextmanager
+    def frozen_worker(self) -> Iterator[None]:
+        """Stop every thread of the worker, and let it go on afterwards."""
+        worker = eventually(self.worker, "a worker")
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            eventually(lambda: all(map(_is_stopped, Path(f"/proc/{worker}/task").iterdir())), "stop of the worker")
+            yield
+        finally:
+            os.kill(worker, signal.SIGCONT)
+
     def remove_token(self) -> None:
         """Take the token out of its slot, as SoftHSM sees it: its directory is gone."""
         (self.home.root / "away").mkdir()
@@ -194,6 +205,11 @@ class Sidecar:
         assert self.process is not None
         self.process.send_signal(number)
         return self.process.wait(timeout=15)
+
+
+def _is_stopped(task: Path) -> bool:
+    """Say so of a thread. A signal to stop reaches those that run a moment later."""
+    return (task / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import signal
 import time
 from pathlib import Path
 
@@ -196,12 +195,8 @@ async def test_a_worker_that_hangs_is_replaced(token: TokenHome) -> None:
 async def test_a_frozen_worker_lets_callers_go_after_their_deadline(sidecar: Sidecar) -> None:
     async with HsmClient(sidecar.socket, deadline=0.3) as client:
         await hsm.until_serving(client)
-        worker = sidecar.worker()
-        assert worker is not None
-        os.kill(worker, signal.SIGSTOP)
-        with pytest.raises(HsmUnavailable, match="DEADLINE_EXCEEDED"):
+        with sidecar.frozen_worker(), pytest.raises(HsmUnavailable, match="DEADLINE_EXCEEDED"):
             await client.random(8)
-        os.kill(worker, signal.SIGCONT)
         await hsm.until_serving(client)
 
 
