@@ -22,7 +22,8 @@ def ensure() -> None:
     cache_root().mkdir(parents=True, exist_ok=True)
     try:
         with locked(cache_root()):
-            _build(_place())
+            if find() is None:  # nobody built it while we waited
+                _build(_place())
     except (progress.CommandFailed, OSError, subprocess.CalledProcessError) as error:
         progress.say(f"tests on Kryoptic are skipped; it takes cargo, gcc, libssl-dev and libsqlite3-dev: {error}")
 
@@ -55,6 +56,8 @@ def _build(module: Path) -> None:
 
 def _bindgen(libclang: Path) -> dict[str, str]:
     """Where the library is that reads C headers, and the compiler's own headers, which it comes without."""
-    library = next(libclang.glob("lib/python*/site-packages/clang/native"))
+    library = next(libclang.glob("lib/python*/site-packages/clang/native"), None)
+    if library is None:
+        raise FileNotFoundError("libclang is not where its wheel has it")
     headers = subprocess.run(["gcc", "-print-file-name=include"], capture_output=True, text=True, check=True).stdout
     return {"LIBCLANG_PATH": str(library), "BINDGEN_EXTRA_CLANG_ARGS": f"-I{headers.strip()}"}

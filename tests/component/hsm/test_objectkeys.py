@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -429,7 +430,9 @@ def test_an_exportable_key_is_released_to_a_target_alone(
     opened = outside.released(target, keys.release_key(spec, wrapped(key), OWNER, info(target), "SHA-1"), Hash.SHA1)
     length = outside.der_length(opened)
     assert opened[length:].strip(b"\0") == b""  # SoftHSM 2.6.1 fills up with zeros what it wraps
-    assert outside.public_of(opened[:length], spec) == key.public
+    made_by_kryoptic = token.opened.description.manufacturer == KRYOPTIC
+    read = partial(outside.public_of, spec=spec) if made_by_kryoptic else outside.info_of
+    assert read(opened[:length]) == key.public
 
 
 @pytest.mark.parametrize("spec", OCT, ids=named)

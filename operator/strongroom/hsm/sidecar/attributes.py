@@ -134,7 +134,8 @@ def staged_world(wrapping: Mechanism, *, dedicated: bool = False) -> Template:
 
 def wrapping_of(mechanisms: Iterable[Any]) -> Mechanism:
     """Return how to wrap where these mechanisms are known or allowed."""
-    return next((each for each in _WRAPPINGS if each in set(mechanisms)), _WRAPPINGS[-1])
+    known = set(mechanisms)
+    return next((each for each in _WRAPPINGS if each in known), _WRAPPINGS[-1])
 
 
 def for_class(object_class: ObjectClass, template: Template) -> Template:

@@ -57,7 +57,7 @@ def is_dead(error: p11.PKCS11Error) -> bool:
 
 
 def is_surely_dead(error: p11.PKCS11Error) -> bool:
-    """Say the same of an error that a user's input may have provoked, so that nobody can stop a sidecar by one.
+    """Say the same of an error that what was given may have provoked, so that nobody can stop a sidecar by it.
 
     Kryoptic 1.5 answers CKR_DEVICE_ERROR to a ciphertext with a wrong padding: only the probe can tell then.
     """

@@ -193,7 +193,7 @@ def _opening() -> Iterator[None]:
     try:
         yield
     except PKCS11Error as error:
-        if faults.is_dead(error):
+        if faults.is_surely_dead(error):
             raise
         raise InvalidInput(
             "the answer does not open under this token's transport keys; make a request and have it approved"

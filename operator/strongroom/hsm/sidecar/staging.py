@@ -12,33 +12,20 @@ from strongroom.hsm.sidecar.attributes import FINAL, STAGED_MAC, staged_world
 from strongroom.hsm.sidecar.logins import Logins
 from strongroom.hsm.sidecar.world import World, WorldId
 
-_WORLD_BITS = 256
-_MAC_BITS = 256
+_BITS = 256
 _FOR_NOW = {**FINAL, Attribute.TOKEN: False}
 
 
 def stage(logins: Logins, session: Session, new: WorldId, *, dedicated: bool = False) -> None:
     """Make both keys of a version, by the officer."""
+    both: dict[str, Any] = {"id": new.cka_id, "store": True}
+    wraps, signs = MechanismFlag.WRAP | MechanismFlag.UNWRAP, MechanismFlag.SIGN | MechanismFlag.VERIFY
     logins.announce("generating the world key")
-    session.generate_key(
-        KeyType.AES,
-        _WORLD_BITS,
-        id=new.cka_id,
-        label=new.world_label,
-        store=True,
-        capabilities=MechanismFlag.WRAP | MechanismFlag.UNWRAP,
-        template=staged_world(logins.wrapping, dedicated=dedicated),
-    )
+    key = staged_world(logins.wrapping, dedicated=dedicated)
+    session.generate_key(KeyType.AES, _BITS, label=new.world_label, capabilities=wraps, template=key, **both)
     logins.announce("generating the world MAC key")
-    session.generate_key(
-        KeyType.GENERIC_SECRET,
-        _MAC_BITS,
-        id=new.cka_id,
-        label=new.mac_label,
-        store=True,
-        capabilities=MechanismFlag.SIGN | MechanismFlag.VERIFY,
-        template={**STAGED_MAC, Attribute.EXTRACTABLE: not dedicated},
-    )
+    mac = {**STAGED_MAC, Attribute.EXTRACTABLE: not dedicated}
+    session.generate_key(KeyType.GENERIC_SECRET, _BITS, label=new.mac_label, capabilities=signs, template=mac, **both)
 
 
 def finish(logins: Logins, session: Session, new: WorldId) -> None:
