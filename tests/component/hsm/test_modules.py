@@ -1,4 +1,4 @@
-"""Two modules in one geography: SoftHSM, and p11-kit's proxy, which has SoftHSM behind it and an interface of its own."""
+"""Two modules in one geography: SoftHSM, and p11-kit's proxy, an interface of its own with SoftHSM behind it."""
 
 from collections.abc import Iterator
 from pathlib import Path
