@@ -325,6 +325,26 @@ async def test_what_can_be_changed(lab: DoorLab) -> None:
     assert (await lab.ask("PATCH", "/keys/x", {"attributes": {"exportable": True}})).status == 400
 
 
+@pytest.mark.parametrize("attributes", [{"exp": NOW}, {"nbf": NOW + DAY}], ids=["expired", "not yet valid"])
+@pytest.mark.parametrize("hsm", [False, True], ids=["software", "HSM"])
+async def test_out_of_its_time_a_key_opens_and_verifies_and_makes_nothing_new(
+    lab: DoorLab, hsm: bool, attributes: dict[str, int]
+) -> None:
+    await create(lab, kty="RSA-HSM" if hsm else "RSA")
+    value = b64(hashlib.sha256(TEXT).digest())
+    made = {
+        word: (await use(lab, word, alg=algorithm, value=value)).body["value"]
+        for word, algorithm in (("encrypt", "RSA-OAEP"), ("wrapkey", "RSA-OAEP"), ("sign", "PS256"))
+    }
+    assert (await lab.ask("PATCH", "/keys/x", {"attributes": attributes})).status == 200
+    for word, algorithm in (("encrypt", "RSA-OAEP"), ("wrapkey", "RSA-OAEP"), ("sign", "PS256")):
+        assert (await use(lab, word, alg=algorithm, value=value)).status == 403, word
+    for word, text in (("decrypt", made["encrypt"]), ("unwrapkey", made["wrapkey"])):
+        assert (await use(lab, word, alg="RSA-OAEP", value=text)).body["value"] == value, word
+    verified = await use(lab, "verify", alg="PS256", digest=value, value=made["sign"])
+    assert verified.body["value"] is True
+
+
 async def test_a_key_and_a_secret_of_one_name_live_apart(lab: DoorLab) -> None:
     await create(lab)
     assert (await lab.ask("PUT", "/secrets/x", {"value": "hunter2"})).status == 200
