@@ -12,14 +12,19 @@ from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.apibackups import ApiBackups
+from strongroom.service.apicertificates import ApiCertificates
 from strongroom.service.apikeys import ApiKeys
 from strongroom.service.apilists import ApiLists
 from strongroom.service.apiobjects import Found
 from strongroom.service.apisecrets import ApiSecrets
+from strongroom.service.certificateforge import CertificateForge
+from strongroom.service.certificateissuers import Issuers
+from strongroom.service.certificateversions import CertificateVersions
 from strongroom.service.identity.attestations import Attestations
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.keyrelease import ReleaseSigning
 from strongroom.service.systemobjects import SystemObjects
+from strongroom.service.vaultsettings import VaultSettings
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
@@ -68,6 +73,18 @@ class Replica:
         keys = PartStore(self.store, Kind.KEY)
         forge = KeyForge(store=keys, token=world.keys, monotonic=lambda: 0.0)
         self.keys = ApiKeys(forge=forge, store=keys, collector=collector, clock=self._clock, total_octets=2**30)
+        certificates = PartStore(self.store, Kind.CERTIFICATE)
+        self.issuers = Issuers(VaultSettings(self.store, self._clock))
+        certforge = CertificateForge(keys=forge, clock=self._clock)
+        made = CertificateVersions(store=certificates, forge=certforge, clock=self._clock)
+        self.certificates = ApiCertificates(
+            versions=made,
+            issuers=self.issuers,
+            store=certificates,
+            collector=collector,
+            clock=self._clock,
+            total_octets=2**30,
+        )
         signing = ReleaseSigning(objects or SystemObjects(self.store, self._clock), DOMAIN, self._clock)
         attestations = attestations or Attestations([], self._clock, lambda: 0.0)
         self.handlers = routes(self.store, world.keys, forge, collector, self._clock, 2**30, attestations, signing)

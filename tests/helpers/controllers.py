@@ -12,6 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from strongroom.controllers.certwiring import certificate_issuing
 from strongroom.controllers.keywiring import key_parts
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.objectnews import ObjectNews
@@ -401,6 +402,7 @@ class Process:
             claimant_gone=loop.claimant_gone,
             notify=world.notify,
             rotate_key=parts.rotate_if_due,
+            carry_on=certificate_issuing(store, parts.forge, self._clock).carry_on,
         )
         loop.bind(
             vaults=self.vaults,

@@ -35,13 +35,14 @@ from tests.helpers.identity import DOMAIN, ApiServer, Time, system_objects
 
 HOST = f"demo.{NAMESPACE}.{DOMAIN}"
 EVERYTHING = ["all"]
+AREAS = ("secrets", "keys", "certificates")
 _LINE = 2**20
 
 
 def policy(name: str = "app", namespace: str = NAMESPACE, **permissions: list[str]) -> dict[str, Any]:
     """A policy for a ServiceAccount."""
     subject = {"kind": "ServiceAccount", "namespace": namespace, "name": name}
-    return {"subject": subject, "permissions": permissions or {"secrets": EVERYTHING, "keys": ["all"]}}
+    return {"subject": subject, "permissions": permissions or dict.fromkeys(AREAS, EVERYTHING)}
 
 
 @dataclass

@@ -34,6 +34,7 @@ class KeyParts:
     """
 
     reconciler: VaultKeyReconciler
+    forge: KeyForge
     rotate_if_due: Callable[[VaultHead, str], Awaitable[bool]]
     forget_expired: Callable[[], None]
 
@@ -78,4 +79,4 @@ def key_parts(
             metrics.versions.labels(why="RotationDue").inc()
         return rotated is not None
 
-    return KeyParts(reconciler, rotate_if_due, forge.forget_expired)
+    return KeyParts(reconciler, forge, rotate_if_due, forge.forget_expired)

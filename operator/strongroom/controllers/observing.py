@@ -76,7 +76,7 @@ class Observer:
     def wake_waiting(self, vault: VaultRef, name: str, face: Face) -> None:
         """Whoever waits for an object of this name sees who has it now, or that nobody has."""
         for key in self._resources.naming(vault.namespace, vault.name, name):
-            if key.kind is DECLARED_BY[face]:
+            if key.kind is DECLARED_BY.get(face):
                 self._queue.add(key, Priority.FRESH)
 
     def plan_again(self, key: Key) -> None:

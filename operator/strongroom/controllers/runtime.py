@@ -14,6 +14,7 @@ from typing import Any
 from strongroom.controllers import kopfdoor
 from strongroom.controllers.audit import Audit, AuditSettings
 from strongroom.controllers.census import CensusTaker
+from strongroom.controllers.certwiring import certificate_issuing
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.keywiring import key_parts
@@ -225,6 +226,7 @@ class Controller:
             claimant_gone=loop.claimant_gone,
             notify=notify,
             rotate_key=keys.rotate_if_due,
+            carry_on=certificate_issuing(store, keys.forge, clock).carry_on,
         )
         self._vaults = vaults
         self._system_vault = SystemVaultKeeper(

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
+from strongroom.dataplane.certroutes import CertRoutes
 from strongroom.dataplane.challenge import Challenge
 from strongroom.dataplane.door import Authenticates, Door, DoorSettings
+from strongroom.dataplane.issuerroutes import IssuerRoutes
 from strongroom.dataplane.keyroutes import KeyRoutes
 from strongroom.dataplane.limits import InFlight
 from strongroom.dataplane.operations import Operation
@@ -26,17 +28,22 @@ from strongroom.domain.objects import Kind
 from strongroom.domain.tokenkeys import Hsm
 from strongroom.kube.api import KubeApi
 from strongroom.service.apibackups import ApiBackups
+from strongroom.service.apicertificates import ApiCertificates
 from strongroom.service.apikeys import ApiKeys
 from strongroom.service.apilists import ApiLists
 from strongroom.service.apiobjects import ApiObjects
 from strongroom.service.apisecrets import ApiSecrets
 from strongroom.service.auditkeys import AuditSigner
 from strongroom.service.authorization import Authorizer, Gatekeeper
+from strongroom.service.certificateforge import CertificateForge
+from strongroom.service.certificateissuers import Issuers
+from strongroom.service.certificateversions import CertificateVersions
 from strongroom.service.freshness import Freshness
 from strongroom.service.identity.attestations import AttestationAuthority, Attestations
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.keyrelease import KeyRelease, ReleaseSigning
 from strongroom.service.systemobjects import SystemObjects
+from strongroom.service.vaultsettings import VaultSettings
 from strongroom.service.vaultviews import VaultViews
 from strongroom.store.backups import Backups
 from strongroom.store.collector import Collector
@@ -91,10 +98,16 @@ def routes(
     of_secrets, of_keys = PartStore(store, Kind.SECRET), PartStore(store, Kind.KEY)
     parts: dict[str, Any] = {"collector": collector, "clock": clock, "total_octets": total_octets}
     secrets, keys = ApiSecrets(store=of_secrets, **parts), ApiKeys(store=of_keys, forge=forge, **parts)
+    of_certificates, issuers = PartStore(store, Kind.CERTIFICATE), Issuers(VaultSettings(store, clock))
+    certforge = CertificateForge(keys=forge, clock=clock)
+    versions = CertificateVersions(store=of_certificates, forge=certforge, clock=clock)
+    certificates = ApiCertificates(store=of_certificates, versions=versions, issuers=issuers, **parts)
     on_secrets = SecretRoutes(secrets, *lists_and_backups(secrets, of_secrets))
     releases = KeyRelease(keys=keys, forge=forge, attestations=attestations, signing=signing)
     on_keys = KeyRoutes(keys, *lists_and_backups(keys, of_keys), releases, hsm.random)
-    return on_secrets.handlers | on_keys.handlers
+    on_certificates = CertRoutes(certificates, *lists_and_backups(certificates, of_certificates))
+    on_issuers = IssuerRoutes(issuers, clock)
+    return on_secrets.handlers | on_keys.handlers | on_certificates.handlers | on_issuers.handlers
 
 
 class VaultsApi:

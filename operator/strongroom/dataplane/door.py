@@ -217,6 +217,8 @@ class Door:
             headers |= outcome.headers
         elif outcome.version:
             headers["ETag"] = f'"{outcome.version}"'
+        elif outcome.location:
+            headers |= {"Location": outcome.location, "Retry-After": _POLL}
         client_id = visit.request.headers.get("x-ms-client-request-id", "")
         if client_id and len(client_id) <= 128 and client_id.isprintable():
             headers["x-ms-client-request-id"] = client_id
@@ -227,6 +229,10 @@ class Door:
             return web.Response(status=outcome.status, headers=headers)
         headers["Content-Type"] = _JSON
         return web.Response(status=outcome.status, body=orjson.dumps(outcome.body), headers=headers)
+
+
+_POLL = "2"
+"""Seconds after which to ask again for what takes a while."""
 
 
 @lru_cache(maxsize=4096)

@@ -124,7 +124,8 @@ def read_count(fields: Fields) -> int:
 
 def item(vault: VaultHead, place: Place, head: ObjectHead, of: Attributes, version: str = "") -> dict[str, Any]:
     """Return a KeyItem, as lists have it."""
-    return {"kid": place.of("keys", head.name, version)} | _described(vault, of)
+    found = {"kid": place.of("keys", head.name, version)} | _described(vault, of)
+    return found | ({"managed": True} if head.certificate else {})
 
 
 def bundle(
@@ -132,7 +133,7 @@ def bundle(
 ) -> dict[str, Any]:
     """Return a KeyBundle. ``jwk``: the public part."""
     key = {"kid": place.of("keys", head.name, version), "kty": jwk["kty"], "key_ops": list(of.operations)} | jwk
-    found = {"key": key} | _described(vault, of)
+    found = {"key": key} | _described(vault, of) | ({"managed": True} if head.certificate else {})
     if of.release_policy:
         found["release_policy"] = {
             "contentType": POLICY_TYPE,

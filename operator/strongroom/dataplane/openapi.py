@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from strongroom.dataplane import errors, openapikeys, openapikeyschemas, openapischemas, openapisecrets
+from strongroom.dataplane import (
+    errors,
+    openapicerts,
+    openapicertschemas,
+    openapikeys,
+    openapikeyschemas,
+    openapischemas,
+    openapisecrets,
+)
 from strongroom.dataplane.openapientries import Entry
 from strongroom.dataplane.openapischemas import Json, reference
 from strongroom.dataplane.paging import ORDERS, PAGE, SKIP_TOKEN_LENGTH
@@ -18,17 +26,17 @@ VERSION: Final = "1"
 """Of the document. Which version of Azure's API a client names decides nothing."""
 
 _ABOUT: Final = (
-    "Azure Key Vault's REST API for secrets and keys, as Strongroom serves it. A vault has a host name of its own. "
-    "Additions to Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match` on secrets, deleting "
-    "single versions of secrets, public keys in PEM (`Accept: application/x-pem-file`), and the key type `OKP`. A "
-    "vault also takes what Azure reserves for Managed HSM: symmetric keys and random octets."
+    "Azure Key Vault's REST API for secrets, keys and certificates, as Strongroom serves it. A vault has a host name "
+    "of its own. Additions to Azure's API: `$orderby`, the header `ETag` with `If-Match` and `If-None-Match` on "
+    "secrets, deleting single versions of secrets, public keys in PEM (`Accept: application/x-pem-file`), and the key "
+    "type `OKP`. A vault also takes what Azure reserves for Managed HSM: symmetric keys and random octets."
 )
 _ALWAYS: Final = (400, 401, 403, 404, 429, 500, 503)
 _MEANINGS: Final = {
     400: "A parameter or the body is malformed, or a backup cannot be restored here.",
     401: "No token, or one that proves nothing. The header says where a token is to be had.",
     403: "The caller may not, a limit is reached, or the object is disabled or protected.",
-    404: "No such vault, secret, key, version or path.",
+    404: "No such vault, secret, key, certificate, version or path.",
     405: "Not with this method: also when the name is empty.",
     408: "The body did not arrive whole or in time.",
     409: "The present state of the name, or somebody else's change, stands against it.",
@@ -44,7 +52,8 @@ _HEADERS: Final[Mapping[int, tuple[str, ...]]] = {
     429: ("Retry-After",),
     503: ("Retry-After",),
 }
-ENTRIES: Final = (*openapisecrets.ENTRIES, *openapikeys.ENTRIES)
+_ACCEPTED: Final = 202
+ENTRIES: Final = (*openapisecrets.ENTRIES, *openapikeys.ENTRIES, *openapicerts.ENTRIES)
 
 
 def document() -> Json:
@@ -54,7 +63,7 @@ def document() -> Json:
         described.setdefault(entry.path, {})[entry.method] = _operation(entry)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Strongroom: secrets and keys", "version": VERSION, "description": _ABOUT},
+        "info": {"title": "Strongroom: secrets, keys and certificates", "version": VERSION, "description": _ABOUT},
         "servers": [_server()],
         "security": [{"bearer": []}],
         "paths": described,
@@ -63,7 +72,9 @@ def document() -> Json:
             "parameters": openapischemas.parameters(PAGE, SKIP_TOKEN_LENGTH, ORDERS),
             "headers": openapischemas.headers(),
             "responses": {_response_name(status): _refusal(status) for status in _MEANINGS},
-            "schemas": openapischemas.schemas(PAGE) | openapikeyschemas.schemas(PAGE),
+            "schemas": openapischemas.schemas(PAGE)
+            | openapikeyschemas.schemas(PAGE)
+            | openapicertschemas.schemas(PAGE),
         },
     }
 
@@ -93,7 +104,7 @@ def _operation(entry: Entry) -> Json:
         "summary": entry.summary,
         "description": f"Permission: `{entry.operation.permission}`, in audit records `{entry.operation.name}`.",
         "parameters": [reference("parameters", name) for name in names],
-        "responses": {"200" if entry.answer else "204": _answer(entry)},
+        "responses": {str(entry.status) if entry.answer else "204": _answer(entry)},
     }
     if entry.body:
         described["requestBody"] = {"required": True, "content": _json(reference("schemas", entry.body))}
@@ -103,7 +114,8 @@ def _operation(entry: Entry) -> Json:
 
 
 def _answer(entry: Entry) -> Json:
-    headers = ("x-ms-request-id", *(("ETag",) if entry.etag else ()))
+    later = ("Location", "Retry-After") if entry.status == _ACCEPTED else ()
+    headers = ("x-ms-request-id", *(("ETag",) if entry.etag else ()), *later)
     answer: Json = {
         "description": "Done." if entry.answer else "Done; there is nothing to say.",
         "headers": {name: reference("headers", name) for name in headers},
@@ -118,7 +130,7 @@ def _answer(entry: Entry) -> Json:
 
 
 def _link(id: str) -> Json:
-    if id in ("RestoreSecret", "RestoreKey"):
+    if id.startswith("Restore"):
         return {"operationId": id, "requestBody": "$response.body"}
     return {"operationId": id, "parameters": {"path.name": "$request.path.name"}}
 

@@ -27,3 +27,4 @@ class Entry:
     etag: bool = False
     links: tuple[str, ...] = ()
     pem: bool = False  # it answers in PEM, too
+    status: int = 200  # of its answer

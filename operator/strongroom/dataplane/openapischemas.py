@@ -40,6 +40,9 @@ def parameters(page: int, token_length: int, orders: Iterable[str]) -> dict[str,
         "maxresults": _parameter("query", "maxresults", count, "Items of the page."),
         "skiptoken": _parameter("query", "$skiptoken", token, "Follow `nextLink` instead of making one."),
         "orderby": _parameter("query", "$orderby", {"enum": list(orders)}, "By time; without it by name or version."),
+        "includePending": _parameter(
+            "query", "includePending", {"type": "boolean"}, "Also those whose first version is on its way."
+        ),
         "ifMatch": _parameter(
             "header", "If-Match", {"type": "string", "pattern": '^(\\*|"?[0-9a-f]{32}"?)$'},
             "Only if this is the newest version, as `ETag` gives it; `*`: only if there is one.",
@@ -56,6 +59,7 @@ def headers() -> dict[str, Json]:
             "As in the audit record. Absent where the request could not be read.", required=False,
         ),
         "ETag": _header({"type": "string", "pattern": '^"[0-9a-f]{32}"$'}, "The version, for `If-Match`."),
+        "Location": _header({"type": "string"}, "Where the outcome will be."),
         "WWW-Authenticate": _header({"type": "string", "pattern": "^Bearer authorization="}, "Where to get a token."),
         "Allow": _header({"type": "string"}, "The methods of the path."),
         "Retry-After": _header({"type": "integer", "minimum": 1}, "Seconds."),

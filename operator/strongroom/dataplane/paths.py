@@ -9,16 +9,18 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
-from strongroom.dataplane import keypaths, secretpaths
+from strongroom.dataplane import certpaths, keypaths, secretpaths
 from strongroom.dataplane.operations import NotServed, Route
 
-OPERATIONS: Final = (*secretpaths.OPERATIONS, *keypaths.OPERATIONS)
+OPERATIONS: Final = (*secretpaths.OPERATIONS, *keypaths.OPERATIONS, *certpaths.OPERATIONS)
 
 _COLLECTIONS: Final = {
     "secrets": secretpaths.live,
     "deletedsecrets": secretpaths.deleted,
     "keys": keypaths.live,
     "deletedkeys": keypaths.deleted,
+    "certificates": certpaths.live,
+    "deletedcertificates": certpaths.deleted,
     "rng": keypaths.random,
 }
 
@@ -31,5 +33,8 @@ def find(method: str, path: str) -> Route:
     while rest and not rest[-1]:
         rest.pop()
     if (read := _COLLECTIONS.get(segments[0].lower())) is None:
-        raise NotServed("there is nothing under this path; secrets are under /secrets, keys under /keys")
+        raise NotServed(
+            "there is nothing under this path; secrets are under /secrets, keys under /keys, "
+            "certificates under /certificates"
+        )
     return read(method, rest)

@@ -69,6 +69,7 @@ class Reply:
     version: str = ""  # for the header ETag
     subject_url: str = ""
     pem: str = ""
+    location: str = ""  # where to look for the outcome
 
 
 Handler = Callable[[Visit, bytes], Awaitable[Reply]]

@@ -50,6 +50,10 @@ class Fields:
             raise InvalidInput("The request body must be a JSON object")
         return cls(plain)
 
+    def has(self, name: str) -> bool:
+        """Is the member there, and not ``null``?"""
+        return self._plain.get(name) is not None
+
     def text(self, name: str, length: int) -> str | None:
         """Return a text of at most ``length`` characters."""
         value: str | None = self._of(name, str, "a string")
@@ -225,9 +229,17 @@ def attributes(vault: VaultHead, of: Attributes) -> dict[str, Any]:
     }
 
 
+def managed(place: Place, head: ObjectHead, version: str) -> dict[str, Any]:
+    """Return what a certificate's key and secret have beside their own."""
+    if head.certificate is None:
+        return {}
+    return {"managed": True} | ({"kid": place.of("keys", head.name, version)} if version else {})
+
+
 def item(vault: VaultHead, place: Place, head: ObjectHead, of: Attributes, version: str = "") -> dict[str, Any]:
     """Return a SecretItem, or the part of a SecretBundle that is not the value."""
     found: dict[str, Any] = {"id": place.of("secrets", head.name, version), "attributes": attributes(vault, of)}
+    found |= managed(place, head, version)
     if of.content_type:
         found["contentType"] = of.content_type
     if of.tags:

@@ -15,10 +15,12 @@ from strongroom.domain.attributes import STALE
 from strongroom.domain.errors import (
     AlreadyExists,
     BeingDeleted,
+    CertificateNotFound,
     Claimed,
     InvalidInput,
     KeyNotFound,
     LimitExceeded,
+    Managed,
     NotFound,
     ObjectDeleted,
     PreconditionFailed,
@@ -104,16 +106,26 @@ ANY: Final = Condition()
 
 def live_face(head: ObjectHead | None, name: str, kind: Kind = Kind.SECRET) -> tuple[ObjectHead, Face]:
     """Return a live object's head and face; ``NotFound``, with Azure's words, when there is none."""
-    if head is None or head.state is not State.LIVE or kind not in head.faces:
+    face = face_of(head, kind)
+    if head is None or face is None or head.state is not State.LIVE:
         raise not_found(name, kind)
-    return head, head.faces[kind]
+    return head, face
 
 
 def deleted_face(head: ObjectHead | None, name: str, kind: Kind = Kind.SECRET) -> tuple[ObjectHead, Face]:
     """Return a deleted object's head and face; ``NotFound`` when there is none."""
-    if head is None or head.state is not State.DELETED or kind not in head.faces:
+    face = face_of(head, kind)
+    if head is None or face is None or head.state is not State.DELETED:
         raise _missing(kind)(f"Deleted {_WORDS[kind].capitalize()} not found: {name}")
-    return head, head.faces[kind]
+    return head, face
+
+
+def face_of(head: ObjectHead | None, kind: Kind) -> Face | None:
+    """Return a face. A certificate whose first version is on its way has one that serves nothing."""
+    if head is None or kind in head.faces:
+        return head.faces[kind] if head else None
+    waits = kind is Kind.CERTIFICATE and head.certificate is not None and Kind.REQUEST in head.faces
+    return Face("", 0, head.created) if waits else None
 
 
 def not_found(what: str, kind: Kind = Kind.SECRET) -> NotFound:
@@ -125,7 +137,7 @@ def not_found(what: str, kind: Kind = Kind.SECRET) -> NotFound:
 
 
 def _missing(kind: Kind) -> type[NotFound]:
-    return KeyNotFound if kind is Kind.KEY else NotFound
+    return {Kind.KEY: KeyNotFound, Kind.CERTIFICATE: CertificateNotFound}.get(kind, NotFound)
 
 
 def check_settable(
@@ -134,7 +146,8 @@ def check_settable(
     """Raise unless a new version may be set."""
     if head is not None:
         check_not_deleted(head, kind)
-        if head.faces and kind not in head.faces:
+        check_unmanaged(head, kind)
+        if head.faces and not {kind, Kind.REQUEST} & head.faces.keys():
             raise AlreadyExists(f"{head.name} is not a {_WORDS[kind]}; choose another name")
     condition.check(head, kind)
     face = head.faces.get(kind) if head else None
@@ -142,9 +155,18 @@ def check_settable(
         raise LimitExceeded(complaint)
 
 
+def check_unmanaged(head: ObjectHead, kind: Kind) -> None:
+    """Raise ``Managed`` for the key or secret of a certificate."""
+    if head.certificate is not None and kind is not Kind.CERTIFICATE:
+        raise Managed(
+            f"the {_WORDS[kind]} {head.name} belongs to the certificate of this name; it is made, changed and deleted "
+            "with that, under /certificates"
+        )
+
+
 def check_not_deleted(head: ObjectHead, kind: Kind = Kind.SECRET) -> None:
     """Raise unless the name may be used."""
-    word = _WORDS[kind]
+    word = _WORDS[Kind.CERTIFICATE if head.certificate else kind]
     if head.state is State.DELETED:
         raise ObjectDeleted(
             f"{word.capitalize()} {head.name} is currently in a deleted but recoverable state, and its name cannot be "

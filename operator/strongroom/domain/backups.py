@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from strongroom.domain.certificates import CertificatePolicy
 from strongroom.domain.content import Layout
 from strongroom.domain.objects import Attributes, Kind, Version
 from strongroom.domain.rotationpolicy import RotationPolicy
@@ -40,3 +41,4 @@ class Backup:
     created: int
     versions: tuple[BackupVersion, ...]
     policy: RotationPolicy | None = None  # of a key
+    certificate: CertificatePolicy | None = None

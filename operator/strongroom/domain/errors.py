@@ -11,7 +11,11 @@
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
         ├── NotFound
-        │   └── KeyNotFound
+        │   ├── KeyNotFound
+        │   ├── CertificateNotFound
+        │   ├── PendingNotFound   no certificate is on its way
+        │   ├── ContactsNotFound
+        │   └── IssuerNotFound
         ├── ReferenceDenied       a reference leads to what its user may not have
         ├── LoginRefused          the token refused the PIN; never retried by itself
         ├── KeyRefused            a wrapped key failed its MAC, or a token will not use it
@@ -20,6 +24,9 @@
         ├── LimitExceeded
         └── RequestRefused            a request to the API contradicts the present state
             ├── AlreadyExists         the name is taken
+            │   └── Managed           a key or secret that belongs to a certificate, and changes with it
+            ├── PendingInProgress     another version of the certificate is on its way
+            ├── NotPending            what is on its way is not for this: merging, or cancelling
             ├── ObjectDeleted         the name belongs to a deleted object that can be recovered
             ├── BeingDeleted          the deleted object of this name is being purged
             ├── Claimed               a custom resource declares it, and is where to change it
@@ -80,6 +87,22 @@ class KeyNotFound(NotFound):
     """The named key, or version of it, does not exist."""
 
 
+class CertificateNotFound(NotFound):
+    """The named certificate, or version of it, does not exist."""
+
+
+class PendingNotFound(NotFound):
+    """No version of the certificate is on its way."""
+
+
+class ContactsNotFound(NotFound):
+    """The vault has no contacts of certificates."""
+
+
+class IssuerNotFound(NotFound):
+    """The vault has no account with the named issuer."""
+
+
 class ReferenceDenied(Refused):
     """A reference leads to something that its user may not have. The message says who can grant it, and how."""
 
@@ -110,6 +133,18 @@ class RequestRefused(Refused):
 
 class AlreadyExists(RequestRefused):
     """The name is taken."""
+
+
+class Managed(AlreadyExists):
+    """The key or secret belongs to a certificate: it is made, changed and deleted with that."""
+
+
+class PendingInProgress(RequestRefused):
+    """Another version of the certificate is on its way: it is cancelled, or waited for, first."""
+
+
+class NotPending(RequestRefused):
+    """The certificate's operation cannot be merged into, or is no longer to be cancelled."""
 
 
 class ObjectDeleted(RequestRefused):

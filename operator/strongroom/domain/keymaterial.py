@@ -23,6 +23,7 @@ class KeyMaterial:
     public: bytes = b""  # SubjectPublicKeyInfo in DER (RFC 5280); empty of a symmetric key
     private: bytes = field(default=b"", repr=False)  # software: PKCS #8 in DER, or the octets of a symmetric key
     wrapped: WrappedKey | None = None  # HSM: opened only inside a token
+    bound: str = ""  # the version that the token binds it to, where several hold the same key; empty: its own
 
     def pack(self) -> bytes:
         """Return the payload."""

@@ -17,6 +17,8 @@ from strongroom.domain.errors import InvalidInput
 
 VAULT_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
 OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
+SETTING_NAME = re.compile(r"certificates/(contacts|issuers/[0-9a-z-]{1,127})")
+"""What a vault knows beside objects: no object can have such a name."""
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 
 SYSTEM_NAMESPACE = "strongroom-system"
@@ -44,8 +46,8 @@ class VaultRef:
 
 
 def fold(name: str) -> str:
-    """Return the identity of an object name; ``InvalidInput`` when it is none (1 to 127 of ``0-9a-zA-Z-``)."""
-    if not OBJECT_NAME.fullmatch(name):
+    """Return the identity of an object's or a setting's name; ``InvalidInput`` when it is none."""
+    if not OBJECT_NAME.fullmatch(name) and not SETTING_NAME.fullmatch(name):
         raise InvalidInput("an object name has 1 to 127 letters, digits and hyphens")
     return name.lower()
 

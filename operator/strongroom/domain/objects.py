@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from strongroom.domain import rotationpolicy
+from strongroom.domain.certificates import CertificateState, Pending
 from strongroom.domain.content import Content, Layout
 from strongroom.domain.errors import Refused
 from strongroom.domain.notices import Stage, next_notice
@@ -21,11 +22,18 @@ ERASED: Final = -1
 
 
 class Kind(StrEnum):
-    """The three faces of an object. A certificate wears all of them, so that one head guards one name."""
+    """The faces of an object. A certificate's key and secret are views of its versions: its head has no other faces.
+
+    ``REQUEST`` is what a certificate waits for: one record with the key and the signing request.
+    """
 
     SECRET = "secret"  # noqa: S105
     KEY = "key"
     CERTIFICATE = "certificate"
+    REQUEST = "request"
+    SETTING = (
+        "setting"  # what a vault knows beside objects, such as an issuer. Its name is none that an object can have
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +135,11 @@ class ObjectHead:
     purge_at: int = 0
     origin: str = ""  # the namespace whose custom resource made it; empty: made through the API
     key: Standing = Standing()  # of the key; the fields above are of the other faces
+    certificate: CertificateState | None = None  # there is one, or one is on its way
 
     @property
     def parts(self) -> tuple[ObjectHead, ...]:
-        """The objects of this name that hold anything, each as if it stood alone."""
+        """The objects of this name that hold anything, each as if it stood alone. A certificate is one object."""
         return tuple(part for part in (self.part(Kind.SECRET), self.part(Kind.KEY)) if part.faces)
 
     @property
@@ -155,8 +164,20 @@ class ObjectHead:
                 return self
             return replace(self, faces=_others(self), key=_NO_KEY)
         faces: dict[Kind, Face] = {Kind.KEY: self.faces[Kind.KEY]} if Kind.KEY in self.faces else {}
-        alone = replace(self, faces=faces, key=_NO_KEY)
+        alone = replace(self, faces=faces, key=_NO_KEY, certificate=None)
         return replace(alone, **{name: getattr(self.key, name) for name in _STANDING})
+
+    @property
+    def kind(self) -> Kind:
+        """What a part is, by what it is called: the certificate where there is one."""
+        if self.certificate is not None:
+            return Kind.CERTIFICATE
+        return next((kind for kind in (Kind.KEY, Kind.SETTING) if kind in self.faces), Kind.SECRET)
+
+    @property
+    def pending(self) -> Pending | None:
+        """The certificate's last operation."""
+        return self.certificate.pending if self.certificate else None
 
     def changed(self, **fields: object) -> ObjectHead:
         """Return the head's next generation with these fields replaced."""
@@ -179,6 +200,13 @@ def joined(whole: ObjectHead | None, after: ObjectHead, kind: Kind) -> ObjectHea
     return replace(base, generation=after.generation, faces={**_others(base), **after.faces}, key=standing)
 
 
+def managed_view(whole: ObjectHead, kind: Kind) -> ObjectHead:
+    """Return a certificate's head as the door of its secret or key sees it; without a face while there is none."""
+    face = whole.faces.get(Kind.CERTIFICATE)
+    shown = {kind: replace(face, policy=None)} if face and whole.state is State.LIVE else {}
+    return replace(whole, faces=shown, key=_NO_KEY)
+
+
 def _others(head: ObjectHead) -> dict[Kind, Face]:
     return {kind: face for kind, face in head.faces.items() if kind != Kind.KEY}
 
@@ -196,8 +224,16 @@ def _tending_due(part: ObjectHead) -> int | None:
     times += [until for face in part.faces.values() for until in face.withdrawn.values() if until != ERASED]
     notices = [next_notice(face.near, face.expires, face.told) for face in part.faces.values()]
     turns = [face.turn for face in part.faces.values() if face.policy and part.claim is None]
-    times += [at for at in notices + turns if at is not None]
+    times += [at for at in (*notices, *turns, *_certificate_turns(part)) if at is not None]
     return min(times, default=None)
+
+
+def _certificate_turns(part: ObjectHead) -> tuple[int | None, ...]:
+    """When its operation is carried on, or the next one begun."""
+    pending, face = part.pending, part.faces.get(Kind.CERTIFICATE)
+    if pending is not None and pending.open:
+        return (pending.due,)
+    return (face.due,) if face else ()
 
 
 @dataclass(frozen=True, slots=True)

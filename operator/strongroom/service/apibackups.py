@@ -1,4 +1,4 @@
-"""The use cases of backup and restore of one secret or key."""
+"""The use cases of backup and restore of one secret, key or certificate."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import replace
 
 from strongroom.domain import apiobjects as rules
 from strongroom.domain.backups import Backup, BackupVersion
+from strongroom.domain.certificateplanning import check_startable, scheduled
+from strongroom.domain.certificates import CertificateState
 from strongroom.domain.errors import AlreadyExists, BackupRefused, LimitExceeded
 from strongroom.domain.names import HEX_ID, OBJECT_NAME, object_id
 from strongroom.domain.objects import Face, Kind, ObjectHead, Version
@@ -37,9 +39,16 @@ class ApiBackups:
         """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``, ``BackupRefused``."""
         _check_home(vault)
         head, versions = await self._objects.versions(vault, name, fresh=True)
+        rules.check_unmanaged(head, self._objects.kind)
         opened = [BackupVersion.of(await self._store.version(vault, head, each)) for each in reversed(versions)]
+        face = rules.face_of(head, self._objects.kind)
         backup = Backup(
-            head.name, self._objects.kind, head.created, tuple(opened), head.faces[self._objects.kind].policy
+            head.name,
+            self._objects.kind,
+            head.created,
+            tuple(opened),
+            face.policy if face else None,
+            head.certificate.policy if head.certificate else None,
         )
         return head, await self._codec.seal(vault.tenant, backup)
 
@@ -75,18 +84,22 @@ class ApiBackups:
             expires=newest.attributes.expires,
             policy=backup.policy,
         )
-        after = stored.head.changed(created=self._clock(), faces={self._objects.kind: face})
-        committed = await self._store.commit(vault, stored, after)
+        state = CertificateState(backup.certificate) if backup.certificate else None
+        after = stored.head.changed(created=self._clock(), faces={self._objects.kind: face}, certificate=state)
+        committed = await self._store.commit(vault, stored, scheduled(after))
         return Found(committed.head, newest.id, replace(newest.attributes, generation=1))
 
     async def _empty_head(self, vault: VaultHead, backup: Backup) -> Stored[ObjectHead]:
         stored = await self._store.object(vault, backup.name, fresh=True)
         if stored is not None:
             rules.check_not_deleted(stored.head, self._objects.kind)
+            rules.check_unmanaged(stored.head, self._objects.kind)
             if stored.head.faces:
                 raise AlreadyExists(
                     f"A {self._objects.kind} named {stored.head.name} exists; a backup is only restored to a free name."
                 )
+            if self._objects.kind is Kind.CERTIFICATE:
+                check_startable(stored.whole)
             await self._collector.collect(vault, object_id(vault.id, backup.name))
             stored = await self._store.object(vault, backup.name)
         if complaint := self._objects.no_room(vault, stored.head if stored else None):
@@ -106,5 +119,6 @@ def _check(backup: Backup, kind: Kind) -> None:
     """Ours are sound; but what a newer release backed up may be something else."""
     ids = [each.id for each in backup.versions]
     sound = ids and len(set(ids)) == len(ids) and all(map(HEX_ID.fullmatch, ids)) and OBJECT_NAME.fullmatch(backup.name)
-    if not sound or backup.kind is not kind:
+    whole = (backup.certificate is not None) == (kind is Kind.CERTIFICATE)
+    if not sound or not whole or backup.kind is not kind:
         raise BackupRefused(f"Backup blob is not one of a {kind}.")

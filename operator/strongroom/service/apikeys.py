@@ -128,7 +128,7 @@ class ApiKeys(ApiObjects):
         keyuse.check_usable(found.attributes, operation, self._clock())
         made = await self._forge.use(
             vault,
-            found.head,
+            found.head.name,
             found.version,
             found.material,
             algorithm=algorithm,

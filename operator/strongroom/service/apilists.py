@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Generic, TypeVar
 
+from strongroom.domain.apiobjects import face_of
 from strongroom.domain.errors import NotFound, Tampered
 from strongroom.domain.names import fold
 from strongroom.domain.objects import ObjectHead
@@ -95,7 +96,7 @@ class ApiLists:
         if known is not None and known[0] == changes:
             return known[1]
         wanted = State.DELETED if deleted else State.LIVE
-        heads = [each for each in await self._all(vault) if each.state is wanted and self._objects.kind in each.faces]
+        heads = [each for each in await self._all(vault) if each.state is wanted and face_of(each, self._objects.kind)]
         entries = sorted(((_key(each, order), each) for each in heads), key=lambda entry: entry[0])
         self._sorted[place] = (changes, entries)
         return entries

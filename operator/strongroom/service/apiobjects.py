@@ -133,7 +133,7 @@ class ApiObjects:
 
     async def describe(self, vault: VaultHead, head: ObjectHead, version: str = "", *, fresh: bool = False) -> Found:
         """Return what is known of a version, the served one by default, without opening its value."""
-        chosen = version or head.faces[self.kind].served
+        chosen = version or self._face(head).served
         return Found(head, chosen, await self._store.attributes(vault, head, chosen, fresh=fresh))
 
     def check_restorable(self, vault: VaultHead, payload: bytes) -> None:
@@ -189,10 +189,15 @@ class ApiObjects:
 
     async def _chain(self, vault: VaultHead, head: ObjectHead, *, fresh: bool) -> list[str]:
         known = self._store.versions(vault, head, self.kind)
-        if fresh or len(known) < head.faces[self.kind].versions:  # the watch of records lags behind that of heads
+        if fresh or len(known) < self._face(head).versions:  # the watch of records lags behind that of heads
             known = await self._store.fresh_versions(vault, head, self.kind)
-        face = head.faces[self.kind]
+        face = self._face(head)
         return [each.id for each in known if face.pruned.get(each.id) != 0 and each.id not in face.withdrawn]
+
+    def _face(self, head: ObjectHead) -> Face:
+        face = rules.face_of(head, self.kind)
+        assert face is not None
+        return face
 
     async def _served(self, vault: VaultHead, head: ObjectHead | None) -> Attributes | None:
         """The attributes that a resource declares of the object, where one does."""
@@ -201,7 +206,7 @@ class ApiObjects:
         return await self._store.attributes(vault, head, head.faces[self.kind].served)
 
     async def _found(self, vault: VaultHead, head: ObjectHead) -> Found:
-        served = head.faces[self.kind].served
+        served = self._face(head).served
         return Found(head, served, await self._store.attributes(vault, head, served))
 
     async def _tell_end(

@@ -104,7 +104,7 @@ class KeyForge:
     async def use(
         self,
         vault: VaultHead,
-        head: ObjectHead,
+        name: str,
         version: str,
         material: KeyMaterial,
         *,
@@ -118,7 +118,7 @@ class KeyForge:
         given = algorithms.prepared(chosen, operation, given)
         public = material.spec.type is not KeyType.OCT and operation in _PUBLIC
         if material.spec.hsm and not public:
-            owner = key_owner(vault.tenant, head.name, version)
+            owner = key_owner(vault.tenant, name, material.bound or version)
             return await self._token.use_key(material, owner, algorithm, operation, given)
         if not public and material.spec.size >= _SLOW_RSA and material.spec.type is KeyType.RSA:
             return await asyncio.to_thread(keyengine.use, material, chosen, operation, given)
@@ -130,7 +130,7 @@ class KeyForge:
         """Wrap an exportable key for an RSA key: SubjectPublicKeyInfo in DER. ``KeyRefused``, ``InvalidInput``."""
         if not material.spec.hsm:
             return release.wrap(material.private, target, digest)
-        owner = key_owner(vault.tenant, head.name, version)
+        owner = key_owner(vault.tenant, head.name, material.bound or version)
         return await self._token.release_key(material, owner, target, digest)
 
     # Inside

@@ -2,7 +2,8 @@
 
 Schedules run from heads: a deleted object is purged on time, a pruned version removed, a purge that a crash interrupted
 is finished, records that no head names are collected, a claim whose resource vanished unseen is released, a key that
-nobody declares is rotated as its policy says, and whoever listens is told that a version is about to expire.
+nobody declares is rotated as its policy says, a certificate that was asked for is got and one near its end asked for
+again, and whoever listens is told that a version is about to expire.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ from dataclasses import dataclass, replace
 from strongroom.domain import objects, withdrawals
 from strongroom.domain.acts import WORDS
 from strongroom.domain.apiobjects import with_end
+from strongroom.domain.certificateplanning import carrying_due, renewal_due
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
 from strongroom.domain.objects import Claim, Kind, ObjectHead, joined
 from strongroom.domain.ports import Collector, Store, Stored
 from strongroom.domain.vaults import State, VaultHead
+from strongroom.service.certificateissuing import Carried
 
 _KINDS = (Kind.SECRET, Kind.KEY)
 _ENDS = {Stage.NEAR: "NearExpiry", Stage.EXPIRED: "Expired"}
@@ -35,13 +38,15 @@ class Tended:
     collected: int = 0  # records that no head named, or that were pruned
     claim: Claim | None = None  # of the resource that declares it, where the news is about a live object
     kind: Kind = Kind.SECRET
+    message: str = ""  # more about it
 
 
 class Tending:
     """Raises what its collaborators raise; every method may be called again at any time.
 
     ``notify`` is awaited before a notice is remembered as given: it may be called again with the same one.
-    ``rotate_key`` makes the next version of the named key if it is due, and says whether it was.
+    ``rotate_key`` makes the next version of the named key if it is due, and says whether it was. ``carry_on`` does
+    what is due for the named certificate.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Tending:
         claimant_gone: Callable[[Kind, Claim], Awaitable[bool]],
         notify: Callable[[Notice], Awaitable[None]],
         rotate_key: Callable[[VaultHead, str], Awaitable[bool]],
+        carry_on: Callable[[VaultHead, str], Awaitable[Carried]],
     ) -> None:
         self._store = store
         self._collector = collector
@@ -60,6 +66,7 @@ class Tending:
         self._claimant_gone = claimant_gone
         self._notify = notify
         self._rotate_key = rotate_key
+        self._carry_on = carry_on
 
     async def tend(self, vault_id: str, oid: str) -> Tended:
         """Do what an object needs."""
@@ -77,8 +84,13 @@ class Tending:
         try:
             if await self._rotate(vault, stored.head.part(Kind.KEY)):
                 return Tended(vault.ref, "KeyRotated", stored.head.name, kind=Kind.KEY)
+            if (carried := await self._carry(vault, stored.head)).reason:
+                told = Tended(
+                    vault.ref, carried.reason, stored.head.name, kind=Kind.CERTIFICATE, claim=stored.head.claim
+                )
+                return replace(told, message=carried.message)
         except StrongroomError as error:
-            failure = error  # the end of a key that cannot be rotated is to be told all the more
+            failure = error  # the end of what has no successor is to be told all the more
         done = await self._tend_live(vault, oid, stored)
         if failure and not done.reason:
             raise failure
@@ -88,20 +100,21 @@ class Tending:
         self, vault: VaultHead, oid: str, stored: Stored[ObjectHead], kind: Kind, part: ObjectHead
     ) -> Tended | None:
         """Bury or purge. None: neither is due."""
-        word, now = WORDS[kind], self._clock()
+        shown, now = part.kind, self._clock()
+        word = WORDS[shown]
         if part.state is State.LIVE:
-            if part.claim is None or not await self._claimant_gone(kind, part.claim):
+            if part.claim is None or not await self._claimant_gone(shown, part.claim):
                 return None
             after = objects.let_go(part, now, vault.retention_days)
             await self._store.commit(vault, stored, joined(stored.head, after, kind))
             reason = "Retained" if after.state is State.LIVE else "Deleted"
-            return Tended(vault.ref, word + reason, part.name, until=after.purge_at, kind=kind)
+            return Tended(vault.ref, word + reason, part.name, until=after.purge_at, kind=shown)
         if part.state is State.DELETED and now < part.purge_at:
             return None
         if part.state is State.DELETED:
             await self._store.commit(vault, stored, joined(stored.head, objects.purge(part, now), kind))
         await self._collector.purge_object(vault, oid)
-        return Tended(vault.ref, word + "Purged", part.name, kind=kind)
+        return Tended(vault.ref, word + "Purged", part.name, kind=shown)
 
     async def _rotate(self, vault: VaultHead, key: ObjectHead) -> bool:
         """A key that nobody declares lives by its policy, in a vault that is not deleted."""
@@ -110,6 +123,10 @@ class Tending:
         if key.claim is not None or key.due is None or self._clock() < key.due:
             return False
         return await self._rotate_key(vault, key.name)
+
+    async def _carry(self, vault: VaultHead, head: ObjectHead) -> Carried:
+        due = head.certificate is not None and (carrying_due(head, self._clock()) or renewal_due(head, self._clock()))
+        return await self._carry_on(vault, head.name) if due else Carried()
 
     async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:
         stored, removed = await self._expunge(vault, stored)
@@ -143,7 +160,7 @@ class Tending:
         """One at a time: the change of the head leads here again."""
         for kind in _KINDS:
             part = stored.head.part(kind)
-            if part.state is State.LIVE and (told := await self._give_notice(vault, stored, kind, part)):
+            if part.state is State.LIVE and (told := await self._give_notice(vault, stored, part.kind, part)):
                 return told
         return Tended(vault.ref)
 

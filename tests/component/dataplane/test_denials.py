@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from strongroom.dataplane import keypaths, operations, paths, secretpaths
+from strongroom.dataplane import certpaths, keypaths, operations, paths, secretpaths
 from strongroom.domain.audit import Phase
+from tests.helpers.certificates import pem_file
 from tests.helpers.controllers import NAMESPACE, vault
 from tests.helpers.door import DoorLab, door_lab, policy
 from tests.helpers.identity import CLUSTER_ISSUER, Signer, encode
@@ -19,6 +20,9 @@ VALUE = {"value": "hunter2"}
 EC = {"kty": "EC", "crv": "P-256"}
 AES = {"kty": "oct", "k": "AAECAwQFBgcICQoLDA0ODw"}  # RFC 3394, section 4.1
 WRAPPED = "uJiR837Xm6NDOZ7QzLnsEURnKVo21cnZ"  # the wrapping of 16 zero octets under it
+OWN = {"issuer": {"name": "Self"}, "x509_props": {"subject": "CN=a.example"}, "key_props": {"kty": "EC"}}
+OUTSIDE = OWN | {"issuer": {"name": "Unknown"}}
+ISSUER = {"provider": "Test"}
 REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     secretpaths.SET: ("PUT", "/secrets/live", VALUE),
     secretpaths.GET: ("GET", "/secrets/live", None),
@@ -56,7 +60,35 @@ REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
     keypaths.GET_POLICY: ("GET", "/keys/live/rotationpolicy", None),
     keypaths.SET_POLICY: ("PUT", "/keys/live/rotationpolicy", {"attributes": {"expiryTime": "P90D"}}),
     keypaths.RANDOM: ("POST", "/rng", {"count": 8}),
+    certpaths.CREATE: ("POST", "/certificates/cert/create", {"policy": OWN}),
+    certpaths.IMPORT: ("POST", "/certificates/cert/import", {"value": pem_file(NOW)}),
+    certpaths.GET: ("GET", "/certificates/cert", None),
+    certpaths.UPDATE: ("PATCH", "/certificates/cert", {"tags": {"a": "b"}}),
+    certpaths.DELETE: ("DELETE", "/certificates/cert", None),
+    certpaths.LIST: ("GET", "/certificates", None),
+    certpaths.LIST_VERSIONS: ("GET", "/certificates/cert/versions", None),
+    certpaths.LIST_DELETED: ("GET", "/deletedcertificates", None),
+    certpaths.GET_DELETED: ("GET", "/deletedcertificates/certgone", None),
+    certpaths.RECOVER: ("POST", "/deletedcertificates/certgone/recover", None),
+    certpaths.PURGE: ("DELETE", "/deletedcertificates/certgone", None),
+    certpaths.BACKUP: ("POST", "/certificates/cert/backup", None),
+    certpaths.RESTORE: ("POST", "/certificates/restore", {"value": "AAAA"}),
+    certpaths.GET_POLICY: ("GET", "/certificates/cert/policy", None),
+    certpaths.UPDATE_POLICY: ("PATCH", "/certificates/cert/policy", {"x509_props": {"validity_months": 3}}),
+    certpaths.GET_PENDING: ("GET", "/certificates/waiting/pending", None),
+    certpaths.UPDATE_PENDING: ("PATCH", "/certificates/waiting/pending", {"cancellation_requested": True}),
+    certpaths.DELETE_PENDING: ("DELETE", "/certificates/waiting/pending", None),
+    certpaths.MERGE: ("POST", "/certificates/waiting/pending/merge", {"x5c": ["hunter2"]}),
+    certpaths.GET_CONTACTS: ("GET", "/certificates/contacts", None),
+    certpaths.SET_CONTACTS: ("PUT", "/certificates/contacts", {"contacts": [{"email": "a@kv.example"}]}),
+    certpaths.DELETE_CONTACTS: ("DELETE", "/certificates/contacts", None),
+    certpaths.LIST_ISSUERS: ("GET", "/certificates/issuers", None),
+    certpaths.GET_ISSUER: ("GET", "/certificates/issuers/live", None),
+    certpaths.SET_ISSUER: ("PUT", "/certificates/issuers/live", ISSUER | {"credentials": {"pwd": "hunter2"}}),
+    certpaths.UPDATE_ISSUER: ("PATCH", "/certificates/issuers/live", {"attributes": {"enabled": False}}),
+    certpaths.DELETE_ISSUER: ("DELETE", "/certificates/issuers/live", None),
 }
+STATUSES = {secretpaths.PURGE: 204, keypaths.PURGE: 204, certpaths.PURGE: 204, certpaths.CREATE: 202}
 
 
 def test_the_table_has_every_operation() -> None:
@@ -64,15 +96,26 @@ def test_the_table_has_every_operation() -> None:
 
 
 async def prepared(lab: DoorLab) -> DoorLab:
-    """One secret and one key that live, and one of each that was deleted."""
+    """One secret, key and certificate that live, and one of each that was deleted; an issuer and contacts."""
     for name in ("live", "gone"):
         assert (await lab.ask("PUT", f"/secrets/{name}", VALUE)).status == 200
         assert (await lab.ask("POST", f"/keys/{name}/create", EC)).status == 200
     assert (await lab.ask("PUT", "/keys/aes", {"key": AES})).status == 200
     for collection in ("secrets", "keys"):
         assert (await lab.ask("DELETE", f"/{collection}/gone")).status == 200
+    await prepare_certificates(lab)
     lab.records.events.clear()
     return lab
+
+
+async def prepare_certificates(lab: DoorLab) -> None:
+    """Of names of their own: that of a secret or a key is no certificate's."""
+    for name in ("cert", "certgone"):
+        assert (await lab.ask("POST", f"/certificates/{name}/import", {"value": pem_file(lab.world.now)})).status == 200
+    assert (await lab.ask("DELETE", "/certificates/certgone")).status == 200
+    assert (await lab.ask("POST", "/certificates/waiting/create", {"policy": OUTSIDE})).status == 202
+    for operation in (certpaths.SET_ISSUER, certpaths.SET_CONTACTS):
+        assert (await lab.ask(*REQUESTS[operation])).status == 200
 
 
 @pytest.fixture
@@ -160,12 +203,14 @@ async def test_nobody_gets_in_from_elsewhere(operation: operations.Operation) ->
 async def test_whoever_may_does(lab: DoorLab, operation: operations.Operation) -> None:
     """The control: the same requests with everything in place."""
     answer = await lab.ask(*REQUESTS[operation])
-    if operation in (secretpaths.RESTORE, keypaths.RESTORE):
+    if operation in (secretpaths.RESTORE, keypaths.RESTORE, certpaths.RESTORE):
         assert (answer.status, answer.code) == (400, "Malformed backup blob")
     elif operation is keypaths.RELEASE:
         assert (answer.status, answer.code) == (403, "Forbidden/KeyNotReleasable")
+    elif operation is certpaths.MERGE:
+        assert (answer.status, answer.code) == (400, "BadParameter")
     else:
-        assert answer.status == (204 if operation in (secretpaths.PURGE, keypaths.PURGE) else 200)
+        assert answer.status == STATUSES.get(operation, 200)
     phases = [Phase.INTENT, Phase.RESULT] if operation.mutation else [Phase.SINGLE]
     assert [event.phase for event in lab.records.events] == phases
     assert {event.operation for event in lab.records.events} == {operation.name}
@@ -228,7 +273,7 @@ async def test_states(lab: DoorLab, method: str, path: str, body: Any, status: i
 
 async def test_a_disabled_secret_can_be_listed_changed_and_enabled(lab: DoorLab) -> None:
     await lab.ask("PUT", "/secrets/off", {**VALUE, **DISABLED})
-    listed = (await lab.ask("GET", "/secrets")).body["value"]
+    listed = [item for item in (await lab.ask("GET", "/secrets")).body["value"] if "managed" not in item]
     assert [item["attributes"]["enabled"] for item in listed] == [True, False]
     assert (await lab.ask("PATCH", "/secrets/off", {"attributes": {"enabled": True}})).status == 200
     assert (await lab.ask("GET", "/secrets/off")).body["value"] == "hunter2"

@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[str, str, Any, int, str]] = {
     "a version that is none": ("GET", "/secrets/x/latest", None, 400, "BadParameter"),
     "a version that is not there": ("GET", f"/secrets/x/{'0' * 32}", None, 404, "SecretNotFound"),
     "too much": ("GET", f"/secrets/x/{'0' * 32}/y", None, 404, "NotFound"),
-    "another collection": ("GET", "/certificates", None, 404, "NotFound"),
+    "another collection": ("GET", "/storage", None, 404, "NotFound"),
     "no collection": ("GET", "/", None, 404, "NotFound"),
     "another method": ("POST", "/secrets/x", {"value": ""}, 405, "MethodNotAllowed"),
     "no body": ("PUT", "/secrets/x", None, 400, "BadParameter"),

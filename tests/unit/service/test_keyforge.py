@@ -74,7 +74,7 @@ async def test_opened_keys_are_forgotten_in_time_whether_or_not_others_are_used(
     async def sign(key: FoundKey) -> None:
         material = await forge.material(head, key.head, key.version)
         given = Given(bytes(32))
-        await forge.use(head, key.head, key.version, material, algorithm="ES256", operation=SIGN, given=given)
+        await forge.use(head, key.head.name, key.version, material, algorithm="ES256", operation=SIGN, given=given)
 
     await sign(made[0])
     now = 599.0

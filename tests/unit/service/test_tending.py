@@ -21,6 +21,7 @@ from strongroom.domain.ports import Stored
 from strongroom.domain.rotationpolicy import RotationPolicy, Trigger
 from strongroom.domain.vaults import DAY, State, VaultHead
 from strongroom.service.apikeys import ApiKeys
+from strongroom.service.certificateissuing import Carried
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.tending import Tended, Tending
 from strongroom.store.collector import Collector
@@ -58,6 +59,9 @@ class World:
 
         store = self.lab.process(complete=True)
 
+        async def carry_on(vault: VaultHead, name: str) -> Carried:
+            raise AssertionError
+
         async def rotate_key(vault: VaultHead, name: str) -> bool:
             return await self.keys().rotate_if_due(vault, name) is not None
 
@@ -82,6 +86,7 @@ class World:
             claimant_gone=claimant_gone,
             notify=notify,
             rotate_key=rotate_key,
+            carry_on=carry_on,
         )
         return await tending.tend(self.vault.id, self.oid)
 

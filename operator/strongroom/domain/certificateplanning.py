@@ -1,0 +1,165 @@
+"""What becomes of a certificate's head as its versions are asked for, made, and replaced. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from typing import Final
+
+from strongroom.domain import apiobjects
+from strongroom.domain.certificates import (
+    UNKNOWN,
+    Action,
+    CertificatePolicy,
+    CertificateState,
+    Pending,
+    Progress,
+)
+from strongroom.domain.errors import AlreadyExists, InvalidInput, PendingInProgress, PendingNotFound
+from strongroom.domain.names import object_id
+from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead
+from strongroom.domain.vaults import DAY, VaultHead
+
+_SPREAD: Final = 10
+_MOST_SPREAD: Final = DAY
+"""Renewals are spread over the tenth of what is left of the life, a day at most: those made together end together."""
+
+_FIRST_RETRY: Final = 30
+_LAST_RETRY: Final = 4 * 3600
+"""Seconds between tries of an operation that failed for a reason that may pass."""
+
+_WORD: Final = Kind.CERTIFICATE
+
+
+def check_startable(whole: ObjectHead | None) -> None:
+    """Raise unless a version may be asked for: ``AlreadyExists`` of a key of this name, ``PendingInProgress``."""
+    if whole is None:
+        return
+    if Kind.KEY in whole.faces:
+        raise AlreadyExists(f"A key named {whole.name} exists; choose another name for the certificate")
+    if whole.pending is not None and whole.pending.open:
+        raise PendingInProgress(
+            "A new key vault certificate can not be created or imported while a pending key vault certificate's status "
+            "is inProgress."
+        )
+
+
+def pending_of(head: ObjectHead | None, name: str, request: str = "") -> Pending:
+    """Return the operation of a live certificate; ``PendingNotFound`` for none, or one that is not this request."""
+    pending = head.pending if head else None
+    if pending is None or (request and request != pending.request):
+        raise PendingNotFound(f"Pending certificate not found: {name}")
+    return pending
+
+
+def requested(
+    vault: VaultHead, name: str, head: ObjectHead | None, record: str, policy: CertificatePolicy, pending: Pending
+) -> ObjectHead:
+    """Return the head that waits for a version; ``record`` holds the request."""
+    face = Face(record, 1, pending.created, begun=pending.created)
+    state = CertificateState(policy, pending)
+    if head is None:
+        return ObjectHead(vault.id, name, pending.created, faces={Kind.REQUEST: face}, certificate=state)
+    created = head.created if head.faces else pending.created
+    return head.changed(created=created, faces={**head.faces, Kind.REQUEST: face}, certificate=state)
+
+
+def without_request(head: ObjectHead) -> ObjectHead:
+    """Return the head as it is written against: a new request succeeds none."""
+    return replace(head, faces={kind: face for kind, face in head.faces.items() if kind is not Kind.REQUEST})
+
+
+def with_certificate(
+    vault: VaultHead,
+    name: str,
+    head: ObjectHead | None,
+    version: str,
+    made: Attributes,
+    state: CertificateState,
+) -> ObjectHead:
+    """Return the head that serves a new version; what asked for it is done."""
+    before = without_request(head) if head else None
+    after = apiobjects.with_version(vault, name, before, version, made, _WORD)
+    return scheduled(replace(after, certificate=state))
+
+
+def ended(head: ObjectHead, status: Progress, now: int, code: str = "", message: str = "") -> ObjectHead:
+    """Return the head whose operation ended without a version. A renewal that was due is due again some hours later."""
+    assert head.certificate is not None
+    assert head.certificate.pending is not None
+    pending = replace(head.certificate.pending, status=status, due=None, code=code, message=message)
+    face = head.faces.get(_WORD)
+    faces = head.faces
+    if face is not None and face.due is not None and face.due <= now:
+        faces = {**faces, _WORD: replace(face, due=now + _LAST_RETRY)}
+    return head.changed(faces=faces, certificate=replace(head.certificate, pending=pending))
+
+
+def cancelling(head: ObjectHead, name: str) -> ObjectHead:
+    """Return the head whose operation is asked to end; ``PendingNotFound``, ``InvalidInput`` for one that has ended."""
+    pending = pending_of(head, name)
+    if not pending.open:
+        raise InvalidInput(f"The operation is {pending.status}; only one that is inProgress can be cancelled.")
+    assert head.certificate is not None
+    return replace(head, certificate=replace(head.certificate, pending=replace(pending, cancelling=True)))
+
+
+def forgotten(head: ObjectHead) -> ObjectHead:
+    """Return the head without its operation. The record of a request whose certificate never came holds its name."""
+    assert head.certificate is not None
+    base = without_request(head) if _WORD in head.faces else head
+    return base.changed(certificate=replace(head.certificate, pending=None))
+
+
+def with_policy(head: ObjectHead, policy: CertificatePolicy) -> ObjectHead:
+    """Return the head by whose policy the next versions are made."""
+    assert head.certificate is not None
+    return scheduled(head.changed(certificate=replace(head.certificate, policy=policy)))
+
+
+def renewal_due(head: ObjectHead, now: int) -> bool:
+    """Is a next version to be asked for now?"""
+    face = head.faces.get(_WORD)
+    waits = head.pending is not None and head.pending.open
+    return face is not None and face.due is not None and face.due <= now and not waits
+
+
+def carrying_due(head: ObjectHead, now: int) -> bool:
+    """Is the operation to be carried on now?"""
+    pending = head.pending
+    return pending is not None and pending.open and pending.due is not None and pending.due <= now
+
+
+def put_off(head: ObjectHead, now: int, code: str, message: str, at_least: int = 0) -> ObjectHead:
+    """Return the head whose operation is tried again later, by exponential back-off. ``at_least``: seconds."""
+    assert head.certificate is not None
+    assert head.certificate.pending is not None
+    pending = head.certificate.pending
+    wait = max(at_least, min(_FIRST_RETRY * 2 ** min(pending.attempts, 16), _LAST_RETRY))
+    later = replace(pending, attempts=pending.attempts + 1, due=now + wait, code=code, message=message)
+    return head.changed(certificate=replace(head.certificate, pending=later))
+
+
+def scheduled(head: ObjectHead) -> ObjectHead:
+    """Return the head with the time of its next renewal, by its policy and the life of what it serves."""
+    face = head.faces.get(_WORD)
+    if face is None:
+        return head
+    return replace(head, faces={**head.faces, _WORD: replace(face, due=_renewal_due(head, face))})
+
+
+def _renewal_due(head: ObjectHead, face: Face) -> int | None:
+    policy = head.certificate.policy if head.certificate else None
+    if policy is None or face.expires is None or policy.issuer == UNKNOWN or not policy.enabled:
+        return None
+    turns = [action.due(face.begun, face.expires) for action in policy.actions if action.action is Action.RENEW]
+    if not turns:
+        return None
+    due = max(min(turns), face.begun)
+    return due + _share(head, min(max(0, face.expires - due) // _SPREAD, _MOST_SPREAD))
+
+
+def _share(head: ObjectHead, seconds: int) -> int:
+    """The same part of so many seconds for the same version, whoever computes it."""
+    facts = object_id(head.vault_id, head.name) + head.faces[_WORD].current
+    return int.from_bytes(hashlib.sha256(facts.encode()).digest()[:4], "big") * seconds >> 32

@@ -1,0 +1,121 @@
+"""Carries certificates on: asks for the next version when it is time, and gets what was asked for from its issuer.
+
+Works from heads, so that a certificate that was made through the API, and that no resource declares, is renewed too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from strongroom.domain import certificateplanning as planning
+from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.certificates import SELF, Progress
+from strongroom.domain.errors import Conflict, Refused, Retryable
+from strongroom.domain.issuers import Issuer
+from strongroom.domain.keyuse import succeeding
+from strongroom.domain.objects import Kind, ObjectHead
+from strongroom.domain.ports import Store, Stored
+from strongroom.domain.vaults import State, VaultHead
+from strongroom.service.certificateissuers import Issuers
+from strongroom.service.certificateversions import CertificateVersions
+
+ISSUED: Final = "CertificateIssued"
+RENEWED: Final = "CertificateRenewed"
+REQUESTED: Final = "CertificateRequested"
+FAILED: Final = "CertificateFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What was done: the reason of an event, and what there is to say. ``reason`` is empty when nothing was due."""
+
+    reason: str = ""
+    message: str = ""
+
+
+class Authority(Protocol):
+    """One kind of issuer."""
+
+    async def issue(
+        self, vault: VaultHead, head: ObjectHead, issuer: Issuer, waiting: CertificateMaterial
+    ) -> tuple[bytes, ...]:
+        """Return the certificates, the one that was asked for first: DER, or PEM.
+
+        ``Retryable``: it is asked again later; ``Refused``: somebody must act.
+        """
+        ...
+
+
+class CertificateIssuing:
+    """Raises what ``Store`` raises. ``authorities``: by the provider of an issuer, in lower case."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        versions: CertificateVersions,
+        issuers: Issuers,
+        authorities: Mapping[str, Authority],
+        clock: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._versions = versions
+        self._issuers = issuers
+        self._authorities = authorities
+        self._clock = clock
+
+    async def carry_on(self, vault: VaultHead, name: str) -> Carried:
+        """Do what is due for a certificate of a vault."""
+        stored = await self._store.object(vault, name, fresh=True)
+        if stored is None or vault.state is not State.LIVE or stored.head.state is not State.LIVE:
+            return Carried()
+        if planning.carrying_due(stored.head, self._clock()):
+            return await self._carry(vault, stored)
+        if planning.renewal_due(stored.head, self._clock()):
+            return await self._renew(vault, stored)
+        return Carried()
+
+    async def _renew(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Carried:
+        head, now = stored.head, self._clock()
+        assert head.certificate is not None
+        before = await self._store.attributes(vault, head, head.faces[Kind.CERTIFICATE].served)
+        asked = succeeding(before, None, now)
+        await self._versions.ask(vault, head.name, stored, head.certificate.policy, asked, now)
+        return Carried(REQUESTED, f"the next version is asked of the issuer {head.certificate.policy.issuer}")
+
+    async def _carry(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Carried:
+        head = stored.head
+        try:
+            made = await self._versions.finish(vault, stored, await self._issued(vault, head))
+        except Conflict:
+            raise
+        except (Retryable, Refused) as error:
+            return await self._failed(vault, stored, error)
+        reason = RENEWED if Kind.CERTIFICATE in head.faces else ISSUED
+        return Carried(reason, f"version {made.version} was issued by {made.state.policy.issuer}")
+
+    async def _issued(self, vault: VaultHead, head: ObjectHead) -> tuple[bytes, ...]:
+        assert head.certificate is not None
+        assert head.pending is not None
+        waiting = await self._versions.waiting(vault, head)
+        if head.pending.issuer == SELF:
+            return await self._versions.forge.self_signed(vault, head.name, head.certificate.policy, waiting.key)
+        issuer = await self._issuers.get(vault, head.pending.issuer)
+        authority = self._authorities.get(issuer.provider.lower())
+        if authority is None or not issuer.enabled:
+            why = f"its provider {issuer.provider} is none that issues here" if issuer.enabled else "it is disabled"
+            raise Refused(f"the issuer {issuer.name} issues nothing: {why}")
+        return await authority.issue(vault, head, issuer, waiting)
+
+    async def _failed(self, vault: VaultHead, stored: Stored[ObjectHead], error: Retryable | Refused) -> Carried:
+        """What renews is tried again, whatever is wrong, while the version before is served; what is new is given up
+        when nothing but somebody's act can help."""
+        head, now, code = stored.head, self._clock(), type(error).__name__
+        if isinstance(error, Retryable) or Kind.CERTIFICATE in head.faces:
+            after = planning.put_off(head, now, code, str(error))
+        else:
+            after = planning.ended(head, Progress.FAILED, now, code, str(error))
+        await self._store.commit(vault, stored, after)
+        return Carried(FAILED, str(error))
