@@ -70,9 +70,19 @@ def _token() -> _Token:
     return _Token()
 
 
+class _No:
+    """An attribute to some tests, and a method to others."""
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __call__(self) -> bool:
+        return False
+
+
 class AzureRecordedTestCase:
     is_live = True
-    is_playback = False
+    is_playback = _No()
     in_recording = False
 
     @staticmethod
@@ -125,4 +135,21 @@ class AzureMgmtPreparer:
     """Makes resources by Azure's management API in tests that are not run here."""
 
 
-PowerShellPreparer = AzureMgmtPreparer
+def PowerShellPreparer(_: str, **wanted: str) -> Callable[..., Any]:
+    """Hand a test what it wants of the environment."""
+
+    def decorator(test: Callable[..., Any]) -> Callable[..., Any]:
+        def run(self: Any) -> Any:
+            return test(self, **{name: os.environ[name.upper()] for name in wanted})
+
+        return run
+
+    return decorator
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A vault has one list of contacts, and some tests one name for their issuer: they come one after the other."""
+    for item in items:
+        group = next((word for word in ("contacts", "example_issuers") if word in item.name), "")
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
