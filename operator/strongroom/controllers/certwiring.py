@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from strongroom.acme.accounts import Accounts
+from strongroom.acme.authority import AcmeAuthority
+from strongroom.domain.acmesettings import PROVIDERS
 from strongroom.domain.objects import Kind
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuers import Issuers
@@ -18,11 +21,12 @@ from strongroom.store.sealed import SealedStore
 def certificate_issuing(store: SealedStore, keys: KeyForge, clock: Callable[[], int]) -> CertificateIssuing:
     """Return what carries certificates on."""
     certificates = PartStore(store, Kind.CERTIFICATE)
-    forge = CertificateForge(keys=keys, clock=clock)
+    forge, settings = CertificateForge(keys=keys, clock=clock), VaultSettings(store, clock)
+    acme = AcmeAuthority(Accounts(settings))
     return CertificateIssuing(
         store=certificates,
         versions=CertificateVersions(store=certificates, forge=forge, clock=clock),
-        issuers=Issuers(VaultSettings(store, clock)),
-        authorities={},
+        issuers=Issuers(settings),
+        authorities=dict.fromkeys(PROVIDERS, acme),
         clock=clock,
     )

@@ -140,6 +140,14 @@ def put_off(head: ObjectHead, now: int, code: str, message: str, at_least: int =
     return head.changed(certificate=replace(head.certificate, pending=later))
 
 
+def ordered(head: ObjectHead, order: str) -> ObjectHead:
+    """Return the head that knows its issuer's order: a later try goes on with it. ``order``: its URL."""
+    assert head.certificate is not None
+    assert head.certificate.pending is not None
+    pending = replace(head.certificate.pending, order=order)
+    return head.changed(certificate=replace(head.certificate, pending=pending))
+
+
 def scheduled(head: ObjectHead) -> ObjectHead:
     """Return the head with the time of its next renewal, by its policy and the life of what it serves."""
     face = head.faces.get(_WORD)

@@ -7,6 +7,7 @@
     │   ├── HsmUnavailable        sidecar gone, token or session lost, deadline passed
     │   ├── StoreUnavailable      API server unreachable, overloaded, or its answer unknown
     │   ├── SinkUnavailable       the receiver of notices did not take one
+    │   ├── IssuerUnavailable     an issuer of certificates, or what proves a name to it, cannot serve now
     │   └── Conflict              somebody else wrote first: read again, decide again
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
@@ -65,6 +66,14 @@ class StoreUnavailable(Retryable):
 
 class SinkUnavailable(Retryable):
     """The receiver of notices cannot be reached or does not accept."""
+
+
+class IssuerUnavailable(Retryable):
+    """An issuer of certificates, or what proves a name to it, cannot serve now. ``after``: seconds that it asks for."""
+
+    def __init__(self, message: str, after: int = 0) -> None:
+        super().__init__(message)
+        self.after = after
 
 
 class Conflict(Retryable):

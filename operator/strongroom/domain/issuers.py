@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strongroom.domain.acmesettings import AcmeSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -32,6 +34,7 @@ class Issuer:
     enabled: bool = True
     created: int = 0
     updated: int = 0
+    acme: AcmeSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

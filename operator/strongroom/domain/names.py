@@ -17,7 +17,7 @@ from strongroom.domain.errors import InvalidInput
 
 VAULT_NAME = re.compile(r"[a-z][a-z0-9-]{1,22}[a-z0-9]")
 OBJECT_NAME = re.compile(r"[0-9a-zA-Z-]{1,127}")
-SETTING_NAME = re.compile(r"certificates/(contacts|issuers/[0-9a-z-]{1,127})")
+SETTING_NAME = re.compile(r"certificates/(contacts|(issuers|accounts)/[0-9a-z-]{1,127})")
 """What a vault knows beside objects: no object can have such a name."""
 HEX_ID = re.compile(r"[0-9a-f]{32}")
 
@@ -55,6 +55,11 @@ def fold(name: str) -> str:
 def object_id(vault_id: str, name: str) -> str:
     """Return the 32-character id that stands for (vault id, folded name) wherever a name must not show."""
     return _digest("object", vault_id, fold(name))
+
+
+def account_name(issuer: str) -> str:
+    """Return the name of the setting that holds the account with an issuer of certificates."""
+    return fold(f"certificates/accounts/{issuer.lower()}")
 
 
 def vault_head_name(ref: VaultRef) -> str:

@@ -9,7 +9,7 @@ from strongroom.domain.certificates import SELF, UNKNOWN
 from strongroom.domain.codec import decode, encode
 from strongroom.domain.errors import ContactsNotFound, InvalidInput, IssuerNotFound, LimitExceeded
 from strongroom.domain.issuers import Contacts, Issuer
-from strongroom.domain.names import fold
+from strongroom.domain.names import account_name, fold
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.vaultsettings import VaultSettings
 
@@ -62,7 +62,8 @@ class Issuers:
         return decode(Issuer, after)
 
     async def remove(self, vault: VaultHead, name: str) -> Issuer:
-        """Remove an issuer; return it as it was. ``NotFound``."""
+        """Remove an issuer and the key of its account; return it as it was. ``NotFound``."""
+        await self._settings.change(vault, account_name(name), lambda _: b"")
         before, _ = await self._settings.change(vault, _place(name), lambda _: b"")
         if not before:
             raise _not_found(name)

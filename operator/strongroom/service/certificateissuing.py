@@ -5,14 +5,14 @@ Works from heads, so that a certificate that was made through the API, and that 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from strongroom.domain import certificateplanning as planning
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificates import SELF, Progress
-from strongroom.domain.errors import Conflict, Refused, Retryable
+from strongroom.domain.errors import Conflict, IssuerUnavailable, Refused, Retryable
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.keyuse import succeeding
 from strongroom.domain.objects import Kind, ObjectHead
@@ -39,13 +39,34 @@ class Authority(Protocol):
     """One kind of issuer."""
 
     async def issue(
-        self, vault: VaultHead, head: ObjectHead, issuer: Issuer, waiting: CertificateMaterial
+        self,
+        vault: VaultHead,
+        head: ObjectHead,
+        issuer: Issuer,
+        waiting: CertificateMaterial,
+        keep: Callable[[str], Awaitable[None]],
     ) -> tuple[bytes, ...]:
         """Return the certificates, the one that was asked for first: DER, or PEM.
+
+        ``keep`` remembers an order's URL as soon as there is one: the next try finds it in ``head``.
 
         ``Retryable``: it is asked again later; ``Refused``: somebody must act.
         """
         ...
+
+
+class _Course:
+    """The head of a certificate while it is carried on, as it was last written."""
+
+    def __init__(self, store: Store, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
+        self._store = store
+        self._vault = vault
+        self.stored = stored
+
+    async def keep(self, order: str) -> None:
+        """Remember the URL of the issuer's order. Raises what ``Store`` raises."""
+        after = planning.ordered(self.stored.head, order)
+        self.stored = await self._store.commit(self._vault, self.stored, after)
 
 
 class CertificateIssuing:
@@ -86,17 +107,19 @@ class CertificateIssuing:
         return Carried(REQUESTED, f"the next version is asked of the issuer {head.certificate.policy.issuer}")
 
     async def _carry(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Carried:
-        head = stored.head
+        head, course = stored.head, _Course(self._store, vault, stored)
         try:
-            made = await self._versions.finish(vault, stored, await self._issued(vault, head))
+            chain = await self._issued(vault, course)
+            made = await self._versions.finish(vault, course.stored, chain)
         except Conflict:
             raise
         except (Retryable, Refused) as error:
-            return await self._failed(vault, stored, error)
+            return await self._failed(vault, course.stored, error)
         reason = RENEWED if Kind.CERTIFICATE in head.faces else ISSUED
         return Carried(reason, f"version {made.version} was issued by {made.state.policy.issuer}")
 
-    async def _issued(self, vault: VaultHead, head: ObjectHead) -> tuple[bytes, ...]:
+    async def _issued(self, vault: VaultHead, course: _Course) -> tuple[bytes, ...]:
+        head = course.stored.head
         assert head.certificate is not None
         assert head.pending is not None
         waiting = await self._versions.waiting(vault, head)
@@ -107,14 +130,15 @@ class CertificateIssuing:
         if authority is None or not issuer.enabled:
             why = f"its provider {issuer.provider} is none that issues here" if issuer.enabled else "it is disabled"
             raise Refused(f"the issuer {issuer.name} issues nothing: {why}")
-        return await authority.issue(vault, head, issuer, waiting)
+        return await authority.issue(vault, head, issuer, waiting, course.keep)
 
     async def _failed(self, vault: VaultHead, stored: Stored[ObjectHead], error: Retryable | Refused) -> Carried:
         """What renews is tried again, whatever is wrong, while the version before is served; what is new is given up
         when nothing but somebody's act can help."""
         head, now, code = stored.head, self._clock(), type(error).__name__
         if isinstance(error, Retryable) or Kind.CERTIFICATE in head.faces:
-            after = planning.put_off(head, now, code, str(error))
+            wait = error.after if isinstance(error, IssuerUnavailable) else 0
+            after = planning.put_off(head, now, code, str(error), at_least=wait)
         else:
             after = planning.ended(head, Progress.FAILED, now, code, str(error))
         await self._store.commit(vault, stored, after)

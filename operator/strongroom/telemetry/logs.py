@@ -14,7 +14,7 @@ LEVELS = ("debug", "info", "warning", "error")
 FORMATS = ("text", "json")
 
 # Libraries whose debug logs show bodies of requests or objects, or secrets; they are never let down to that.
-_TALKATIVE = ("kopf", "aiohttp", "asyncio", "kubernetes", "grpc")
+_TALKATIVE = ("kopf", "aiohttp", "asyncio", "kubernetes", "grpc", "acme", "urllib3")
 
 
 class JsonFormatter(logging.Formatter):

@@ -1,0 +1,1 @@
+"""Issuers of certificates that speak ACME (RFC 8555), and how names are proven to them."""

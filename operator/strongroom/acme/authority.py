@@ -1,0 +1,116 @@
+"""An issuer that speaks ACME, for the controller: the steps are taken in threads, what lasts is kept between them."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import encodebytes
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, TypeVar
+
+from strongroom.acme.accounts import Accounts
+from strongroom.acme.deadline import Deadline
+from strongroom.acme.orders import Orders
+from strongroom.acme.problems import AccountUnknown
+from strongroom.acme.session import Binding, Session
+from strongroom.acme.solvers import solver_of
+from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, directory_of
+from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.issuers import Issuer
+from strongroom.domain.objects import ObjectHead
+from strongroom.domain.vaults import VaultHead
+
+SECONDS: Final = 120.0
+"""The longest time for one certificate; what is not ready then goes on with the same order later."""
+
+AT_ONCE: Final = 8
+AT_ONCE_OF_A_VAULT: Final = 4
+"""Orders that are worked on: a server that hangs holds a few of the controller's turns, not all."""
+
+_BUSY_SECONDS: Final = 15
+
+T = TypeVar("T")
+Keep = Callable[[str], Awaitable[None]]
+
+
+class AcmeAuthority:
+    """An ``Authority``. ``seconds``: the longest time for one certificate."""
+
+    def __init__(self, accounts: Accounts, *, seconds: float = SECONDS) -> None:
+        self._accounts = accounts
+        self._seconds = seconds
+        self._threads = ThreadPoolExecutor(AT_ONCE, "acme")
+        self._busy: Counter[str] = Counter()
+
+    async def issue(
+        self, vault: VaultHead, head: ObjectHead, issuer: Issuer, waiting: CertificateMaterial, keep: Keep
+    ) -> tuple[bytes, ...]:
+        """Return the chain: PEM. ``keep`` is told the URL of the order, which ``head`` says at the next try.
+
+        ``IssuerUnavailable``, ``Refused``, and what ``Accounts`` and ``keep`` raise.
+        """
+        known = head.pending.order if head.pending else ""
+        with self._turn(vault.id):
+            deadline = Deadline(self._seconds)
+            try:
+                session = await self._signed_in(vault, issuer, deadline)
+                return (await self._ordered(session, issuer.acme or AcmeSettings(), known, waiting.request, keep),)
+            except AccountUnknown:  # its server lost it: the next try registers it anew
+                await self._forget(vault, issuer)
+                raise IssuerUnavailable("the ACME server does not know the account; it is registered again") from None
+            finally:
+                deadline.cancel()
+
+    async def _signed_in(self, vault: VaultHead, issuer: Issuer, deadline: Deadline) -> Session:
+        account, binding = await self._account(vault, issuer)
+        settings = issuer.acme or AcmeSettings()
+        session = await self._threaded(lambda: Session(account, settings.ca, deadline))
+        if not account.url:
+            people = (each.email for each in issuer.administrators if each.email)
+            contacts = settings.contacts or tuple(dict.fromkeys(people))
+            await self._threaded(lambda: session.register(contacts, binding))
+            await self._accounts.registered(vault, issuer, account, session.url)
+        return session
+
+    async def _ordered(self, session: Session, settings: AcmeSettings, known: str, request: bytes, keep: Keep) -> bytes:
+        orders = Orders(session, solver_of(settings), profile=settings.profile, chain=settings.chain)
+        pem = _pem(request)
+        order = await self._threaded(lambda: orders.find(known, pem)) if known else None
+        if order is None:
+            order = await self._threaded(lambda: orders.open(pem))
+            await keep(order.uri)
+        found = order
+        return await self._threaded(lambda: orders.complete(found))
+
+    async def _account(self, vault: VaultHead, issuer: Issuer) -> tuple[AcmeAccount, Binding | None]:
+        directory = directory_of(issuer.provider, issuer.acme)
+        if not directory:
+            raise Refused(f"the issuer {issuer.name} has no ACME directory: set acme.directory")
+        binding = Binding(issuer.account, issuer.password) if issuer.account and issuer.password else None
+        return await self._accounts.of(vault, issuer, directory, binding.id if binding else ""), binding
+
+    async def _forget(self, vault: VaultHead, issuer: Issuer) -> None:
+        account, _ = await self._account(vault, issuer)
+        await self._accounts.registered(vault, issuer, account, "")
+
+    async def _threaded(self, step: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, step)
+
+    @contextmanager
+    def _turn(self, vault: str) -> Iterator[None]:
+        if self._busy.total() >= AT_ONCE or self._busy[vault] >= AT_ONCE_OF_A_VAULT:
+            raise IssuerUnavailable("other certificates are being asked for; this one follows", _BUSY_SECONDS)
+        self._busy[vault] += 1
+        try:
+            yield
+        finally:
+            self._busy[vault] -= 1
+            self._busy += Counter()  # without what is at zero
+
+
+def _pem(request: bytes) -> bytes:
+    """Return a PKCS #10 request in PEM (RFC 7468)."""
+    return b"-----BEGIN CERTIFICATE REQUEST-----\n" + encodebytes(request) + b"-----END CERTIFICATE REQUEST-----\n"

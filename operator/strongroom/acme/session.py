@@ -1,0 +1,104 @@
+"""A conversation with one ACME server, in a thread: its directory, our account there, signed requests."""
+
+from __future__ import annotations
+
+import binascii
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import requests
+from acme import client, errors, messages
+from josepy.errors import Error as JoseError
+from josepy.jwa import ES256
+from josepy.jwk import JWK, JWKEC
+
+from strongroom.acme.deadline import Deadline
+from strongroom.acme.problems import translated
+from strongroom.acme.transport import BoundedAdapter, bind
+from strongroom.domain.acmesettings import AcmeAccount
+from strongroom.domain.errors import Refused
+
+_NONCES: Final = 6
+"""Times that a request is sent with two nonces each: a server that refuses every other one is still served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An external account (RFC 8555, section 7.3.4). ``key``: that of its HMAC, base64url, as authorities show it."""
+
+    id: str
+    key: str = field(repr=False)
+
+
+class Session:
+    """Raises what ``problems.translated`` raises. ``ca``: PEM, empty: public authorities."""
+
+    def __init__(self, account: AcmeAccount, ca: str, deadline: Deadline) -> None:
+        self.who = f"the ACME server {account.directory}"
+        self.key = JWKEC.load(account.key.encode())
+        self.deadline = deadline
+        self._adapter = BoundedAdapter(deadline, ca, plain=account.directory.startswith("http:"))
+        self._net = _Network(self.key, self._adapter)
+        with self.translated():
+            self.client = client.ClientV2(client.ClientV2.get_directory(account.directory, self._net), self._net)
+        self.url = ""
+        if account.url:
+            self._signed_in(account.url)
+
+    def translated(self) -> Any:
+        """Translate errors."""
+        return translated(self.who, self._adapter)
+
+    def register(self, contacts: tuple[str, ...], binding: Binding | None) -> None:
+        """Make the account, or find it again: a server knows it by its key (RFC 8555, section 7.3.1)."""
+        if binding is None and getattr(self.client.directory.meta, "external_account_required", False):
+            raise Refused(f"{self.who} wants an external account: set credentials.account_id and credentials.pwd")
+        bound = self._bound(binding) if binding else None
+        wanted = messages.NewRegistration(
+            contact=tuple(f"mailto:{each}" for each in contacts),
+            terms_of_service_agreed=True,
+            **({"external_account_binding": bound} if bound else {}),
+        )
+        with self.translated():
+            try:
+                url = self.client.new_account(wanted).uri
+            except errors.ConflictError as known:
+                url = known.location
+            self._signed_in(url)
+
+    def read(self, url: str) -> requests.Response:
+        """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""
+        return self._net.post(url, None, new_nonce_url=self.client.directory["newNonce"])
+
+    def pause(self, seconds: float) -> None:
+        """Sleep until the server is to be asked again: so long as it said (at most 10 s), or so many seconds."""
+        self.deadline.pause(min(self._adapter.retry_after, 10) or seconds)
+
+    def _bound(self, binding: Binding) -> dict[str, Any]:
+        try:
+            return messages.ExternalAccountBinding.from_data(
+                self.key.public_key(), binding.id, binding.key, self.client.directory
+            )
+        except (binascii.Error, ValueError, TypeError, JoseError):
+            raise Refused("credentials.pwd: is the external account's HMAC key in base64url") from None
+
+    def _signed_in(self, url: str) -> None:
+        self.url = url
+        self._net.account = messages.RegistrationResource(body=messages.Registration(), uri=url)
+
+
+class _Network(client.ClientNetwork):
+    """Sends within bounds, and again when a nonce is refused (RFC 8555, section 6.5): often enough."""
+
+    def __init__(self, key: JWK, adapter: BoundedAdapter) -> None:
+        super().__init__(key, alg=ES256, user_agent="strongroom")
+        bind(self.session, adapter)
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        for _ in range(_NONCES - 1):
+            try:
+                return super().post(*args, **kwargs)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return super().post(*args, **kwargs)

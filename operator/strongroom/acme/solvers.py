@@ -1,0 +1,55 @@
+"""How it is proven that a name is ours: what is to be published where (RFC 8555, section 8), and by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from strongroom.acme.deadline import Deadline
+from strongroom.acme.rfc2136 import Rfc2136Solver
+from strongroom.acme.webhook import WebhookSolver
+from strongroom.domain.acmesettings import AcmeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What is published. dns-01: a TXT record, ``name`` ends in a dot. Neither is secret."""
+
+    name: str
+    value: str
+
+
+class Solver(Protocol):
+    """Publishes proofs. Called in threads; each call ends by the deadline.
+
+    ``IssuerUnavailable``: it is tried again later; ``Refused``: somebody must act.
+    """
+
+    @property
+    def challenge(self) -> str:
+        """The type of challenge that it answers (RFC 8555, section 9.7.8)."""
+        ...
+
+    @property
+    def propagation(self) -> int:
+        """Seconds from publishing until it is seen everywhere."""
+        ...
+
+    def present(self, name: str, value: str, deadline: Deadline) -> None:
+        """Publish a proof beside others of the same name. Doing it again changes nothing."""
+        ...
+
+    def cleanup(self, name: str, value: str, deadline: Deadline) -> None:
+        """Take a proof back. Of one that is not there: nothing."""
+        ...
+
+
+def solver_of(settings: AcmeSettings | None) -> Solver | None:
+    """Return what an issuer's settings name; None: nothing, and names must be proven already."""
+    if settings is None:
+        return None
+    if settings.rfc2136 is not None:
+        return Rfc2136Solver(settings.rfc2136, settings.propagation)
+    if settings.webhook is not None:
+        return WebhookSolver(settings.webhook, settings.propagation)
+    return None
