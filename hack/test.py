@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.bootstrap import kryoptic, nss
+from hack.bootstrap import bind9, kryoptic, nss
 from hack.check import ROOT
 from hack.progress import say
 
@@ -44,6 +44,7 @@ STAGES = (
 def main() -> int:
     nss.ensure()
     kryoptic.ensure()
+    bind9.ensure()
     with tempfile.TemporaryDirectory() as scratch:
         results = [(stage, *run(stage, Path(scratch) / f"{index}.json")) for index, stage in enumerate(STAGES)]
     print("\nSummary")

@@ -41,7 +41,9 @@ class Orders:
             return self._session.client.new_order(request, self._profile or None)
 
     def find(self, url: str, request: bytes) -> messages.OrderResource | None:
-        """Return an order that was opened before; None: it is gone, failed, or another account's."""
+        """Return an order that was opened before; None: it is gone, failed, or another account's or server's."""
+        if not self._session.serves(url):
+            return None
         try:
             with self._session.translated():
                 body = self._order(url)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import binascii
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import requests
 from acme import client, errors, messages
@@ -18,6 +19,7 @@ from strongroom.acme.transport import BoundedAdapter, bind
 from strongroom.domain.acmesettings import AcmeAccount
 from strongroom.domain.errors import Refused
 
+_HMAC_KEY: Final = re.compile(r"(?=.{8,1024}$)[A-Za-z0-9_-]+={0,2}")
 _NONCES: Final = 6
 """Times that a request is sent with two nonces each: a server that refuses every other one is still served."""
 
@@ -70,17 +72,23 @@ class Session:
         """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""
         return self._net.post(url, None, new_nonce_url=self.client.directory["newNonce"])
 
+    def serves(self, url: str) -> bool:
+        """Is a URL on the server that orders are opened at?"""
+        return urlsplit(url)[:2] == urlsplit(self.client.directory["newOrder"])[:2]
+
     def pause(self, seconds: float) -> None:
         """Sleep until the server is to be asked again: so long as it said (at most 10 s), or so many seconds."""
         self.deadline.pause(min(self._adapter.retry_after, 10) or seconds)
 
     def _bound(self, binding: Binding) -> dict[str, Any]:
+        refused = Refused("credentials.pwd: is not the external account's HMAC key, in base64url")
+        if not _HMAC_KEY.fullmatch(binding.key):
+            raise refused
+        key = self.key.public_key()
         try:
-            return messages.ExternalAccountBinding.from_data(
-                self.key.public_key(), binding.id, binding.key, self.client.directory
-            )
-        except (binascii.Error, ValueError, TypeError, JoseError):
-            raise Refused("credentials.pwd: is the external account's HMAC key in base64url") from None
+            return messages.ExternalAccountBinding.from_data(key, binding.id, binding.key, self.client.directory)
+        except (ValueError, JoseError):
+            raise refused from None
 
     def _signed_in(self, url: str) -> None:
         self.url = url
