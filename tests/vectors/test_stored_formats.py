@@ -21,8 +21,10 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from strongroom.crypto.envelope import Binding, Dek, seal_with_salt, unseal
 from strongroom.crypto.fingerprints import content_digest, fingerprint
 from strongroom.domain.access import Policy, Subject, SubjectKind
+from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, Rfc2136, TsigAlgorithm, Webhook
 from strongroom.domain.codec import decode, encode
 from strongroom.domain.content import Content, Layout
+from strongroom.domain.issuers import Issuer, Person
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
@@ -152,6 +154,26 @@ CODEC_VECTORS: dict[str, Any] = {
             )
         },
     ),
+    "issuer, of Azure's": Issuer(
+        "mine", "DigiCert", "account", "pwd", "org", (Person("a@b.example", "n", "f", "l", "1"),), False, 1, 2
+    ),
+    "issuer, ACME by RFC 2136": Issuer(
+        "mine",
+        "ACME",
+        acme=AcmeSettings(
+            "https://acme.example/dir",
+            "PEM",
+            ("a@b.example",),
+            Rfc2136("ns.example", "key", "c2VjcmV0", 5353, TsigAlgorithm.SHA512, "example"),
+            propagation=0,
+            chain="Root",
+            profile="short",
+        ),
+    ),
+    "issuer, ACME by a webhook": Issuer(
+        "mine", "GlobalSign", acme=AcmeSettings(webhook=Webhook("https://hook.example", "token", "PEM"))
+    ),
+    "ACME account": AcmeAccount("https://acme.example/dir", "PEM", "kid", "https://acme.example/acct/1"),
     "object head, pinned and pruned": ObjectHead(
         VAULT_ID,
         "Db-Password",

@@ -34,6 +34,7 @@ _TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], .
     (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, SLOW_LOOK),
     (errors.StoreUnavailable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Conflict, Reason.PENDING, True, None),
+    (errors.IssuerUnavailable, Reason.PENDING, True, None),  # said by the certificate's operation
     (errors.SinkUnavailable, Reason.PENDING, True, None),  # said by the log and a metric; the secret itself is right
     (errors.InvalidInput, Reason.INVALID_SPEC, False, None),
     (errors.TierRefused, Reason.TIER_REFUSED, False, None),
