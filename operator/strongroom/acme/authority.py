@@ -14,7 +14,7 @@ from strongroom.acme.accounts import Accounts
 from strongroom.acme.deadline import Deadline
 from strongroom.acme.orders import Orders
 from strongroom.acme.problems import AccountUnknown
-from strongroom.acme.session import Binding, Session
+from strongroom.acme.session import Binding, Session, located
 from strongroom.acme.solvers import solver_of
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, directory_of
 from strongroom.domain.certificatematerial import CertificateMaterial
@@ -81,7 +81,7 @@ class AcmeAuthority:
         order = await self._threaded(lambda: orders.find(known, pem)) if known else None
         if order is None:
             order = await self._threaded(lambda: orders.open(pem))
-            await keep(order.uri)
+            await keep(located(order.uri))
         found = order
         return await self._threaded(lambda: orders.complete(found))
 

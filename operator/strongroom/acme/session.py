@@ -17,9 +17,10 @@ from strongroom.acme.deadline import Deadline
 from strongroom.acme.problems import translated
 from strongroom.acme.transport import BoundedAdapter, bind
 from strongroom.domain.acmesettings import AcmeAccount
-from strongroom.domain.errors import Refused
+from strongroom.domain.errors import IssuerUnavailable, Refused
 
 _HMAC_KEY: Final = re.compile(r"(?=.{8,1024}$)[A-Za-z0-9_-]+={0,2}")
+_URL_LENGTH: Final = 2048
 _NONCES: Final = 6
 """Times that a request is sent with two nonces each: a server that refuses every other one is still served."""
 
@@ -66,7 +67,7 @@ class Session:
                 url = self.client.new_account(wanted).uri
             except errors.ConflictError as known:
                 url = known.location
-            self._signed_in(url)
+            self._signed_in(located(url))
 
     def read(self, url: str) -> requests.Response:
         """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""
@@ -93,6 +94,13 @@ class Session:
     def _signed_in(self, url: str) -> None:
         self.url = url
         self._net.account = messages.RegistrationResource(body=messages.Registration(), uri=url)
+
+
+def located(url: str | None) -> str:
+    """Return the URL of what was made; ``IssuerUnavailable`` for none, or one that is too long to be kept."""
+    if not url or len(url) > _URL_LENGTH:
+        raise IssuerUnavailable("the ACME server does not say where what it made is (Location)")
+    return url
 
 
 class _Network(client.ClientNetwork):
