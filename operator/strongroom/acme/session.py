@@ -75,7 +75,8 @@ class Session:
 
     def serves(self, url: str) -> bool:
         """Is a URL on the server that orders are opened at?"""
-        return urlsplit(url)[:2] == urlsplit(self.client.directory["newOrder"])[:2]
+        orders: str = self.client.directory["newOrder"]
+        return urlsplit(url)[:2] == urlsplit(orders)[:2]
 
     def pause(self, seconds: float) -> None:
         """Sleep until the server is to be asked again: so long as it said (at most 10 s), or so many seconds."""
