@@ -94,7 +94,7 @@ def _prepare(directory: Path, *, binding: bool) -> Pebble:
         "externalAccountMACKeys": {EAB_ID: EAB_KEY} if binding else {},
         "domainBlocklist": [BLOCKED],
         "keyAlgorithm": "ecdsa",
-        "retryAfter": {"authz": 1, "order": 1},
+        "retryAfter": {"authz": 0, "order": 0},
         "profiles": {
             "default": {"description": "90 days", "validityPeriod": 7776000},
             "shortlived": {"description": "6 days", "validityPeriod": 518400},
