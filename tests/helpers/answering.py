@@ -30,6 +30,13 @@ class Answering:
     asked: list[Asked] = field(default_factory=list)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Whoever asks may go away."""
+
+
 @contextmanager
 def running(answer: Callable[[Asked], Answer]) -> Iterator[Answering]:
     """A server on a free port."""
@@ -51,8 +58,7 @@ def running(answer: Callable[[Asked], Answer]) -> Iterator[Answering]:
 
         def log_message(self, *_: object) -> None: ...
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     said = Answering(f"http://127.0.0.1:{server.server_address[1]}", answer)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()

@@ -50,6 +50,7 @@ class Orders:
                 if body.status == messages.STATUS_INVALID:
                     return None
                 proofs = [self._authorization(each) for each in body.authorizations]
+                list(map(_proven, proofs))  # one that failed has not always failed its order yet
                 return messages.OrderResource(body=body, uri=url, csr_pem=request, authorizations=proofs)
         except problems.AccountUnknown:
             raise

@@ -37,7 +37,7 @@ class Session:
     """Raises what ``problems.translated`` raises. ``ca``: PEM, empty: public authorities."""
 
     def __init__(self, account: AcmeAccount, ca: str, deadline: Deadline) -> None:
-        self.who = f"the ACME server {account.directory}"
+        self.who = f"the ACME server {urlsplit(account.directory).netloc}"
         self.key = JWKEC.load(account.key.encode())
         self.deadline = deadline
         self._adapter = BoundedAdapter(deadline, ca, plain=account.directory.startswith("http:"))

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from requests import PreparedRequest, Response, Session
 from requests.adapters import HTTPAdapter
 
+from strongroom.acme import sockets
 from strongroom.acme.deadline import Deadline
 from strongroom.domain import acmesettings
 from strongroom.domain.errors import InvalidInput, IssuerUnavailable
@@ -40,6 +41,7 @@ class BoundedAdapter(HTTPAdapter):
         if self._context is not None:
             kwargs["ssl_context"] = self._context
         super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = sockets.pools(self._deadline, REQUEST_SECONDS)
 
     def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
         """Set what a connection trusts, unless the pool's context says it."""

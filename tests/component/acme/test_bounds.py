@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -111,6 +113,31 @@ def test_a_server_that_hangs_is_left_at_the_deadline() -> None:
         released.set()
     assert isinstance(error, IssuerUnavailable)
     assert time.monotonic() - began < 6
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"])
+def test_a_server_that_sends_an_octet_now_and_then_is_left_too(said: bytes) -> None:
+    stopped = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connected, _ = listening.accept()
+        with connected:
+            connected.sendall(said)
+            while not stopped.wait(0.05):
+                with suppress(OSError):
+                    connected.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,))
+        thread.start()
+        began = time.monotonic()
+        try:
+            with pytest.raises(IssuerUnavailable):
+                Session(AcmeAccount(f"http://127.0.0.1:{listening.getsockname()[1]}/dir", KEY), "", Deadline(0.5))
+            assert time.monotonic() - began < 3
+        finally:
+            stopped.set()
+            thread.join()
 
 
 def test_a_directory_leads_to_no_plain_http_elsewhere() -> None:
