@@ -5,10 +5,12 @@ The words are Azure Key Vault's: https://learn.microsoft.com/rest/api/keyvault/c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from strongroom.domain.codec import encode
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 from strongroom.domain.vaults import DAY
@@ -118,6 +120,12 @@ class CertificatePolicy:
     updated: int = 0
 
     @property
+    def digest(self) -> str:
+        """Tells apart two policies that make different certificates: all but when they are renewed."""
+        made = replace(self, actions=(), enabled=True, created=0, updated=0)
+        return hashlib.sha256(encode(made)).hexdigest()[:32]
+
+    @property
     def operations(self) -> tuple[Operation, ...]:
         """What the certificate's key may be used for."""
         able = self.key.default_operations
@@ -144,6 +152,7 @@ class Pending:
     attempts: int = 0
     due: int | None = None  # when it is carried on; None: not by itself
     order: str = ""  # URL of the issuer's order
+    policy: str = ""  # digest of the policy that the version is made by
 
     @property
     def open(self) -> bool:
@@ -157,6 +166,8 @@ class CertificateState:
 
     policy: CertificatePolicy
     pending: Pending | None = None
+    made: str = ""  # digest of the policy that the current version was made by
+    trigger: str = ""  # the last handled value of the renew annotation
 
 
 _OPERATIONS: Final[dict[Usage, tuple[Operation, ...]]] = {
@@ -197,6 +208,11 @@ class CertificateFacts:
 def default_usages(spec: KeySpec) -> tuple[Usage, ...]:
     """Return the key usages of a policy that names none. Only RSA keys encipher keys (RFC 8813)."""
     return (Usage.DIGITAL_SIGNATURE, *((Usage.KEY_ENCIPHERMENT,) if spec.type is KeyType.RSA else ()))
+
+
+def ca_usages() -> tuple[Usage, ...]:
+    """Return the key usages of a CA whose policy names none."""
+    return (Usage.KEY_CERT_SIGN, Usage.CRL_SIGN)
 
 
 def default_actions(issuer: str) -> tuple[LifetimeAction, ...]:

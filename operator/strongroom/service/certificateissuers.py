@@ -31,7 +31,7 @@ class Issuers:
         """Raise ``InvalidInput`` unless certificates can be asked of this issuer."""
         if name in BUILT_IN:
             return
-        found = await self._find(vault, name)
+        found = await self._find(vault, name) or await self._find(vault, name, fresh=True)
         if found is None:
             raise InvalidInput(
                 f"issuer.name: the vault has no issuer {name}; use Self or Unknown, or PUT /certificates/issuers/{name}"
