@@ -12,6 +12,8 @@ from strongroom.controllers.vaultcertificate import VaultCertificateReconciler
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.kube.api import KubeApi
+from strongroom.service import certificateca
+from strongroom.service.certificateca import VaultCa
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuers import Issuers
 from strongroom.service.certificateissuing import Authority, CertificateIssuing
@@ -77,7 +79,8 @@ def certificate_parts(
         url_of=url_of,
         clock=clock,
     )
-    authorities: Mapping[str, Authority] = {}
+    ca = VaultCa(store=certificates, versions=versions, clock=clock)
+    authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca}
     issuing = CertificateIssuing(
         store=certificates, versions=versions, issuers=issuers, authorities=authorities, clock=clock
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
+from strongroom.dataplane import cawire
 from strongroom.dataplane.wire import Fields, Place
 from strongroom.domain.errors import InvalidInput, IssuerNotFound
 from strongroom.domain.issuers import Contacts, Issuer, Person
@@ -50,6 +51,7 @@ def read_issuer(fields: Fields, name: str, present: Issuer | None, now: int, *, 
         enabled=base.enabled if enabled is None else enabled,
         created=present.created if present else now,
         updated=now,
+        ca=cawire.read(fields, provider, base.ca),
     )
 
 
@@ -63,7 +65,7 @@ def issuer(place: Place, of: Issuer) -> dict[str, Any]:
         "credentials": _without_empty({"account_id": of.account}),
         "org_details": details,
         "attributes": {"enabled": of.enabled, "created": of.created, "updated": of.updated},
-    }
+    } | cawire.shown(of.ca)
 
 
 def item(place: Place, of: Issuer) -> dict[str, Any]:

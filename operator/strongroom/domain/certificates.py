@@ -115,6 +115,8 @@ class CertificatePolicy:
     actions: tuple[LifetimeAction, ...] = ()
     certificate_type: str = ""  # what the issuer calls it
     transparency: bool | None = None  # whether it is to be in public logs
+    permitted: tuple[str, ...] = ()  # of a CA: the DNS domains that it may name; none: all
+    path_length: int | None = None  # of a CA: how many CAs may follow it; None: any number
     enabled: bool = True
     created: int = 0
     updated: int = 0
@@ -197,6 +199,8 @@ class CertificateFacts:
     ends: int
     serial: int
     public: bytes = field(repr=False)  # SubjectPublicKeyInfo
+    path_length: int | None = None
+    permitted: tuple[str, ...] = ()  # the DNS domains that a CA may name
     thumbprint: bytes = b""  # SHA-1 of the certificate, as Azure's ``x5t``
 
     @property
@@ -237,6 +241,8 @@ def check(policy: CertificatePolicy) -> None:
         raise InvalidInput(f"secret_props.contentType: is one of {', '.join(CONTENT_TYPES)}")
     if not 1 <= policy.months <= MAX_MONTHS:
         raise InvalidInput(f"x509_props.validity_months: is between 1 and {MAX_MONTHS}")
+    if (policy.permitted or policy.path_length is not None) and not policy.ca:
+        raise InvalidInput("x509_props: only a CA has a path length, and domains that it may name")
     for action in policy.actions:
         _check_action(action, policy)
 

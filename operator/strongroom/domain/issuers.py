@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from strongroom.domain.casettings import CaSettings
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
@@ -32,6 +34,7 @@ class Issuer:
     enabled: bool = True
     created: int = 0
     updated: int = 0
+    ca: CaSettings | None = None  # of the provider VaultCA
 
 
 @dataclass(frozen=True, slots=True)

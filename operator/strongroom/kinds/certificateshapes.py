@@ -6,7 +6,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
-from strongroom.domain.certificates import CLIENT_AUTH, SERVER_AUTH, Usage
+from strongroom.domain.casettings import PREFIX
+from strongroom.domain.certificates import CLIENT_AUTH, SERVER_AUTH, Usage, canonical_issuer
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.kinds.shapes import Shape, rules
 
@@ -51,12 +52,41 @@ class IssuerReference(Shape):
         Field(
             description="`Self`: the certificate's own key signs it. `Unknown`: somebody outside issues it; the "
             "signing request is in the vault's API, and the certificate is merged there. Any other: an issuer that "
-            "the vault has an account with.",
+            "the vault has an account with. With `kind: VaultCertificate`: a certificate of the same vault that is a "
+            "CA, by its name there.",
             min_length=1,
             max_length=127,
             pattern="^[0-9a-zA-Z-]+$",
         ),
     ] = "Self"
+    kind: Annotated[Literal["Issuer", "VaultCertificate"], Field(description="What the name is the name of.")] = (
+        "Issuer"
+    )
+
+    @property
+    def issuer(self) -> str:
+        """The same in domain words."""
+        return PREFIX + self.name if self.kind == "VaultCertificate" else canonical_issuer(self.name)
+
+
+class PermittedNames(Shape):
+    """What a CA may name."""
+
+    dns_domains: Annotated[
+        tuple[Annotated[str, Field(min_length=1, max_length=253)], ...],
+        Field(
+            description="DNS domains; names below them are permitted, too. No IP addresses are, then.",
+            min_length=1,
+            max_length=32,
+            json_schema_extra={"x-kubernetes-list-type": "set"},
+        ),
+    ]
+
+
+class NameConstraints(Shape):
+    """Bounds of a CA that clients check, in all that is issued below it (RFC 5280, section 4.2.1.10)."""
+
+    permitted: Annotated[PermittedNames, Field(description="What it may name, and nothing else.")]
 
 
 class PrivateKey(Shape):

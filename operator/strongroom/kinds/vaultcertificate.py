@@ -22,7 +22,14 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.rollouts import Workload
 from strongroom.domain.targets import SecretType, TargetSpec
 from strongroom.kinds import names
-from strongroom.kinds.certificateshapes import EXTENDED_USAGES, KEY_USAGES, IssuerReference, PrivateKey, UsageWord
+from strongroom.kinds.certificateshapes import (
+    EXTENDED_USAGES,
+    KEY_USAGES,
+    IssuerReference,
+    NameConstraints,
+    PrivateKey,
+    UsageWord,
+)
 from strongroom.kinds.declaring import (
     Tags,
     VaultReference,
@@ -49,6 +56,7 @@ _PRIVATE: Final = (
     "a target of the type kubernetes.io/tls holds the private key: it needs exportable true and privateKey.protection "
     "Software"
 )
+_OF_A_CA: Final = "nameConstraints and pathLength are of a CA: they need isCA"
 _KEPT: Final = "exportable: a key in the HSM cannot be exported; leave exportable out or set it to false"
 _TLS_KEYS: Final = (("ca.crt", "ca"), ("tls.crt", "certificate"), ("tls.key", "privateKey"))
 _CERTIFICATES_ONLY: Final = _TLS_KEYS[:2]
@@ -88,6 +96,7 @@ class VaultCertificateSpec(Shape):
                 _PRIVATE,
             ),
             ("!has(self.exportable) || !self.exportable || self.privateKey.protection == 'Software'", _KEPT),
+            ("self.isCA || !(has(self.nameConstraints) || has(self.pathLength))", _OF_A_CA),
             (
                 "!has(self.rolloutRestartTargets) || has(self.target)",
                 "rolloutRestartTargets need a target: Pods read the certificate from it",
@@ -164,6 +173,13 @@ class VaultCertificateSpec(Shape):
     ] = ()
     private_key: Annotated[PrivateKey, Field(description="Its key. Default: RSA with 2048 bits.")] = PrivateKey()
     is_ca: Annotated[bool, Field(alias="isCA", description="Whether it may issue certificates itself.")] = False
+    name_constraints: Annotated[
+        NameConstraints | None, Field(description="Of a CA: bounds of what it may issue certificates for.")
+    ] = None
+    path_length: Annotated[
+        int | None,
+        Field(description="Of a CA: how many CAs may follow it in a chain. Default: any number.", ge=0, le=16),
+    ] = None
     exportable: Annotated[
         bool | None,
         Field(
@@ -234,7 +250,7 @@ class VaultCertificateSpec(Shape):
         ekus = tuple(EXTENDED_USAGES[word] for word in self.usages if word in EXTENDED_USAGES)
         if not self.usages and not self.is_ca:
             ekus = (certificates.SERVER_AUTH,)
-        issuer = certificates.canonical_issuer(self.issuer_ref.name)
+        issuer = self.issuer_ref.issuer
         return CertificatePolicy(
             spec,
             self.subject or (f"CN={_escaped(self.common_name)}" if self.common_name else ""),
@@ -247,6 +263,8 @@ class VaultCertificateSpec(Shape):
             lifetime=life,
             ca=self.is_ca,
             actions=(self._renewal(issuer, life),),
+            permitted=self.name_constraints.permitted.dns_domains if self.name_constraints else (),
+            path_length=self.path_length,
         )
 
     def _renewal(self, issuer: str, life: int) -> LifetimeAction:

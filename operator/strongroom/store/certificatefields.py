@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from strongroom.crypto import certfiles
+from strongroom.crypto import certfacts, certfiles
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.content import Content
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version
@@ -16,8 +16,9 @@ from strongroom.store.sealed import SealedStore
 class CertificateFields(PartStore):
     """A store of certificates whose versions open as fields of PEM.
 
-    ``certificate``: the certificate and its chain, for servers. ``leaf`` and ``chain``: the same apart. ``ca``: the
-    last of the chain. ``privateKey`` and ``combined`` (key, then certificates) where the key may leave the vault.
+    ``certificate``: the certificate and its chain without the root, for servers. ``leaf`` and ``chain``: the same
+    apart. ``ca``: the last of the chain. ``privateKey`` and ``combined`` (key, then certificates) where the key may
+    leave the vault.
     """
 
     def __init__(self, store: SealedStore) -> None:
@@ -31,14 +32,19 @@ class CertificateFields(PartStore):
 
 
 def _fields(material: CertificateMaterial, attributes: Attributes) -> dict[str, str]:
-    chain = material.leaf_first
-    fields = {"certificate": _pem(b"", chain), "leaf": _pem(b"", chain[:1]), "ca": _pem(b"", chain[-1:])}
+    whole = material.leaf_first
+    chain = whole[:-1] if len(whole) > 1 and _is_root(whole[-1]) else whole  # clients have roots already
+    fields = {"certificate": _pem(b"", chain), "leaf": _pem(b"", chain[:1]), "ca": _pem(b"", whole[-1:])}
     if len(chain) > 1:
         fields["chain"] = _pem(b"", chain[1:])
     if attributes.exportable and material.key.private:
-        whole, private = _pem(material.key.private, chain), _pem(material.key.private, ())
-        fields |= {"privateKey": private, "combined": whole}
+        fields |= {"privateKey": _pem(material.key.private, ()), "combined": _pem(material.key.private, chain)}
     return fields
+
+
+def _is_root(certificate: bytes) -> bool:
+    facts = certfacts.facts(certificate)
+    return facts.subject == facts.issuer
 
 
 def _pem(private: bytes, chain: tuple[bytes, ...]) -> str:

@@ -312,3 +312,33 @@ async def test_while_the_hsm_is_away_what_there_is_stays() -> None:
     await settle(world, process)
     assert certificate_in(world) != first
     assert world.reason(KEY) == "Available"
+
+
+def root_ca(**spec: Any) -> dict[str, Any]:
+    key = {"algorithm": "ECDSA", "protection": "HSM"}
+    return vaultcertificate("root", **{"isCA": True, "commonName": "Root", "dnsNames": None, "target": None,
+                                       "duration": "3650d", "privateKey": key, **spec})  # fmt: skip
+
+
+async def test_a_ca_that_is_declared_issues_what_names_it_in_whatever_order_they_come() -> None:
+    issued = vaultcertificate(issuerRef={"kind": "VaultCertificate", "name": "root"})
+    world, process = await make(issued)
+    assert world.reason(KEY) == "!IssuanceFailed"
+    constrained = {"permitted": {"dnsDomains": ["example"]}}
+    world.apply(root_ca(nameConstraints=constrained, pathLength=0))
+    await settle(world, process, name="root")
+    assert world.reason(certificate_key("root")) == "Available"
+    await settle(world, process, after=60)
+    assert world.reason(KEY) == "Available"
+    root = x509.load_pem_x509_certificate(data(world)["ca.crt"])
+    certificate_in(world).verify_directly_issued_by(root)
+    assert root.subject.rfc4514_string() == "CN=Root"
+    assert len(x509.load_pem_x509_certificates(data(world)["tls.crt"])) == 1, "clients have the root already"
+    assert data(world).keys() == {"tls.crt", "tls.key", "ca.crt"}
+
+
+@pytest.mark.parametrize("spec", [{"nameConstraints": {"permitted": {"dnsDomains": ["example"]}}}, {"pathLength": 1}])
+async def test_only_a_ca_has_bounds_of_what_it_issues(spec: dict[str, Any]) -> None:
+    world, _ = await make(vaultcertificate(**spec))
+    assert world.reason(KEY) == "!InvalidSpec"
+    assert "CA" in world.status(KEY)["conditions"][0]["message"]
