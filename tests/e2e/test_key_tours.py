@@ -16,7 +16,7 @@ from tests.helpers.consoles import Shell, follow, tour
 from tests.helpers.dataplane import DOMAIN, DataPlane, serving
 from tests.helpers.system import System
 
-PAGES = {"use-keys": "works", "envelope-encryption": "archive"}
+PAGES = {"use-keys": "works", "envelope-encryption": "archive", "use-certificates": "certs"}
 
 _LOOPBACK = """
 import socket

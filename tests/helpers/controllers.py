@@ -12,7 +12,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from strongroom.controllers.certwiring import certificate_issuing
+from strongroom.controllers.certwiring import certificate_parts
 from strongroom.controllers.keywiring import key_parts
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.objectnews import ObjectNews
@@ -53,7 +53,12 @@ from tests.helpers.memory import MemoryBackend, MemoryKeys
 from tests.helpers.stores import NOW
 
 NAMESPACE = "default"
-PLURALS = {Kind.VAULT: "vaults", Kind.SECRET: "vaultsecrets", Kind.KEY: "vaultkeys"}
+PLURALS = {
+    Kind.VAULT: "vaults",
+    Kind.SECRET: "vaultsecrets",
+    Kind.KEY: "vaultkeys",
+    Kind.CERTIFICATE: "vaultcertificates",
+}
 RECOVER_GUARDS = ("validatingadmissionpolicies", "validatingadmissionpolicybindings")
 
 
@@ -86,6 +91,24 @@ def key_of(name: str = "signing", namespace: str = NAMESPACE) -> Key:
 def vaultkey(name: str = "signing", namespace: str = NAMESPACE, **spec: Any) -> dict[str, Any]:
     """A VaultKey as a user writes it: on a curve, so that it is made quickly."""
     return _resource("VaultKey", namespace, name, {"vaultRef": {"name": "demo"}, "kty": "EC", **spec})
+
+
+def certificate_key(name: str = "app", namespace: str = NAMESPACE) -> Key:
+    """The key of a VaultCertificate."""
+    return Key(Kind.CERTIFICATE, namespace, name)
+
+
+def vaultcertificate(name: str = "app", namespace: str = NAMESPACE, **spec: Any) -> dict[str, Any]:
+    """A VaultCertificate as a user writes it: on a curve, so that its key is made quickly."""
+    fields = {
+        "vaultRef": {"name": "demo"},
+        "commonName": "app.example",
+        "dnsNames": ["app.example"],
+        "privateKey": {"algorithm": "ECDSA"},
+        "target": {"name": "app-tls"},
+        **spec,
+    }
+    return _resource("VaultCertificate", namespace, name, {k: v for k, v in fields.items() if v is not None})
 
 
 def annotated(body: dict[str, Any], **annotations: str) -> dict[str, Any]:
@@ -395,6 +418,20 @@ class Process:
             total_octets=2**30,
         )
         self.keys = parts.reconciler
+        certificates = certificate_parts(
+            client=world.kube,
+            store=store,
+            keys=parts.forge,
+            resources=loop.resources,
+            questions=loop.questions[Face.CERTIFICATE],
+            targets=self.targets,
+            reporter=reporter,
+            metrics=self.metrics,
+            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.vault.test",
+            clock=self._clock,
+            total_octets=2**30,
+        )
+        self.certificates = certificates.reconciler
         tending = Tending(
             store=store,
             collector=collector,
@@ -402,12 +439,13 @@ class Process:
             claimant_gone=loop.claimant_gone,
             notify=world.notify,
             rotate_key=parts.rotate_if_due,
-            carry_on=certificate_issuing(store, parts.forge, self._clock).carry_on,
+            carry_on=certificates.issuing.carry_on,
         )
         loop.bind(
             vaults=self.vaults,
             secrets=self.secrets,
             keys=parts.reconciler,
+            certificates=certificates.reconciler,
             tending=tending,
             news=ObjectNews(loop.resources, reporter),
             targets=self.targets,
@@ -449,7 +487,13 @@ class Process:
     async def reconcile(self, key: Key) -> Verdict | None:
         """Hear the news and reconcile one resource, once."""
         self.hear()
-        return await {Kind.VAULT: self.vaults, Kind.SECRET: self.secrets, Kind.KEY: self.keys}[key.kind].reconcile(key)
+        reconcilers = {
+            Kind.VAULT: self.vaults,
+            Kind.SECRET: self.secrets,
+            Kind.KEY: self.keys,
+            Kind.CERTIFICATE: self.certificates,
+        }
+        return await reconcilers[key.kind].reconcile(key)
 
     async def work(self, *keys: Key) -> None:
         """Work on keys as the loop does."""

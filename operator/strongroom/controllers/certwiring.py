@@ -1,32 +1,91 @@
-"""Puts together what carries certificates on."""
+"""Puts together what serves the certificates of vaults: the reconciler, and what carries all certificates on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from strongroom.acme.accounts import Accounts
 from strongroom.acme.authority import AcmeAuthority
+from strongroom.controllers.reporting import Reporter
+from strongroom.controllers.resources import Resources
+from strongroom.controllers.vaultcertificate import VaultCertificateReconciler
 from strongroom.domain.acmesettings import PROVIDERS
+from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
+from strongroom.kube.api import KubeApi
+from strongroom.service import certificateca
+from strongroom.service.certificateca import VaultCa
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuers import Issuers
-from strongroom.service.certificateissuing import CertificateIssuing
+from strongroom.service.certificateissuing import Authority, CertificateIssuing
 from strongroom.service.certificateversions import CertificateVersions
+from strongroom.service.declared import Questions
+from strongroom.service.declared_certificates import DeclaredCertificates
+from strongroom.service.grants import Grants
 from strongroom.service.keyforge import KeyForge
+from strongroom.service.rollouts import Rollouts
+from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.vaultsettings import VaultSettings
+from strongroom.store.certificatefields import CertificateFields
 from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.metrics import ControllerMetrics
 
 
-def certificate_issuing(store: SealedStore, keys: KeyForge, clock: Callable[[], int]) -> CertificateIssuing:
-    """Return what carries certificates on."""
+@dataclass(frozen=True, slots=True)
+class CertificateParts:
+    """``issuing`` works from heads, with or without a resource."""
+
+    reconciler: VaultCertificateReconciler
+    issuing: CertificateIssuing
+
+
+def certificate_parts(
+    *,
+    client: KubeApi,
+    store: SealedStore,
+    keys: KeyForge,
+    resources: Resources,
+    questions: Questions,
+    targets: TargetIndex,
+    reporter: Reporter,
+    metrics: ControllerMetrics,
+    url_of: Callable[[VaultRef], str],
+    clock: Callable[[], int],
+    total_octets: int,
+) -> CertificateParts:
+    """Return the parts."""
     certificates = PartStore(store, Kind.CERTIFICATE)
     forge, settings = CertificateForge(keys=keys, clock=clock), VaultSettings(store, clock)
-    acme = AcmeAuthority(Accounts(settings))
-    return CertificateIssuing(
+    versions = CertificateVersions(store=certificates, forge=forge, clock=clock)
+    issuers = Issuers(settings)
+    declared = DeclaredCertificates(
+        versions=versions,
+        issuers=issuers,
         store=certificates,
-        versions=CertificateVersions(store=certificates, forge=forge, clock=clock),
-        issuers=Issuers(settings),
-        authorities=dict.fromkeys(PROVIDERS, acme),
+        clock=clock,
+        questions=questions,
+        total_octets=total_octets,
+    )
+    reconciler = VaultCertificateReconciler(
+        resources=resources,
+        declared=declared,
+        versions=versions,
+        targets=Targets(client=client, store=CertificateFields(store), index=targets),
+        grants=Grants(client, time.monotonic),
+        rollouts=Rollouts(client),
+        store=certificates,
+        reporter=reporter,
+        metrics=metrics,
+        url_of=url_of,
         clock=clock,
     )
+    acme = AcmeAuthority(Accounts(settings))
+    ca = VaultCa(store=certificates, versions=versions, clock=clock)
+    authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca, **dict.fromkeys(PROVIDERS, acme)}
+    issuing = CertificateIssuing(
+        store=certificates, versions=versions, issuers=issuers, authorities=authorities, clock=clock
+    )
+    return CertificateParts(reconciler, issuing)

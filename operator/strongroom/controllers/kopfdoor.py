@@ -18,7 +18,12 @@ from strongroom.controllers.resources import Resources
 from strongroom.controllers.workqueue import Kind
 from strongroom.kinds import names
 
-_PLURALS = {"vaults": Kind.VAULT, "vaultsecrets": Kind.SECRET, "vaultkeys": Kind.KEY}
+_PLURALS = {
+    "vaults": Kind.VAULT,
+    "vaultsecrets": Kind.SECRET,
+    "vaultkeys": Kind.KEY,
+    "vaultcertificates": Kind.CERTIFICATE,
+}
 
 
 @dataclass(frozen=True, slots=True)

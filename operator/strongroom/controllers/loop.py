@@ -12,10 +12,11 @@ from collections.abc import Callable
 from strongroom.controllers.claims import Claims
 from strongroom.controllers.objectnews import ObjectNews
 from strongroom.controllers.observing import Observer
-from strongroom.controllers.questions import ApiQuestions
+from strongroom.controllers.questions import DECLARED_BY, ApiQuestions
 from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.shards import Shards
 from strongroom.controllers.vault import VaultReconciler
+from strongroom.controllers.vaultcertificate import VaultCertificateReconciler
 from strongroom.controllers.vaultkey import VaultKeyReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
@@ -24,6 +25,8 @@ from strongroom.domain.errors import NotFound, StrongroomError
 from strongroom.domain.names import VAULT_NAME, VaultRef, vault_head_name
 from strongroom.domain.objects import Claim
 from strongroom.domain.objects import Kind as Face
+from strongroom.domain.targets import VAULT_CERTIFICATE, owner_kind
+from strongroom.kinds.vaultcertificate import VaultCertificateResource
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube.api import KubeApi
 from strongroom.service.publickeys import PublicKeyIndex
@@ -70,8 +73,7 @@ class Loop:
         self.resources = Resources(self.resource_changed, self.resource_gone)
         self.shards = Shards(shard, self.resources, index)
         self.questions = {
-            face: ApiQuestions(client, self.resources, face, lambda: self.acting_since)
-            for face in (Face.SECRET, Face.KEY)
+            face: ApiQuestions(client, self.resources, face, lambda: self.acting_since) for face in DECLARED_BY
         }
         self._observer = Observer(
             queue=queue,
@@ -92,6 +94,7 @@ class Loop:
         vaults: VaultReconciler,
         secrets: VaultSecretReconciler,
         keys: VaultKeyReconciler,
+        certificates: VaultCertificateReconciler,
         tending: Tending,
         news: ObjectNews,
         targets: TargetIndex,
@@ -101,9 +104,10 @@ class Loop:
         self._targets = targets
         self._public_keys = public_keys
         self._vaults = vaults
-        self._declaring: dict[Kind, VaultSecretReconciler | VaultKeyReconciler] = {
+        self._declaring: dict[Kind, VaultSecretReconciler | VaultKeyReconciler | VaultCertificateReconciler] = {
             Kind.SECRET: secrets,
             Kind.KEY: keys,
+            Kind.CERTIFICATE: certificates,
         }
         self._tending = tending
         self._news = news
@@ -147,7 +151,7 @@ class Loop:
 
     def target_changed(self, namespace: str, owner: str) -> None:
         """A synced Secret changed or went away."""
-        self._written_changed(Key(Kind.SECRET, namespace, owner))
+        self._written_changed(_asking(namespace, owner))
 
     def public_key_changed(self, namespace: str, owner: str) -> None:
         """A ConfigMap with a public key changed or went away."""
@@ -268,7 +272,8 @@ class Loop:
         self._metrics.collected.inc(done.collected)
         if done.reason:
             self._news.tell(done)
-            self._observer.wake_waiting(done.vault, done.name, done.kind)
+            faces = DECLARED_BY if done.kind is Face.CERTIFICATE else (done.kind, Face.CERTIFICATE)
+            self._observer.wake_waiting(done.vault, done.name, *faces)
 
     def start(self) -> None:
         """Ask for everything that is known, never-synced resources first; and for what nobody declares any more."""
@@ -279,7 +284,7 @@ class Loop:
                 self._look_again(key)
         for name in list(self._index.heads):
             self.head_changed(name)
-        written = [Key(Kind.SECRET, *owner) for owner in self._targets.owners()]
+        written = [_asking(*owner) for owner in self._targets.owners()]
         written += [Key(Kind.KEY, *owner) for owner in self._public_keys.owners()]
         for key in written:
             if self.resources.get(key) is None:
@@ -302,9 +307,15 @@ class Loop:
                     self.head_changed(head)
 
 
+def _asking(namespace: str, owner: str) -> Key:
+    """Return the key of the resource that asks for a target."""
+    kind, name = owner_kind(owner)
+    return Key(Kind.CERTIFICATE if kind == VAULT_CERTIFICATE else Kind.SECRET, namespace, name)
+
+
 def _reaches_out(known: Known) -> bool:
     """Does it have a target in another namespace, by a grant that may have been taken back?"""
     resource = known.parsed
-    return isinstance(resource, VaultSecretResource) and any(
+    return isinstance(resource, VaultSecretResource | VaultCertificateResource) and any(
         target.namespace != resource.namespace for target in resource.all_targets
     )

@@ -73,10 +73,10 @@ class Observer:
             if stored:
                 self._observe_object(vault.head, entry.object, stored)
 
-    def wake_waiting(self, vault: VaultRef, name: str, face: Face) -> None:
+    def wake_waiting(self, vault: VaultRef, name: str, *faces: Face) -> None:
         """Whoever waits for an object of this name sees who has it now, or that nobody has."""
         for key in self._resources.naming(vault.namespace, vault.name, name):
-            if key.kind is DECLARED_BY.get(face):
+            if key.kind in {DECLARED_BY.get(face) for face in faces}:
                 self._queue.add(key, Priority.FRESH)
 
     def plan_again(self, key: Key) -> None:
@@ -90,6 +90,8 @@ class Observer:
         if not isinstance(head, ObjectHead):
             return
         part = head.part(Face.KEY if key.kind is Kind.KEY else Face.SECRET)
+        if key.kind is Kind.CERTIFICATE:
+            return  # renewals come from the head
         if part.due is not None and part.due <= now:
             turn = self._turn(part, known)
             if turn is not None and turn > now:
@@ -141,7 +143,8 @@ class Observer:
         self._queue.add_later(Key(Kind.VAULT, vault.ref.namespace, vault.ref.name), _COUNTS_DELAY)
         self._claims.remember(key, {part.claim.uid for part in head.parts if part.claim})
         self._schedule.set(key, head.tending_due)
-        in_step = [self._observe_part(vault, key, head.part(face), face) for face in DECLARED_BY]
+        parts = ((face, head.part(face)) for face in DECLARED_BY)
+        in_step = [self._observe_part(vault, key, part, face) for face, part in parts if _is_about(part, face)]
         if any(in_step) and len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):
             self._queue.add_later(key, _STRAYS_DELAY)
 
@@ -153,7 +156,8 @@ class Observer:
             return False
         declared = Key(DECLARED_BY[face], claim.namespace, claim.name)
         known = self._resources.get(declared)
-        self._schedule.set(declared, self._turn(part, known))
+        if face is not Face.CERTIFICATE:  # which is renewed from the head
+            self._schedule.set(declared, self._turn(part, known))
         if known is None or known.uid != claim.uid:
             self._queue.add(key, Priority.FRESH)
             return False
@@ -177,7 +181,14 @@ class Observer:
             self._queue.add(declared, Priority.FRESH)
 
 
+def _is_about(part: ObjectHead, face: Face) -> bool:
+    """A name that is free is of interest to all who wait for it, and else to those who declare what has it."""
+    return not part.faces or part.kind is face
+
+
 def _shows(known: Known, part: ObjectHead, face: Face) -> bool:
     """Does the status name the version that is served? Its bytes say so without being parsed."""
-    kept = part.faces.get(face)
+    kept, pending = part.faces.get(face), part.pending
+    if pending is not None and (pending.open or pending.request.encode() in known.status):
+        return False  # its status tells how the operation goes
     return kept is None or kept.served.encode() in known.status

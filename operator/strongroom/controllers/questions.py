@@ -15,7 +15,7 @@ from strongroom.kube import errors as kube
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import NAMESPACES
 
-DECLARED_BY = {Face.SECRET: Kind.SECRET, Face.KEY: Kind.KEY}
+DECLARED_BY = {Face.SECRET: Kind.SECRET, Face.KEY: Kind.KEY, Face.CERTIFICATE: Kind.CERTIFICATE}
 """The kind of the resources that declare a part of an object."""
 
 

@@ -11,9 +11,14 @@ from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder, EventType, ObjectRef
-from strongroom.kube.resources import VAULTKEYS, VAULTS, VAULTSECRETS, Resource
+from strongroom.kube.resources import VAULTCERTIFICATES, VAULTKEYS, VAULTS, VAULTSECRETS, Resource
 
-RESOURCES: Final[Mapping[Kind, Resource]] = {Kind.VAULT: VAULTS, Kind.SECRET: VAULTSECRETS, Kind.KEY: VAULTKEYS}
+RESOURCES: Final[Mapping[Kind, Resource]] = {
+    Kind.VAULT: VAULTS,
+    Kind.SECRET: VAULTSECRETS,
+    Kind.KEY: VAULTKEYS,
+    Kind.CERTIFICATE: VAULTCERTIFICATES,
+}
 """The custom resources, by the kind of their keys in the queue."""
 
 

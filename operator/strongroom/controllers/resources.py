@@ -12,10 +12,11 @@ from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import InvalidInput
 from strongroom.kinds import names
 from strongroom.kinds.vault import VaultResource, parse_vault
+from strongroom.kinds.vaultcertificate import VaultCertificateResource, parse_vaultcertificate
 from strongroom.kinds.vaultkey import VaultKeyResource, parse_vaultkey
 from strongroom.kinds.vaultsecret import VaultSecretResource, parse_vaultsecret
 
-Declaring = VaultSecretResource | VaultKeyResource
+Declaring = VaultSecretResource | VaultKeyResource | VaultCertificateResource
 """What declares an object of a vault."""
 
 Parsed = VaultResource | Declaring
@@ -162,6 +163,7 @@ _PARSERS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], Parsed]]] = {
     Kind.VAULT: parse_vault,
     Kind.SECRET: parse_vaultsecret,
     Kind.KEY: parse_vaultkey,
+    Kind.CERTIFICATE: parse_vaultcertificate,
 }
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from strongroom.controllers import kopfdoor
 from strongroom.controllers.audit import Audit, AuditSettings
 from strongroom.controllers.census import CensusTaker
-from strongroom.controllers.certwiring import certificate_issuing
+from strongroom.controllers.certwiring import certificate_parts
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
 from strongroom.controllers.keywiring import key_parts
@@ -219,6 +219,19 @@ class Controller:
             total_octets=self._settings.total_octets,
         )
         self._forget_keys = keys.forget_expired
+        certificates = certificate_parts(
+            client=self._client,
+            store=store,
+            keys=keys.forge,
+            resources=resources,
+            questions=loop.questions[Face.CERTIFICATE],
+            targets=self._target_index,
+            reporter=reporter,
+            metrics=self._metrics,
+            url_of=self._url_of,
+            clock=clock,
+            total_octets=self._settings.total_octets,
+        )
         tending = Tending(
             store=store,
             collector=collector,
@@ -226,7 +239,7 @@ class Controller:
             claimant_gone=loop.claimant_gone,
             notify=notify,
             rotate_key=keys.rotate_if_due,
-            carry_on=certificate_issuing(store, keys.forge, clock).carry_on,
+            carry_on=certificates.issuing.carry_on,
         )
         self._vaults = vaults
         self._system_vault = SystemVaultKeeper(
@@ -242,6 +255,7 @@ class Controller:
             vaults=vaults,
             secrets=secrets,
             keys=keys.reconciler,
+            certificates=certificates.reconciler,
             tending=tending,
             news=ObjectNews(resources, reporter),
             targets=self._target_index,

@@ -5,14 +5,17 @@ from __future__ import annotations
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.objects import Claim, Kind
 from strongroom.domain.planning import POLICY, Declaration, Source
+from strongroom.kinds.vaultcertificate import VaultCertificateResource
 from strongroom.kinds.vaultkey import VaultKeyResource
 from strongroom.kinds.vaultsecret import VaultSecretResource
 
 _CLAIMED_FIELDS = ("generate", "rotation")
 
 
-def declaration(resource: VaultSecretResource | VaultKeyResource) -> Declaration:
+def declaration(resource: VaultSecretResource | VaultKeyResource | VaultCertificateResource) -> Declaration:
     """Return the wish of a resource."""
+    if isinstance(resource, VaultCertificateResource):
+        return _of_certificate(resource)
     return _of_key(resource) if isinstance(resource, VaultKeyResource) else _of_secret(resource)
 
 
@@ -26,6 +29,20 @@ def _of_key(resource: VaultKeyResource) -> Declaration:
         recover=resource.recover,
         kind=Kind.KEY,
         policy=resource.policy,
+    )
+
+
+def _of_certificate(resource: VaultCertificateResource) -> Declaration:
+    fields = (*resource.attributes.fields, POLICY)
+    return Declaration(
+        claim=Claim(resource.uid, resource.namespace, resource.name, fields, resource.retain),
+        name=resource.object_name,
+        trigger=resource.renew,
+        attributes=resource.attributes,
+        restarts=bool(resource.restarts),
+        recover=resource.recover,
+        kind=Kind.CERTIFICATE,
+        certificate=resource.recipe,
     )
 
 

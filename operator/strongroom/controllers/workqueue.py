@@ -35,6 +35,7 @@ class Kind(IntEnum):
     OBJECT = 3  # a stored object, declared or not: (vault id, object id)
     HEAD = 4  # news of a stored head: ("", stored name)
     KEY = 5  # a VaultKey resource: (namespace, name)
+    CERTIFICATE = 6  # a VaultCertificate resource: (namespace, name)
 
 
 class Key(NamedTuple):
@@ -45,7 +46,7 @@ class Key(NamedTuple):
     name: str
 
 
-DECLARING: Final = (Kind.SECRET, Kind.KEY)
+DECLARING: Final = (Kind.SECRET, Kind.KEY, Kind.CERTIFICATE)
 """The kinds of resources that declare an object of a vault."""
 
 

@@ -144,8 +144,15 @@ def _facts(loaded: x509.Certificate, certificate: bytes) -> CertificateFacts:
         ends=int(loaded.not_valid_after_utc.timestamp()),
         serial=loaded.serial_number,
         public=loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        path_length=constraints.path_length if constraints else None,
+        permitted=_permitted(extension(loaded, x509.NameConstraints)),
         thumbprint=hashlib.sha1(certificate, usedforsecurity=False).digest(),
     )
+
+
+def _permitted(constraints: x509.NameConstraints | None) -> tuple[str, ...]:
+    trees = constraints.permitted_subtrees or () if constraints else ()
+    return tuple(each.value for each in trees if isinstance(each, x509.DNSName))
 
 
 def _usages(extension: x509.KeyUsage | None) -> tuple[Usage, ...]:

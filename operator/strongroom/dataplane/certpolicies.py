@@ -56,7 +56,7 @@ def read(fields: Fields, base: CertificatePolicy | None) -> CertificatePolicy:
 
 def _default(spec: KeySpec, *, ca: bool) -> CertificatePolicy:
     """Azure's, but that a CA signs certificates and revocation lists, for whatever use."""
-    usages = (Usage.KEY_CERT_SIGN, Usage.CRL_SIGN) if ca else certificates.default_usages(spec)
+    usages = certificates.ca_usages() if ca else certificates.default_usages(spec)
     ekus = () if ca else (certificates.SERVER_AUTH, certificates.CLIENT_AUTH)
     return CertificatePolicy(spec, usages=usages, ekus=ekus, exportable=not spec.hsm)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from strongroom.dataplane import acmewire
+from strongroom.dataplane import acmewire, cawire
 from strongroom.dataplane.wire import Fields, Place
 from strongroom.domain.errors import InvalidInput, IssuerNotFound
 from strongroom.domain.issuers import Contacts, Issuer, Person
@@ -52,6 +52,7 @@ def read_issuer(fields: Fields, name: str, present: Issuer | None, now: int, *, 
         created=present.created if present else now,
         updated=now,
         acme=acmewire.read_acme(fields, provider, base.acme),
+        ca=cawire.read(fields, provider, base.ca),
     )
 
 
@@ -66,7 +67,7 @@ def issuer(place: Place, of: Issuer) -> dict[str, Any]:
         "org_details": details,
         "attributes": {"enabled": of.enabled, "created": of.created, "updated": of.updated},
         **acmewire.shown(of.acme),
-    }
+    } | cawire.shown(of.ca)
 
 
 def item(place: Place, of: Issuer) -> dict[str, Any]:

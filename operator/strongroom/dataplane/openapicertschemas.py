@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from strongroom.dataplane import certpolicies, certwire, issuerwire, openapiacme, wire
+from strongroom.dataplane import cawire, certpolicies, certwire, issuerwire, openapiacme, wire
 from strongroom.dataplane.openapischemas import BASE64URL, Json, object_of, page_of, reference, text_of
 from strongroom.dataplane.operations import BACKUP_BODY
 from strongroom.domain import certificates, keytypes
@@ -111,6 +111,7 @@ def _issuer(*, secret: bool) -> dict[str, Json]:
         "credentials": object_of(credentials),
         "org_details": object_of(details),
         "acme": openapiacme.schema(secret=secret),
+        "ca": cawire.schema(),
         "attributes": object_of({"enabled": _FLAG, "created": _SECONDS, "updated": _SECONDS}),
     }
 

@@ -57,7 +57,9 @@ def requested(
 ) -> ObjectHead:
     """Return the head that waits for a version; ``record`` holds the request."""
     face = Face(record, 1, pending.created, begun=pending.created)
-    state = CertificateState(policy, pending)
+    pending = replace(pending, policy=policy.digest)
+    known = head.certificate if head and head.certificate else CertificateState(policy)
+    state = replace(known, policy=policy, pending=pending)
     if head is None:
         return ObjectHead(vault.id, name, pending.created, faces={Kind.REQUEST: face}, certificate=state)
     created = head.created if head.faces else pending.created
@@ -78,6 +80,9 @@ def with_certificate(
     state: CertificateState,
 ) -> ObjectHead:
     """Return the head that serves a new version; what asked for it is done."""
+    pending = state.pending
+    asked = pending.policy if pending and pending.version == version else state.policy.digest
+    state = replace(state, made=asked)
     before = without_request(head) if head else None
     after = apiobjects.with_version(vault, name, before, version, made, _WORD)
     return scheduled(replace(after, certificate=state))

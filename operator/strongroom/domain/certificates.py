@@ -5,10 +5,12 @@ The words are Azure Key Vault's: https://learn.microsoft.com/rest/api/keyvault/c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from strongroom.domain.codec import encode
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 from strongroom.domain.vaults import DAY
@@ -113,9 +115,17 @@ class CertificatePolicy:
     actions: tuple[LifetimeAction, ...] = ()
     certificate_type: str = ""  # what the issuer calls it
     transparency: bool | None = None  # whether it is to be in public logs
+    permitted: tuple[str, ...] = ()  # of a CA: the DNS domains that it may name; none: all
+    path_length: int | None = None  # of a CA: how many CAs may follow it; None: any number
     enabled: bool = True
     created: int = 0
     updated: int = 0
+
+    @property
+    def digest(self) -> str:
+        """Tells apart two policies that make different certificates: all but when they are renewed."""
+        made = replace(self, actions=(), enabled=True, created=0, updated=0)
+        return hashlib.sha256(encode(made)).hexdigest()[:32]
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -144,6 +154,7 @@ class Pending:
     attempts: int = 0
     due: int | None = None  # when it is carried on; None: not by itself
     order: str = ""  # URL of the issuer's order
+    policy: str = ""  # digest of the policy that the version is made by
 
     @property
     def open(self) -> bool:
@@ -157,6 +168,8 @@ class CertificateState:
 
     policy: CertificatePolicy
     pending: Pending | None = None
+    made: str = ""  # digest of the policy that the current version was made by
+    trigger: str = ""  # the last handled value of the renew annotation
 
 
 _OPERATIONS: Final[dict[Usage, tuple[Operation, ...]]] = {
@@ -186,6 +199,8 @@ class CertificateFacts:
     ends: int
     serial: int
     public: bytes = field(repr=False)  # SubjectPublicKeyInfo
+    path_length: int | None = None
+    permitted: tuple[str, ...] = ()  # the DNS domains that a CA may name
     thumbprint: bytes = b""  # SHA-1 of the certificate, as Azure's ``x5t``
 
     @property
@@ -197,6 +212,11 @@ class CertificateFacts:
 def default_usages(spec: KeySpec) -> tuple[Usage, ...]:
     """Return the key usages of a policy that names none. Only RSA keys encipher keys (RFC 8813)."""
     return (Usage.DIGITAL_SIGNATURE, *((Usage.KEY_ENCIPHERMENT,) if spec.type is KeyType.RSA else ()))
+
+
+def ca_usages() -> tuple[Usage, ...]:
+    """Return the key usages of a CA whose policy names none."""
+    return (Usage.KEY_CERT_SIGN, Usage.CRL_SIGN)
 
 
 def default_actions(issuer: str) -> tuple[LifetimeAction, ...]:
@@ -221,6 +241,8 @@ def check(policy: CertificatePolicy) -> None:
         raise InvalidInput(f"secret_props.contentType: is one of {', '.join(CONTENT_TYPES)}")
     if not 1 <= policy.months <= MAX_MONTHS:
         raise InvalidInput(f"x509_props.validity_months: is between 1 and {MAX_MONTHS}")
+    if (policy.permitted or policy.path_length is not None) and not policy.ca:
+        raise InvalidInput("x509_props: only a CA has a path length, and domains that it may name")
     for action in policy.actions:
         _check_action(action, policy)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from strongroom.domain.acmesettings import AcmeSettings
+from strongroom.domain.casettings import CaSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Issuer:
     created: int = 0
     updated: int = 0
     acme: AcmeSettings | None = None
+    ca: CaSettings | None = None  # of the provider VaultCA
 
 
 @dataclass(frozen=True, slots=True)

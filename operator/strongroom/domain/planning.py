@@ -12,7 +12,10 @@ from enum import StrEnum
 from typing import Final
 
 from strongroom.domain.access import Area, Policy
+from strongroom.domain.apiobjects import face_of
 from strongroom.domain.attributes import STALE, UNDECLARED, DeclaredAttributes
+from strongroom.domain.certificateplanning import scheduled
+from strongroom.domain.certificates import CertificatePolicy, Progress
 from strongroom.domain.limits import Room, no_room
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
 from strongroom.domain.pruning import pruned
@@ -22,7 +25,7 @@ from strongroom.domain.schedules import NEVER, Schedule
 from strongroom.domain.vaults import State, VaultHead
 
 POLICY: Final = "rotation_policy"
-"""Stands in a claim's fields for a declared rotation policy."""
+"""Stands in a claim's fields for a declared rotation policy, or that of a certificate."""
 
 
 class Source(StrEnum):
@@ -49,6 +52,7 @@ class Declaration:
     recover: bool = False
     kind: Kind = Kind.SECRET
     policy: RotationPolicy | None = None  # of a key, in place of the schedule; None: what it was given through the API
+    certificate: CertificatePolicy | None = None  # in place of all of that
 
 
 class Why(StrEnum):
@@ -57,6 +61,7 @@ class Why(StrEnum):
     CREATED = "Created"
     DUE = "RotationDue"
     REQUESTED = "RotationRequested"
+    CHANGED = "PolicyChanged"  # of a certificate: the current version is not as it is declared now
 
 
 class Reason(StrEnum):
@@ -175,7 +180,7 @@ def _vault_refuses(vault: VaultHead | None) -> Refuse | None:
 def _step_of_deleted(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
     if head.state is State.PURGING:
         return Refuse(Reason.OBJECT_DELETED, "the deleted object of this name is being purged; wait for its end")
-    if wish.kind not in head.faces:
+    if face_of(head, wish.kind) is None:
         return _another_kind(wish)
     if wish.recover and seen.vault and seen.namespace_uid != seen.vault.namespace_uid:
         return Refuse(
@@ -215,23 +220,23 @@ def _no_such_version(version: str) -> Refuse:
 
 
 def _step_of_live(wish: Declaration, seen: Seen, head: ObjectHead) -> Step:
-    face = head.faces.get(wish.kind)
+    face = face_of(head, wish.kind)
     if face is None:
         return _another_kind(wish)
     if refusal := _adoption_refused(wish, seen, head):
         return refusal
     if wish.pin and (wish.pin not in seen.chain or face.pruned.get(wish.pin) == 0 or wish.pin in face.withdrawn):
         return _no_such_version(wish.pin)
-    why = _why_rotate(wish, face, seen)
+    why = _why_ask(wish, head) if wish.certificate else _why_rotate(wish, face, seen)
     full = _refused_by_limits(wish, seen) if why else None
     if why and not full:
         return Rotate(why)
     if wish.pin != face.pin:
         return _pinned(wish, seen, head, face)
-    if wish.attributes.digest != face.declared:
+    if wish.attributes.digest != face.declared and face.served:
         return Describe()
     wanted = wished(wish, head.changed(claim=wish.claim), seen)
-    if (wanted.claim, wanted.faces) != (head.claim, head.faces):
+    if (wanted.claim, wanted.faces, wanted.certificate) != (head.claim, head.faces, head.certificate):
         return Commit(wanted)
     if face.source:
         return RemoveSource(face.source)
@@ -243,7 +248,7 @@ def _adoption_refused(wish: Declaration, seen: Seen, head: ObjectHead) -> Refuse
     if head.claim is not None:
         return None
     policies: Sequence[Policy] = seen.vault.policies if seen.vault else ()
-    area = Area.KEYS if wish.kind is Kind.KEY else Area.SECRETS
+    area = {Kind.KEY: Area.KEYS, Kind.CERTIFICATE: Area.CERTIFICATES}.get(wish.kind, Area.SECRETS)
     complaint = may_adopt(head.origin, wish.claim.namespace, policies, wish.source is not Source.API, area)
     return Refuse(Reason.REFERENCE_DENIED, complaint) if complaint else None
 
@@ -267,6 +272,18 @@ def _why_rotate(wish: Declaration, face: Face, seen: Seen) -> Why | None:
     if due is None or seen.now < due:
         return None
     return Why.DUE if wish.schedule.turn(due, seen.now, seen.since, wish.claim.uid) <= seen.now else None
+
+
+def _why_ask(wish: Declaration, head: ObjectHead) -> Why | None:
+    """Renewals come from the head: the resource asks when it is told to, and when what there is is not as declared."""
+    state = head.certificate
+    assert wish.certificate is not None
+    assert state is not None
+    wanted, pending = wish.certificate.digest, state.pending
+    waits = pending is not None and pending.policy == wanted and pending.status is not Progress.COMPLETED
+    if wish.trigger and wish.trigger != state.trigger:
+        return Why.REQUESTED
+    return None if waits or wanted == state.made else Why.CHANGED
 
 
 def _due(wish: Declaration, face: Face) -> int | None:
@@ -334,13 +351,15 @@ def source_removed(wish: Declaration, head: ObjectHead) -> ObjectHead:
 
 def restarted(head: ObjectHead) -> ObjectHead:
     """Return the head that knows that workloads were restarted for the served version."""
-    face = replace(head.faces[Kind.SECRET], restart="")
-    return head.changed(faces={**head.faces, Kind.SECRET: face})
+    face = replace(head.faces[head.kind], restart="")
+    return head.changed(faces={**head.faces, head.kind: face})
 
 
 def wished(wish: Declaration, head: ObjectHead, seen: Seen) -> ObjectHead:
     """Return the head with its object's schedule and history as wished; the generation stays."""
     assert seen.vault is not None
+    if wish.certificate is not None:
+        return _wished_certificate(wish, wish.certificate, head, seen)
     face = wished_face(wish, head.faces[wish.kind], seen)
     face = replace(
         face,
@@ -348,6 +367,27 @@ def wished(wish: Declaration, head: ObjectHead, seen: Seen) -> ObjectHead:
         restart=face.restart if wish.restarts else "",
     )
     return replace(head, faces={**head.faces, wish.kind: face})
+
+
+def _wished_certificate(wish: Declaration, policy: CertificatePolicy, head: ObjectHead, seen: Seen) -> ObjectHead:
+    state = head.certificate
+    assert state is not None
+    kept = replace(policy, created=state.policy.created, updated=state.policy.updated)
+    if kept != state.policy:
+        kept = replace(kept, updated=seen.now)
+    after = scheduled(replace(head, certificate=replace(state, policy=kept)))
+    face = after.faces.get(Kind.CERTIFICATE)
+    if face is None or wish.restarts or not face.restart:
+        return after
+    return replace(after, faces={**after.faces, Kind.CERTIFICATE: replace(face, restart="")})
+
+
+def asked(wish: Declaration, head: ObjectHead) -> ObjectHead:
+    """Return the head of a certificate that was just asked for, as its resource declares it."""
+    assert head.certificate is not None
+    own = "" if head.origin or Kind.CERTIFICATE in head.faces else wish.claim.namespace
+    state = replace(head.certificate, trigger=wish.trigger or head.certificate.trigger)
+    return replace(head, claim=wish.claim, origin=head.origin or own, certificate=state)
 
 
 def wished_face(wish: Declaration, face: Face, seen: Seen) -> Face:

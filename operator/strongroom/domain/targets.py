@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 
 class SecretType(StrEnum):
@@ -46,17 +46,33 @@ class TargetAction(StrEnum):
     CONFLICT = "conflict"  # somebody else's Secret is in the way: never touched
 
 
+VAULT_SECRET: Final = "VaultSecret"  # noqa: S105 - a kind
+VAULT_CERTIFICATE: Final = "VaultCertificate"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The VaultSecret that asks for targets. ``generation`` is that of its spec."""
+    """The VaultSecret or VaultCertificate that asks for targets. ``generation`` is that of its spec."""
 
     namespace: str
     name: str
     uid: str
     generation: int = 0
+    kind: str = VAULT_SECRET
+
+    @property
+    def local(self) -> str:
+        """What tells it apart in its namespace. No resource's name has a colon in it."""
+        return self.name if self.kind == VAULT_SECRET else f"{self.kind}:{self.name}"
 
     def __str__(self) -> str:
-        return f"{self.namespace}/{self.name}"
+        return f"{self.namespace}/{self.local}"
+
+
+def owner_kind(local: str) -> tuple[str, str]:
+    """Return kind and name of who owns a target, by what tells it apart in its namespace."""
+    kind, colon, name = local.rpartition(":")
+    return (kind, name) if colon else (VAULT_SECRET, local)
 
 
 Texts = tuple[tuple[str, str], ...]

@@ -58,6 +58,8 @@ class Reason(StrEnum):
     TARGET_NOT_FOUND = "TargetNotFound"
     RESTART_FAILED = "RestartFailed"
     TIER_REFUSED = "TierRefused"
+    ISSUING = "Issuing"
+    ISSUANCE_FAILED = "IssuanceFailed"
 
 
 TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = {
@@ -165,7 +167,15 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     ),
     Reason.TIER_REFUSED: (
         "HSM-protected keys need a vault of the tier `Premium`.",
-        "Set `spec.tier` of the Vault to `Premium`, or declare a `spec.kty` without `-HSM`.",
+        "Set `spec.tier` of the Vault to `Premium`, or declare a key that is protected by software.",
+    ),
+    Reason.ISSUING: (
+        "The certificate was asked of its issuer and is not there yet.",
+        "Wait; with the issuer `Unknown` have the signing request signed, and merge the certificate.",
+    ),
+    Reason.ISSUANCE_FAILED: (
+        "The issuer did not give the certificate; the message says why. What was issued before stays in use.",
+        "Correct what the message names. It is tried again by itself; `strongroom.dev/renew` tries at once.",
     ),
 }
 

@@ -10,6 +10,8 @@ from pydantic import BaseModel
 from strongroom.kinds import names
 from strongroom.kinds.schema import structural
 from strongroom.kinds.vault import VaultSpec, VaultStatus
+from strongroom.kinds.vaultcertificate import VaultCertificateSpec
+from strongroom.kinds.vaultcertificatestatus import VaultCertificateStatus
 from strongroom.kinds.vaultkey import VaultKeySpec
 from strongroom.kinds.vaultkeystatus import VaultKeyStatus
 from strongroom.kinds.vaultsecret import VaultSecretSpec
@@ -175,4 +177,27 @@ VAULT_KEY: Final = Kind(
     selectable=(".spec.vaultRef.name",),
 )
 
-KINDS: Final = (VAULT, VAULT_SECRET, VAULT_KEY)
+VAULT_CERTIFICATE: Final = Kind(
+    kind="VaultCertificate",
+    plural="vaultcertificates",
+    short_name="vcert",
+    description="A certificate in a vault: for which names, by which issuer, when it is renewed, and which native "
+    "Secret holds it with its key. Deleting it deletes the certificate softly; it stays recoverable.",
+    spec=VaultCertificateSpec,
+    status=VaultCertificateStatus,
+    rule=_NAMED,
+    columns=(
+        Column("Vault", ".spec.vaultRef.name"),
+        Column("Issuer", ".spec.issuerRef.name"),
+        Column("Target", ".spec.target.name"),
+        Column("Ready", f"{_READY}.status"),
+        Column("Reason", f"{_READY}.reason", wide=True),
+        Column("Version", ".status.currentVersion", wide=True),
+        Column("Not After", ".status.notAfter"),
+        Column("Renewal", ".status.renewalTime", wide=True),
+        _AGE,
+    ),
+    selectable=(".spec.vaultRef.name", ".spec.target.name"),
+)
+
+KINDS: Final = (VAULT, VAULT_SECRET, VAULT_KEY, VAULT_CERTIFICATE)

@@ -16,6 +16,9 @@ ROTATE: Final = f"{GROUP}/rotate"
 ROTATE_KEK: Final = f"{GROUP}/rotate-kek"
 """On a Vault: any new value makes a new key-encryption key, once per value."""
 
+RENEW: Final = f"{GROUP}/renew"
+"""On a VaultCertificate: any new value asks for a new version, once per value."""
+
 SYNC: Final = f"{GROUP}/sync"
 """On a VaultSecret or VaultKey: any new value compares the target with the vault again, by asking the API server."""
 

@@ -12,8 +12,13 @@ from strongroom.kinds.crd import KINDS, Kind
 
 _ANNOTATIONS = (
     (names.ROTATE, "VaultSecret, VaultKey", "Any new value makes a new version, once per value."),
-    (names.SYNC, "VaultSecret, VaultKey", "Any new value compares the targets with the vault again."),
-    (names.RECOVER, "Vault, VaultSecret, VaultKey", '`"true"` brings back what was deleted under this name.'),
+    (names.RENEW, "VaultCertificate", "Any new value asks for a new version, once per value."),
+    (names.SYNC, "VaultSecret, VaultKey, VaultCertificate", "Any new value compares the targets with the vault again."),
+    (
+        names.RECOVER,
+        "Vault, VaultSecret, VaultKey, VaultCertificate",
+        '`"true"` brings back what was deleted under this name.',
+    ),
     (
         names.RECOVER_FROM_NAMESPACE,
         "Vault",

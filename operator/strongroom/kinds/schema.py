@@ -31,6 +31,8 @@ def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> dict[st
     out = {key: value for key, value in sorted(node.items()) if key not in _DROPPED}
     if out.get("default", ...) is None or out.get("default", ...) == []:
         del out["default"]  # absent means absent
+    if isinstance(out.get("default"), dict):
+        out["default"] = {name: value for name, value in out["default"].items() if value is not None}
     if "properties" in out:
         out["properties"] = {name: _convert(child, definitions) for name, child in node["properties"].items()}
     for inner in ("items", "additionalProperties"):

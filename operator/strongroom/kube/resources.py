@@ -87,6 +87,7 @@ TOKEN_REVIEWS: Final = Resource("authentication.k8s.io", "v1", "tokenreviews", "
 VAULTS: Final = Resource("strongroom.dev", "v1alpha1", "vaults", "Vault")
 VAULTSECRETS: Final = Resource("strongroom.dev", "v1alpha1", "vaultsecrets", "VaultSecret")
 VAULTKEYS: Final = Resource("strongroom.dev", "v1alpha1", "vaultkeys", "VaultKey")
+VAULTCERTIFICATES: Final = Resource("strongroom.dev", "v1alpha1", "vaultcertificates", "VaultCertificate")
 SUBJECT_ACCESS_REVIEWS: Final = Resource(
     "authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False
 )

@@ -81,7 +81,8 @@ class ApiCertificates(ApiObjects):
             self._startable(vault, stored)
             key = await self._versions.forge.take(vault, name, policy, bundle.private)
             material = CertificateMaterial(key, bundle.chain, leaf=bundle.leaf, ordered=ordered)
-            return await self._versions.add(vault, name, stored, material, wanted.fresh(now), CertificateState(policy))
+            state = CertificateState(policy)
+            return await self._versions.add(vault, name, stored, material, wanted.fresh(now), state)
 
         return await self._decide(vault, name, attempt)
 

@@ -42,7 +42,14 @@ class CertificateForge:
     ) -> tuple[bytes, ...]:
         """Return the chain of a certificate that its own key signs: itself."""
         begins, ends = self.life(policy)
-        draft = certdrafts.certificate(policy, key.public, begins=begins, ends=ends)
+        draft = certdrafts.certificate(
+            policy,
+            key.public,
+            begins=begins,
+            ends=ends,
+            permitted=policy.permitted,
+            path_length=policy.path_length,
+        )
         return (await self.signed(vault, name, key, draft),)
 
     async def take(self, vault: VaultHead, name: str, policy: CertificatePolicy, private: bytes) -> KeyMaterial:

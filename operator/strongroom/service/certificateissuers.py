@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from strongroom.domain.casettings import PREFIX, CaSettings
 from strongroom.domain.certificates import SELF, UNKNOWN
 from strongroom.domain.codec import decode, encode
 from strongroom.domain.errors import ContactsNotFound, InvalidInput, IssuerNotFound, LimitExceeded
@@ -29,9 +30,9 @@ class Issuers:
 
     async def check(self, vault: VaultHead, name: str) -> None:
         """Raise ``InvalidInput`` unless certificates can be asked of this issuer."""
-        if name in BUILT_IN:
+        if name in BUILT_IN or name.startswith(PREFIX):
             return
-        found = await self._find(vault, name)
+        found = await self._find(vault, name) or await self._find(vault, name, fresh=True)
         if found is None:
             raise InvalidInput(
                 f"issuer.name: the vault has no issuer {name}; use Self or Unknown, or PUT /certificates/issuers/{name}"
@@ -40,7 +41,9 @@ class Issuers:
             raise InvalidInput(f"issuer.name: the issuer {name} is disabled")
 
     async def get(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Issuer:
-        """Return an issuer. ``NotFound``."""
+        """Return an issuer; a certificate of the vault that issues needs no account. ``NotFound``."""
+        if name.startswith(PREFIX):
+            return Issuer(name, "VaultCA", ca=CaSettings(name.removeprefix(PREFIX)))
         found = await self._find(vault, name, fresh=fresh)
         if found is None:
             raise _not_found(name)

@@ -45,6 +45,7 @@ class Authority(Protocol):
         issuer: Issuer,
         waiting: CertificateMaterial,
         keep: Callable[[str], Awaitable[None]],
+        /,
     ) -> tuple[bytes, ...]:
         """Return the certificates, the one that was asked for first: DER, or PEM.
 
@@ -133,10 +134,10 @@ class CertificateIssuing:
         return await authority.issue(vault, head, issuer, waiting, course.keep)
 
     async def _failed(self, vault: VaultHead, stored: Stored[ObjectHead], error: Retryable | Refused) -> Carried:
-        """What renews is tried again, whatever is wrong, while the version before is served; what is new is given up
-        when nothing but somebody's act can help."""
+        """What renews, or a resource declares, is tried again, whatever is wrong; what is new is given up when nothing
+        but somebody's act can help."""
         head, now, code = stored.head, self._clock(), type(error).__name__
-        if isinstance(error, Retryable) or Kind.CERTIFICATE in head.faces:
+        if isinstance(error, Retryable) or Kind.CERTIFICATE in head.faces or head.claim is not None:
             wait = error.after if isinstance(error, IssuerUnavailable) else 0
             after = planning.put_off(head, now, code, str(error), at_least=wait)
         else:

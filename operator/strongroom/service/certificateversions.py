@@ -64,15 +64,19 @@ class CertificateVersions:
         due: int,
         *,
         ordered: bool = False,
+        declared: Callable[[ObjectHead], ObjectHead] = lambda head: head,
     ) -> FoundOperation:
-        """Write down that a version by this policy is wanted. Of an issuer that is unknown, somebody brings it."""
+        """Write down that a version by this policy is wanted. Of an issuer that is unknown, somebody brings it.
+
+        ``declared``: adds to the head what a resource says of it.
+        """
         head, id = stored.head if stored else None, os.urandom(16).hex()
         material = await self.forge.request(vault, name, id, policy, await self._reused(vault, head, policy))
         material = replace(material, ordered=ordered)
         pending = Pending(id, policy.issuer, self._clock(), due=None if policy.issuer == UNKNOWN else due)
         against = planning.without_request(head) if head else None
         await self._store.write_record(vault, name, against, Kind.REQUEST, material.pack(), asked, version=id)
-        after = planning.requested(vault, name, head, id, policy, pending)
+        after = declared(planning.requested(vault, name, head, id, policy, pending))
         return FoundOperation((await self._store.commit(vault, stored, after)).head, pending, material.request)
 
     async def waiting(self, vault: VaultHead, head: ObjectHead) -> CertificateMaterial:

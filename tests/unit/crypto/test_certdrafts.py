@@ -200,7 +200,6 @@ def test_no_certificate_ends_after_the_last_year() -> None:
         ({"subject": " ", "ca": True}, r"^x509_props\.subject: a CA"),
         ({"subject": "CN"}, r"^x509_props\.subject: "),
         ({"names": AlternativeNames(dns=("a_b.example",))}, r"^x509_props\.sans\.dns_names: "),
-        ({"usages": (Usage.ENCIPHER_ONLY,)}, r"^x509_props\.key_usage: "),
         ({"ekus": ("serverAuth",)}, r"^x509_props\.ekus: "),
         ({"ekus": ("9.9.9",)}, r"^x509_props\.ekus: "),
         ({"ekus": ("1.3." + "9" * 200,)}, r"^x509_props\.ekus: "),
@@ -367,3 +366,10 @@ def test_any_text_is_a_name_or_invalid(kind: str, value: str) -> None:
         return
     assert extension is not None
     assert extension.public_bytes()
+
+
+@pytest.mark.parametrize("usage", [Usage.ENCIPHER_ONLY, Usage.DECIPHER_ONLY])
+def test_what_only_enciphers_or_deciphers_agrees_on_keys(usage: Usage) -> None:
+    """Without keyAgreement the two mean nothing, and cannot be written."""
+    draft = certdrafts.request(policy(usages=(usage,)), key(P256).public)
+    assert draft.digest

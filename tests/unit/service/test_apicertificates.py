@@ -4,6 +4,7 @@ effect, and what the faces of a certificate show."""
 from __future__ import annotations
 
 import base64
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
@@ -24,19 +25,27 @@ from strongroom.domain.errors import (
     AlreadyExists,
     CertificateNotFound,
     Conflict,
+    HsmUnavailable,
     InvalidInput,
     Managed,
     NotPending,
     ObjectDeleted,
     PendingInProgress,
     PendingNotFound,
+    Refused,
     StoreUnavailable,
+    StrongroomError,
     TierRefused,
 )
+from strongroom.domain.issuers import Issuer
 from strongroom.domain.keytypes import Operation
 from strongroom.domain.objects import Kind
 from strongroom.service.apicertificates import Change
-from strongroom.service.certificateversions import FoundCertificate
+from strongroom.service.certificateforge import CertificateForge
+from strongroom.service.certificateissuing import CertificateIssuing
+from strongroom.service.certificateversions import CertificateVersions, FoundCertificate
+from strongroom.service.keyforge import KeyForge
+from strongroom.store.parts import PartStore
 from tests.helpers.api import Replica, outcome
 from tests.helpers.certificates import EC, HSM_POLICY, OUTSIDE, POLICY, self_signed, signed_outside
 from tests.helpers.controllers import World, vault, vault_key
@@ -320,6 +329,88 @@ async def test_a_standard_vault_has_no_certificates_with_hsm_keys() -> None:
     with pytest.raises(TierRefused):
         await ask(Replica(world), HSM_POLICY)
     assert world.backend.blobs == before
+
+
+class Refuses:
+    """An issuer that gives nothing, and remembers when it was asked."""
+
+    def __init__(self, error: StrongroomError) -> None:
+        self._error = error
+        self.asked: list[int] = []
+
+    def issuing(self, world: World) -> CertificateIssuing:
+        api = Replica(world)
+        store = PartStore(api.store, Kind.CERTIFICATE)
+
+        def clock() -> int:
+            return world.now
+
+        forge = CertificateForge(keys=KeyForge(store=store, token=world.keys, monotonic=lambda: 0.0), clock=clock)
+        versions = CertificateVersions(store=store, forge=forge, clock=clock)
+        self._world = world
+        return CertificateIssuing(
+            store=store, versions=versions, issuers=api.issuers, authorities={"test": self}, clock=clock
+        )
+
+    async def issue(self, *_: Any) -> tuple[bytes, ...]:
+        self.asked.append(self._world.now)
+        raise self._error
+
+
+async def with_issuer(world: World) -> CertificatePolicy:
+    api = Replica(world)
+    await api.issuers.change(await api.vault(), "Ours", lambda _: Issuer("Ours", "Test"))
+    return replace(POLICY, issuer="Ours")
+
+
+async def test_what_an_issuer_refuses_is_given_up_and_says_why() -> None:
+    world = await make_world()
+    stale, policy = Replica(world), await with_issuer(world)
+    await ask(stale, policy)
+    world.now += 2
+    refuses = Refuses(Refused("the account is closed"))
+    carried = await refuses.issuing(world).carry_on(await Replica(world).vault(), "db")
+    assert carried.reason == "CertificateFailed"
+    pending = (await Replica(world).certificates.operation(await Replica(world).vault(), "db")).pending
+    assert (pending.status, pending.message) == (Progress.FAILED, "the account is closed")
+    assert (await issue(world)).version
+
+
+@pytest.mark.parametrize("error", [Refused("the account is closed"), HsmUnavailable("away")])
+async def test_a_renewal_that_fails_is_tried_again_ever_more_slowly_while_the_old_version_serves(
+    error: StrongroomError,
+) -> None:
+    world = await make_world()
+    policy = await with_issuer(world)
+    first = await issue(world)
+    await Replica(world).certificates.set_policy(await Replica(world).vault(), "db", by(policy))
+    head = await world.head()
+    assert head is not None
+    begun = world.now = head.faces[Kind.CERTIFICATE].due or 0
+    refuses = Refuses(error)
+    for _ in range(20):
+        head = await world.head()
+        assert head is not None
+        assert head.tending_due is not None
+        world.now = max(world.now, head.tending_due)
+        await refuses.issuing(world).carry_on(await Replica(world).vault(), "db")
+    waits = [after - before for before, after in itertools.pairwise(refuses.asked)]
+    assert refuses.asked[0] - begun <= 60
+    assert waits == sorted(waits)
+    assert waits[0] <= 60
+    assert waits[-1] == 4 * 3600
+    assert (await Replica(world).certificates.get(await Replica(world).vault(), "db")).version == first.version
+
+
+async def test_an_issuer_that_is_not_there_is_named_when_it_is_asked_of() -> None:
+    world = await make_world()
+    with pytest.raises(InvalidInput, match="no issuer Ours"):
+        await ask(Replica(world), replace(POLICY, issuer="Ours"))
+    policy = await with_issuer(world)
+    api = Replica(world)
+    await api.issuers.change(await api.vault(), "ours", lambda present: replace(present, enabled=False))  # type: ignore[type-var]
+    with pytest.raises(InvalidInput, match="disabled"):
+        await ask(Replica(world), policy)
 
 
 Act = Callable[[Replica], Awaitable[object]]

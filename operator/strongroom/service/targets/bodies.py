@@ -58,7 +58,7 @@ def _refers(spec: TargetSpec, owner: Owner) -> bool:
 def _reference(owner: Owner) -> dict[str, Any]:
     return {
         "apiVersion": names.API_VERSION,
-        "kind": "VaultSecret",
+        "kind": owner.kind,
         "name": owner.name,
         "uid": owner.uid,
         "controller": True,

@@ -10,9 +10,10 @@ from typing import Any
 
 from strongroom.crypto.fingerprints import content_digest
 from strongroom.domain.target_decisions import Stamp, TargetSeen
-from strongroom.domain.targets import CreationPolicy, Note
+from strongroom.domain.targets import VAULT_CERTIFICATE, VAULT_SECRET, CreationPolicy, Note, Owner
 from strongroom.kinds import names
 
+_OWNERS = (VAULT_SECRET, VAULT_CERTIFICATE)
 _STAMP = re.compile(r"([0-9]{1,15})\.([0-9]{1,15})")
 
 
@@ -74,7 +75,7 @@ def _stamp(noted: str) -> Stamp:
 
 
 def _owner(metadata: Mapping[str, Any], noted: str, note: Note | None) -> tuple[str, str]:
-    """Return the VaultSecret that owns a Secret, and its UID; nothing for a copy, and where another controls it.
+    """Return the resource that owns a Secret, and its UID; nothing for a copy, and where another controls it.
 
     The ownerReference alone is what an earlier release wrote, and what is left when annotations were removed.
     """
@@ -82,7 +83,7 @@ def _owner(metadata: Mapping[str, Any], noted: str, note: Note | None) -> tuple[
         return "", ""
     merged = note is not None and note.creation is CreationPolicy.MERGE
     controllers = [] if merged else [ref for ref in metadata.get("ownerReferences") or () if ref.get("controller")]
-    named = {f"{metadata['namespace']}/{ref['name']}" if _is_vaultsecret(ref) else "" for ref in controllers}
+    named = {str(_owner_of(metadata["namespace"], ref)) if _is_ours(ref) else "" for ref in controllers}
     owner = noted or next(iter(named), "")
     if named - {owner} or owner.count("/") > 1:
         return "", ""
@@ -91,10 +92,14 @@ def _owner(metadata: Mapping[str, Any], noted: str, note: Note | None) -> tuple[
 
 
 def references(metadata: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the ownerReferences to VaultSecrets."""
-    return [ref for ref in metadata.get("ownerReferences") or () if ref.get("controller") and _is_vaultsecret(ref)]
+    """Return the ownerReferences to what asks for targets."""
+    return [ref for ref in metadata.get("ownerReferences") or () if ref.get("controller") and _is_ours(ref)]
 
 
-def _is_vaultsecret(owner: Mapping[str, Any]) -> bool:
+def _is_ours(owner: Mapping[str, Any]) -> bool:
     """Names of different kinds may be equal; of later versions of ours too."""
-    return bool(owner["apiVersion"].startswith(f"{names.GROUP}/") and owner["kind"] == "VaultSecret")
+    return bool(owner["apiVersion"].startswith(f"{names.GROUP}/") and owner["kind"] in _OWNERS)
+
+
+def _owner_of(namespace: str, ref: Mapping[str, Any]) -> Owner:
+    return Owner(namespace, ref["name"], ref["uid"], kind=ref["kind"])

@@ -17,16 +17,17 @@ from strongroom.domain.names import SYSTEM_NAMESPACE, object_id
 from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store
 from strongroom.domain.target_decisions import Fate, TargetSeen, Wish, decide, fate
-from strongroom.domain.targets import CreationPolicy, Owner, TargetAction, TargetSpec
+from strongroom.domain.targets import VAULT_CERTIFICATE, VAULT_SECRET, CreationPolicy, Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import VaultHead
 from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi, PatchKind
-from strongroom.kube.resources import SECRETS, VAULTSECRETS
+from strongroom.kube.resources import SECRETS, VAULTCERTIFICATES, VAULTSECRETS
 from strongroom.service.targets import bodies, ownership
 from strongroom.service.targets.index import TargetIndex
 from strongroom.service.targets.reading import facts, read_target
 
+_RESOURCES = {VAULT_SECRET: VAULTSECRETS, VAULT_CERTIFICATE: VAULTCERTIFICATES}
 _OF_THE_CLUSTER = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token")
 """Types of Secrets that are credentials to the cluster itself: nothing is merged into them."""
 
@@ -73,7 +74,7 @@ class Targets:
         Also right for an owner that is gone (``specs`` empty); its UID may be unknown then.
         """
         wished = {spec.place for spec in specs}
-        for seen in self._index.owned(owner.namespace, owner.name):
+        for seen in self._index.owned(owner.namespace, owner.local):
             if seen.place not in wished:
                 await self._give_up(owner, seen)
 
@@ -91,7 +92,7 @@ class Targets:
 
     async def _living_uid(self, owner: Owner) -> str:
         try:
-            return str((await self._client.get(VAULTSECRETS, owner.namespace, owner.name))["metadata"]["uid"])
+            return str((await self._client.get(_RESOURCES[owner.kind], owner.namespace, owner.name))["metadata"]["uid"])
         except errors.NotFound:
             return ""
 

@@ -1,0 +1,354 @@
+"""VaultCertificate, v1alpha1: its schema, and what the controller keeps of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+from pydantic.functional_validators import AfterValidator
+
+from strongroom.domain import certificates
+from strongroom.domain.attributes import UNDECLARED, DeclaredAttributes
+from strongroom.domain.certificates import (
+    UNKNOWN,
+    Action,
+    AlternativeNames,
+    CertificatePolicy,
+    LifetimeAction,
+)
+from strongroom.domain.errors import InvalidInput
+from strongroom.domain.rollouts import Workload
+from strongroom.domain.targets import SecretType, TargetSpec
+from strongroom.kinds import names
+from strongroom.kinds.certificateshapes import (
+    EXTENDED_USAGES,
+    KEY_USAGES,
+    IssuerReference,
+    NameConstraints,
+    PrivateKey,
+    UsageWord,
+)
+from strongroom.kinds.declaring import (
+    Tags,
+    VaultReference,
+    asked,
+    name_in_vault,
+    named,
+    same_object_name,
+    vault_reference,
+)
+from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
+from strongroom.kinds.rollouts import RolloutTarget
+from strongroom.kinds.shapes import Shape, checked, rules, without_values
+from strongroom.kinds.targets import Target
+
+_SET: Final = {"x-kubernetes-list-type": "set"}
+SHORTEST: Final = 3600
+LONGEST: Final = 3650 * 86_400
+_LIFE: Final = "must be at least 1h and at most 3650d"
+_BEFORE: Final = "must be at least 5m and at most 3650d"
+_ONE_SUBJECT: Final = "commonName and subject exclude each other"
+_A_NAME: Final = "commonName, subject, dnsNames, ipAddresses, uris or emailAddresses: at least one is needed"
+_ONE_TIME: Final = "renewBefore and renewBeforePercentage exclude each other"
+_PRIVATE: Final = (
+    "a target of the type kubernetes.io/tls holds the private key: it needs exportable true and privateKey.protection "
+    "Software"
+)
+_OF_A_CA: Final = "nameConstraints and pathLength are of a CA: they need isCA"
+_KEPT: Final = "exportable: a key in the HSM cannot be exported; leave exportable out or set it to false"
+_TLS_KEYS: Final = (("ca.crt", "ca"), ("tls.crt", "certificate"), ("tls.key", "privateKey"))
+_CERTIFICATES_ONLY: Final = _TLS_KEYS[:2]
+
+_Name = Annotated[str, Field(min_length=1, max_length=253)]
+_Duration = Annotated[str, Field(min_length=DURATION_LENGTH[0], max_length=DURATION_LENGTH[1], pattern=DURATION)]
+
+
+class CertificateTarget(Target):
+    """A native Secret that holds the current version."""
+
+    type: Annotated[
+        SecretType,
+        Field(
+            description="Type of the Secret. `kubernetes.io/tls` needs the private key; `Opaque` may hold the "
+            "certificates alone. A Secret whose type changes is made anew."
+        ),
+    ] = SecretType.TLS
+
+
+class VaultCertificateSpec(Shape):
+    """What the certificate should be."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            same_object_name("VaultCertificate"),
+            ("!(has(self.commonName) && has(self.subject))", _ONE_SUBJECT),
+            (
+                "has(self.commonName) || has(self.subject) || has(self.dnsNames) || has(self.ipAddresses) || "
+                "has(self.uris) || has(self.emailAddresses)",
+                _A_NAME,
+            ),
+            ("!(has(self.renewBefore) && has(self.renewBeforePercentage))", _ONE_TIME),
+            (
+                "!has(self.target) || self.target.type != 'kubernetes.io/tls' || "
+                "((!has(self.exportable) || self.exportable) && self.privateKey.protection == 'Software')",
+                _PRIVATE,
+            ),
+            ("!has(self.exportable) || !self.exportable || self.privateKey.protection == 'Software'", _KEPT),
+            ("self.isCA || !(has(self.nameConstraints) || has(self.pathLength))", _OF_A_CA),
+            (
+                "!has(self.rolloutRestartTargets) || has(self.target)",
+                "rolloutRestartTargets need a target: Pods read the certificate from it",
+            ),
+        )
+    )
+
+    vault_ref: Annotated[VaultReference, vault_reference("VaultCertificate", "certificate")]
+    object_name: Annotated[str | None, name_in_vault("certificate")] = None
+    issuer_ref: Annotated[IssuerReference, Field(description="Who issues it. Default: `Self`.")] = IssuerReference()
+    common_name: Annotated[
+        str | None,
+        Field(
+            description="The subject's common name; at most 64 characters. Clients look at `dnsNames`, not at it.",
+            min_length=1,
+            max_length=64,
+        ),
+    ] = None
+    subject: Annotated[
+        str | None,
+        Field(
+            description="The whole subject (RFC 4514), in place of `commonName`: `CN=app.example,O=Example,C=DE`.",
+            min_length=1,
+            max_length=1024,
+        ),
+    ] = None
+    dns_names: Annotated[
+        tuple[_Name, ...],
+        Field(
+            description="DNS names that it is for; `*.example.org` stands for one label.",
+            max_length=100,
+            json_schema_extra=_SET,
+        ),
+    ] = ()
+    ip_addresses: Annotated[
+        tuple[Annotated[str, Field(min_length=2, max_length=45)], ...],
+        Field(description="IPv4 and IPv6 addresses that it is for.", max_length=100, json_schema_extra=_SET),
+    ] = ()
+    uris: Annotated[
+        tuple[Annotated[str, Field(min_length=3, max_length=512)], ...],
+        Field(description="URIs that it is for, such as SPIFFE ids.", max_length=100, json_schema_extra=_SET),
+    ] = ()
+    email_addresses: Annotated[
+        tuple[_Name, ...], Field(description="E-mail addresses that it is for.", max_length=100, json_schema_extra=_SET)
+    ] = ()
+    duration: Annotated[
+        _Duration,
+        Field(
+            description="How long a version is valid: `2160h`, `90d` (the default). Issuers may give less.",
+            json_schema_extra=rules(*duration_rules(SHORTEST, LONGEST, _LIFE)),
+        ),
+        AfterValidator(checked(between(SHORTEST, LONGEST, _LIFE))),
+    ] = "90d"
+    renew_before: Annotated[
+        _Duration | None,
+        Field(
+            description="How long before the end of a version the next one is made. Default: a third of its life.",
+            json_schema_extra=rules(*duration_rules(300, LONGEST, _BEFORE)),
+        ),
+        AfterValidator(checked(between(300, LONGEST, _BEFORE))),
+    ] = None
+    renew_before_percentage: Annotated[
+        int | None,
+        Field(description="The same, as so many hundredths of the life of a version.", ge=1, le=99),
+    ] = None
+    usages: Annotated[
+        tuple[UsageWord, ...],
+        Field(
+            description="What the certificate's key may be used for. Default: `digital signature`, of an RSA key also "
+            "`key encipherment`, and `server auth`; of a CA `cert sign` and `crl sign`.",
+            max_length=15,
+            json_schema_extra=_SET,
+        ),
+    ] = ()
+    private_key: Annotated[PrivateKey, Field(description="Its key. Default: RSA with 2048 bits.")] = PrivateKey()
+    is_ca: Annotated[bool, Field(alias="isCA", description="Whether it may issue certificates itself.")] = False
+    name_constraints: Annotated[
+        NameConstraints | None, Field(description="Of a CA: bounds of what it may issue certificates for.")
+    ] = None
+    path_length: Annotated[
+        int | None,
+        Field(description="Of a CA: how many CAs may follow it in a chain. Default: any number.", ge=0, le=16),
+    ] = None
+    exportable: Annotated[
+        bool | None,
+        Field(
+            description="Whether the private key may be read from the vault. Default: `true`, of a key in the HSM "
+            "`false`."
+        ),
+    ] = None
+    enabled: Annotated[
+        bool | None,
+        Field(description="`false` withdraws the certificate's key and secret: they are refused to readers."),
+    ] = None
+    tags: Annotated[
+        Tags | None,
+        Field(description="Labels of the version for readers of the API, at most 15. They hold nothing secret."),
+    ] = None
+    target: Annotated[
+        CertificateTarget | None,
+        Field(
+            description="A native Secret that holds the current version. Without `keys` and `template` it has "
+            "`tls.crt` (with the chain), `ca.crt`, and `tls.key` where the private key may leave the vault. It is "
+            "never written with a certificate that is not for its key. `keys` and `template` may use the fields "
+            "`certificate`, `leaf`, `chain`, `ca`, `privateKey` and `combined` (the key, then the certificates)."
+        ),
+    ] = None
+    rollout_restart_targets: Annotated[
+        tuple[RolloutTarget, ...],
+        Field(
+            description="Workloads that are restarted when the target holds another version.",
+            max_length=16,
+            json_schema_extra={"x-kubernetes-list-type": "atomic"},
+        ),
+    ] = ()
+    deletion_policy: Annotated[
+        Literal["Delete", "Retain"],
+        Field(
+            description="What becomes of the certificate in the vault when this resource is deleted. `Delete`: it is "
+            "deleted softly. `Retain`: it stays, and is renewed as before; a VaultCertificate of this namespace can "
+            "take it over again."
+        ),
+    ] = "Delete"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.common_name and self.subject:
+            raise ValueError(_ONE_SUBJECT)
+        if self.renew_before and self.renew_before_percentage:
+            raise ValueError(_ONE_TIME)
+        if self.exportable and self.private_key.protection == "HSM":
+            raise ValueError(_KEPT)
+        if self.target and self.target.type is SecretType.TLS and not self.lets_out:
+            raise ValueError(_PRIVATE)
+        try:
+            certificates.check(self.policy)
+        except InvalidInput as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    @property
+    def lets_out(self) -> bool:
+        """May the private key be read?"""
+        return self.private_key.protection == "Software" and self.exportable is not False
+
+    @property
+    def policy(self) -> CertificatePolicy:
+        """The same in domain words; ``InvalidInput`` for a size that the key cannot have."""
+        spec, life = self.private_key.spec, parse_duration(self.duration)
+        usages = tuple(KEY_USAGES[word] for word in self.usages if word in KEY_USAGES)
+        ekus = tuple(EXTENDED_USAGES[word] for word in self.usages if word in EXTENDED_USAGES)
+        if not self.usages and not self.is_ca:
+            ekus = (certificates.SERVER_AUTH,)
+        issuer = self.issuer_ref.issuer
+        return CertificatePolicy(
+            spec,
+            self.subject or (f"CN={_escaped(self.common_name)}" if self.common_name else ""),
+            AlternativeNames(self.email_addresses, self.dns_names, (), self.uris, self.ip_addresses),
+            issuer,
+            exportable=self.lets_out,
+            reuse_key=self.private_key.rotation_policy == "Never",
+            ekus=ekus,
+            usages=usages or certificates.ca_usages() if self.is_ca else usages or certificates.default_usages(spec),
+            lifetime=life,
+            ca=self.is_ca,
+            actions=(self._renewal(issuer, life),),
+            permitted=self.name_constraints.permitted.dns_domains if self.name_constraints else (),
+            path_length=self.path_length,
+        )
+
+    def _renewal(self, issuer: str, life: int) -> LifetimeAction:
+        action = Action.EMAIL if issuer == UNKNOWN else Action.RENEW
+        if self.renew_before_percentage:
+            return LifetimeAction(action, percentage=100 - self.renew_before_percentage)
+        before = parse_duration(self.renew_before) if self.renew_before else life // 3
+        return LifetimeAction(action, before=before)
+
+
+def _escaped(text: str | None) -> str:
+    """Return a value as it stands in a distinguished name (RFC 4514, section 2.4)."""
+    return "".join(f"\\{character}" if character in ',+"\\<>;=#' else character for character in text or "")
+
+
+@dataclass(frozen=True, slots=True)
+class VaultCertificateResource:
+    """One VaultCertificate as the controller holds it."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    deleting: bool
+    vault: str
+    object_name: str
+    recipe: CertificatePolicy
+    attributes: DeclaredAttributes = UNDECLARED
+    target: TargetSpec | None = None
+    restarts: tuple[Workload, ...] = ()
+    retain: bool = False  # the object stays when the resource goes
+    renew: str = ""  # values of the annotations of these names
+    sync: str = ""
+    recover: bool = False
+
+    @property
+    def all_targets(self) -> tuple[TargetSpec, ...]:
+        """The Secrets that hold it."""
+        return (self.target,) if self.target else ()
+
+    @property
+    def has_targets(self) -> bool:
+        """Is anything of it written into the cluster?"""
+        return self.target is not None
+
+
+def parse_vaultcertificate(body: Mapping[str, Any]) -> VaultCertificateResource:
+    """Read a VaultCertificate.
+
+    Raises InvalidInput with field paths; what the API server accepted once may be too old.
+    """
+    meta = body["metadata"]
+    with without_values():
+        spec = VaultCertificateSpec.model_validate(body.get("spec") or {})
+    annotations = meta.get("annotations") or {}
+    return VaultCertificateResource(
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta["generation"],
+        deleting="deletionTimestamp" in meta,
+        vault=spec.vault_ref.name,
+        object_name=named(spec.object_name, meta["name"]),
+        recipe=spec.policy,
+        attributes=DeclaredAttributes(
+            enabled=spec.enabled, tags=tuple(sorted(spec.tags.items())) if spec.tags is not None else None
+        ),
+        target=_target(spec, meta["namespace"]),
+        restarts=tuple(each.to_domain() for each in spec.rollout_restart_targets),
+        retain=spec.deletion_policy == "Retain",
+        renew=asked(annotations, names.RENEW),
+        sync=asked(annotations, names.SYNC),
+        recover=annotations.get(names.RECOVER) == "true",
+    )
+
+
+def _target(spec: VaultCertificateSpec, namespace: str) -> TargetSpec | None:
+    """A target has what servers look for; one of type tls whatever else it names."""
+    if spec.target is None:
+        return None
+    target = spec.target.to_domain(namespace)
+    named_here = {key for key, _ in (*target.keys, *target.template)}
+    if named_here and target.type is not SecretType.TLS:
+        return target
+    wanted = _TLS_KEYS if spec.lets_out else _CERTIFICATES_ONLY
+    more = tuple(pair for pair in wanted if pair[0] not in named_here)
+    return replace(target, keys=tuple(sorted((*target.keys, *more))))
