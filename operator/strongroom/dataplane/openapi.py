@@ -120,6 +120,8 @@ def _answer(entry: Entry) -> Json:
         "description": "Done." if entry.answer else "Done; there is nothing to say.",
         "headers": {name: reference("headers", name) for name in headers},
     }
+    if entry.etag and entry.answer == "CertificateBundle":
+        answer["headers"]["ETag"] = reference("headers", "ETagOfCertificate")
     if entry.answer:
         answer["content"] = _json(reference("schemas", entry.answer))
     if entry.pem:

@@ -59,6 +59,9 @@ def headers() -> dict[str, Json]:
             "As in the audit record. Absent where the request could not be read.", required=False,
         ),
         "ETag": _header({"type": "string", "pattern": '^"[0-9a-f]{32}"$'}, "The version, for `If-Match`."),
+        "ETagOfCertificate": _header(
+            {"type": "string", "pattern": '^"[0-9a-f]{32}"$'}, "The version, once there is one.", required=False
+        ),
         "Location": _header({"type": "string"}, "Where the outcome will be."),
         "WWW-Authenticate": _header({"type": "string", "pattern": "^Bearer authorization="}, "Where to get a token."),
         "Allow": _header({"type": "string"}, "The methods of the path."),

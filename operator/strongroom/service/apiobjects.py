@@ -71,6 +71,8 @@ class ApiObjects:
             head, face = rules.live_face(stored.head if stored else None, name, self.kind)
             condition.check(head, self.kind)
             chosen = await self._known(vault, head, face, version, fresh=False)
+            if not chosen:  # a certificate that waits for its first
+                raise rules.not_found(f"the first version of {name}", self.kind)
             present = await self._store.attributes(vault, head, chosen)
             if chosen == face.served:
                 rules.check_undeclared(head.claim, wanted, present, self.kind)

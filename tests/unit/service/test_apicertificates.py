@@ -139,6 +139,8 @@ async def test_a_certificate_signs_itself_a_second_after_it_was_asked_for() -> N
     assert x509.load_der_x509_csr(asked.request).is_signature_valid
     waiting = await api.certificates.get(await api.vault(), "db")
     assert (waiting.version, waiting.attributes.enabled, waiting.material) == ("", False, None)
+    with pytest.raises(CertificateNotFound):
+        await api.certificates.update(await api.vault(), "db", "", NOTHING)
 
     await tend(world)
     api.hear()
