@@ -40,7 +40,7 @@ class VaultCa:
         waiting: CertificateMaterial,
         _: Callable[[str], Awaitable[None]],
     ) -> tuple[bytes, ...]:
-        """See ``Authority``; no order is kept. ``Refused`` when the CA is none, is not valid now, or may not issue this."""
+        """See ``Authority``; keeps no order. ``Refused`` when the CA is none, is not valid now, or may not issue it."""
         assert head.certificate is not None
         settings, policy = issuer.ca or CaSettings(issuer.account), head.certificate.policy
         ca = await self._authority(vault, settings.certificate)
