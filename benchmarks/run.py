@@ -1,6 +1,6 @@
 """``make bench``: measures, prints a table, writes .run/bench.json.
 
-``python benchmarks/run.py [objects|hsm|keys|audit|api …] [--counts 1000,10000] [--keys "RSA 2048"]`` measures a part.
+``python benchmarks/run.py [PART …] [--counts 1000,10000] [--keys "RSA 2048"]`` measures a part.
 """
 
 from __future__ import annotations
@@ -15,16 +15,18 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks import api, audit, disturbed, hsm, keyrows, keys, objects  # noqa: E402 - the repository is no package
+from benchmarks import api, audit, certificates, disturbed, hsm, keyrows, keys, objects  # noqa: E402 - the repository is no package
+
+PARTS = ("hsm", "keys", "audit", "api", "certificates", "objects")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("parts", nargs="*", choices=["hsm", "keys", "objects", "audit", "api", []], help="default: all")
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help="default: all")
     parser.add_argument("--counts", default="1000,10000", help="numbers of objects")
     parser.add_argument("--keys", default="", help="of the keys only what has this in its name, as in 'RSA 2048 RS256'")
     options = parser.parse_args()
-    parts = options.parts or ["hsm", "keys", "audit", "api", "objects"]
+    parts = options.parts or PARTS
     rows: list[dict[str, Any]] = []
     if "hsm" in parts:
         rows += hsm.rows()
@@ -33,6 +35,8 @@ def main() -> int:
         rows += audit.rows()
     if "api" in parts:
         rows += api.rows()
+    if "certificates" in parts:
+        rows += certificates.rows()
     if "objects" in parts:
         rows += objects.rows([int(count) for count in options.counts.split(",")], disturbed.rows)
     _print(rows)

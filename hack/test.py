@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hack.bootstrap import bind9, kryoptic, nss
+from hack.bootstrap.debs import NGINX
 from hack.check import ROOT
 from hack.progress import say
 
@@ -45,6 +46,7 @@ def main() -> int:
     nss.ensure()
     kryoptic.ensure()
     bind9.ensure()
+    NGINX.ensure()
     with tempfile.TemporaryDirectory() as scratch:
         results = [(stage, *run(stage, Path(scratch) / f"{index}.json")) for index, stage in enumerate(STAGES)]
     print("\nSummary")

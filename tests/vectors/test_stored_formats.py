@@ -22,9 +22,21 @@ from strongroom.crypto.envelope import Binding, Dek, seal_with_salt, unseal
 from strongroom.crypto.fingerprints import content_digest, fingerprint
 from strongroom.domain.access import Policy, Subject, SubjectKind
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, Rfc2136, TsigAlgorithm, Webhook
+from strongroom.domain.casettings import CaSettings
+from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.certificates import (
+    Action,
+    AlternativeNames,
+    CertificatePolicy,
+    CertificateState,
+    LifetimeAction,
+    Pending,
+    Progress,
+    Usage,
+)
 from strongroom.domain.codec import decode, encode
 from strongroom.domain.content import Content, Layout
-from strongroom.domain.issuers import Issuer, Person
+from strongroom.domain.issuers import Contacts, Issuer, Person
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
@@ -174,6 +186,70 @@ CODEC_VECTORS: dict[str, Any] = {
         "mine", "GlobalSign", acme=AcmeSettings(webhook=Webhook("https://hook.example", "token", "PEM"))
     ),
     "ACME account": AcmeAccount("https://acme.example/dir", "PEM", "kid", "https://acme.example/acct/1"),
+    "object head, a certificate": ObjectHead(
+        VAULT_ID,
+        "app",
+        1_700_000_000,
+        faces={Kind.CERTIFICATE: Face(VERSION, 2, 5, due=7, expires=9), Kind.REQUEST: Face(EARLIER, 1, 6, begun=6)},
+        certificate=CertificateState(
+            CertificatePolicy(
+                KeySpec(KeyType.RSA, 2048),
+                "CN=app",
+                AlternativeNames(("a@b.example",), ("b.example",), ("u@b.example",), ("urn:c",), ("192.0.2.1",)),
+                "Self",
+                False,
+                True,
+                "application/x-pem-file",
+                ("1.3.6.1.5.5.7.3.1",),
+                tuple(Usage),
+                3,
+                86_400,
+                True,
+                (LifetimeAction(Action.RENEW, percentage=80), LifetimeAction(Action.EMAIL, before=86_400)),
+                "OV-SSL",
+                False,
+                ("b.example",),
+                1,
+                False,
+                1,
+                2,
+            ),
+            Pending(
+                EARLIER,
+                "Self",
+                6,
+                Progress.FAILED,
+                True,
+                VERSION,
+                "Refused",
+                "why",
+                3,
+                8,
+                "https://o.example",
+                "d" * 32,
+            ),
+            "e" * 32,
+            "now",
+        ),
+    ),
+    "object head, the least of a certificate": ObjectHead(
+        VAULT_ID,
+        "app",
+        1,
+        faces={Kind.REQUEST: Face(EARLIER, 1, 6)},
+        certificate=CertificateState(
+            CertificatePolicy(KeySpec(KeyType.EC, curve=Curve.P256)), Pending(EARLIER, "Unknown", 6)
+        ),
+    ),
+    "certificate material": CertificateMaterial(
+        KeyMaterial(KeySpec(KeyType.EC, curve=Curve.P256), b"public", b"private", bound=EARLIER),
+        (b"leaf", b"root"),
+        b"request",
+        1,
+        True,
+    ),
+    "contacts": Contacts((Person("a@b.example", "n", phone="1"),)),
+    "issuer, a CA of the vault": Issuer("ours", "VaultCA", ca=CaSettings("root", ("c",), ("o",), ("i",), 86_400)),
     "object head, pinned and pruned": ObjectHead(
         VAULT_ID,
         "Db-Password",

@@ -1,0 +1,124 @@
+"""Certificates as a user declares them with kubectl, and what he and his servers see."""
+
+from __future__ import annotations
+
+import base64
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+
+from hack.bootstrap.debs import NGINX
+from hack.localcluster import KubectlFailed
+from tests.helpers.nginx import Handshakes, nginx
+from tests.helpers.system import System, annotated, vault, vaultcertificate
+
+KIND = "vaultcertificate"
+RENEWALS = 5
+
+
+@pytest.fixture
+def premium(system: System, namespace: str) -> str:
+    """A namespace with a ready vault named demo that has HSM-protected keys."""
+    system.apply(vault(namespace, tier="Premium"))
+    system.until_ready(namespace, "demo", "vault")
+    return namespace
+
+
+def data(system: System, namespace: str, name: str) -> dict[str, str]:
+    found: dict[str, str] = system.get("secret", namespace, name).get("data") or {}
+    return found
+
+
+def certificate(system: System, namespace: str, name: str = "app-tls") -> x509.Certificate:
+    return x509.load_pem_x509_certificate(base64.b64decode(data(system, namespace, name)["tls.crt"]))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"algorithm": "RSA", "size": 2048},
+        {"algorithm": "ECDSA", "size": 384},
+        {"algorithm": "ECDSA", "size": 521, "protection": "HSM"},
+        {"algorithm": "RSA", "size": 3072, "protection": "HSM"},
+    ],
+    ids=lambda each: "-".join(map(str, each.values())),
+)
+def test_a_certificate_of_each_key_is_made_and_openssl_accepts_it(
+    system: System, premium: str, key: dict[str, Any], tmp_path: Path
+) -> None:
+    target = {"name": "app-tls", "type": "Opaque"} if "protection" in key else {"name": "app-tls"}
+    system.apply(vaultcertificate(premium, "app", privateKey=key, target=target))
+    system.until_ready(premium, "app", KIND)
+    held = data(system, premium, "app-tls")
+    assert ("tls.key" in held) == ("protection" not in key)
+    for name in ("tls.crt", "ca.crt"):
+        (tmp_path / name).write_bytes(base64.b64decode(held[name]))
+    command = ["openssl", "verify", "-x509_strict", "-check_ss_sig", "-CAfile", "ca.crt", "tls.crt"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    status = system.status(premium, "app", KIND)
+    assert int(status["serialNumber"], 16) == certificate(system, premium).serial_number
+    assert status["certificateId"].endswith(f"/certificates/app/{status['currentVersion']}")
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ({"privateKey": {"algorithm": "RSA", "size": 1024}}, "size of an RSA key"),
+        ({"privateKey": {"algorithm": "ECDSA", "protection": "HSM"}}, "kubernetes.io/tls"),
+        ({"exportable": False}, "kubernetes.io/tls"),
+        ({"subject": "CN=b"}, "exclude each other"),
+        ({"renewBefore": "10d", "renewBeforePercentage": 10}, "exclude each other"),
+        ({"duration": "10m"}, "at least 1h"),
+        ({"pathLength": 0}, "isCA"),
+        ({"usages": ["signing"]}, "Unsupported value"),
+        ({"issuerRef": {"name": "not a name"}}, "issuerRef.name"),
+        ({"vaultRef": {"name": "UPPER"}}, "vaultRef.name"),
+    ],
+)
+def test_a_wrong_declaration_is_refused_when_it_is_applied(
+    system: System, demo: str, spec: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(KubectlFailed) as caught:
+        system.apply(vaultcertificate(demo, "app", **spec))
+    assert said in str(caught.value)
+
+
+def test_no_private_key_is_anywhere_but_in_the_target(system: System, premium: str) -> None:
+    system.apply(vaultcertificate(premium, "app"))
+    system.until_ready(premium, "app", KIND)
+    shown = json.dumps(system.get(KIND, premium, "app")) + system.kubectl("get", "events", "-n", premium, "-o", "json")
+    key = base64.b64decode(data(system, premium, "app-tls")["tls.key"])
+    assert b"BEGIN PRIVATE KEY" in key
+    for line in key.decode().splitlines()[1:-1]:
+        assert line not in shown
+        assert line not in system.controller.log.read_text()
+
+
+@pytest.mark.skipif(NGINX.find() is None, reason="nginx is neither installed nor could its package be unpacked")
+def test_nginx_serves_the_secret_while_it_is_renewed_and_no_handshake_fails(
+    system: System, premium: str, tmp_path: Path
+) -> None:
+    key = {"algorithm": "ECDSA", "protection": "HSM"}
+    root = vaultcertificate(premium, "root", isCA=True, dnsNames=None, target=None, duration="3650d", privateKey=key)
+    leaf = vaultcertificate(premium, "app", issuerRef={"kind": "VaultCertificate", "name": "root"})
+    system.apply(root, leaf)
+    system.until_ready(premium, "app", KIND, 90)
+    held = data(system, premium, "app-tls")
+    ca = base64.b64decode(held["ca.crt"]).decode()
+    with nginx(tmp_path / "nginx", held) as server, Handshakes(server.port, "app.example", ca).by(2) as clients:
+        for number in range(RENEWALS):
+            before = clients.done
+            system.apply(annotated(leaf, renew=str(number)))
+            old = held["tls.crt"]
+            system.until(lambda old=old: data(system, premium, "app-tls")["tls.crt"] != old, "the next version")  # type: ignore[misc]
+            held = data(system, premium, "app-tls")
+            server.volume.show(held)
+            server.reload()
+            system.until(lambda before=before: clients.done > before + 20, "more handshakes")  # type: ignore[misc]
+    assert clients.failed == []
+    assert len(clients.serials) == RENEWALS + 1
