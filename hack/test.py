@@ -12,8 +12,8 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from hack.bootstrap import bind9, kryoptic, nss
-from hack.bootstrap.debs import NGINX
+from hack.bootstrap import kryoptic, nss
+from hack.bootstrap.debs import BIND, NGINX
 from hack.check import ROOT
 from hack.progress import say
 
@@ -45,7 +45,7 @@ STAGES = (
 def main() -> int:
     nss.ensure()
     kryoptic.ensure()
-    bind9.ensure()
+    BIND.ensure()
     NGINX.ensure()
     with tempfile.TemporaryDirectory() as scratch:
         results = [(stage, *run(stage, Path(scratch) / f"{index}.json")) for index, stage in enumerate(STAGES)]

@@ -76,3 +76,4 @@ class Unpacked:
 
 
 NGINX = Unpacked("nginx", "usr/sbin/nginx", "tests of certificates under load")
+BIND = Unpacked("bind9", "usr/sbin/named", "tests of ACME")

@@ -16,7 +16,7 @@ import dns.message
 import dns.query
 import dns.rdatatype
 
-from hack.bootstrap import bind9
+from hack.bootstrap.debs import BIND
 from tests.helpers.pebble import free_port
 
 ZONE = "example.test"
@@ -60,7 +60,7 @@ class Bind:
 @contextmanager
 def running(directory: Path) -> Iterator[Bind]:
     """A server on a free port."""
-    root = bind9.find()
+    root = BIND.find()
     assert root is not None
     directory.mkdir(exist_ok=True)
     port = free_port()
@@ -68,8 +68,8 @@ def running(directory: Path) -> Iterator[Bind]:
     config = _CONFIG.format(directory=directory, port=port, key=KEY_NAME, secret=SECRET, zone=ZONE)
     (directory / "named.conf").write_text(config)
     with (directory / "log").open("wb") as log:
-        command = [root / bind9.SERVER, "-g", "-n", "1", "-c", directory / "named.conf"]
-        process = subprocess.Popen(command, env=bind9.environment(root), stdout=log, stderr=log)
+        command = [root / BIND.program, "-g", "-n", "1", "-c", directory / "named.conf"]
+        process = subprocess.Popen(command, env=BIND.environment(), stdout=log, stderr=log)
     try:
         _wait(Bind(port), process, directory / "log")
         yield Bind(port)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hack.bootstrap import bind9
+from hack.bootstrap.debs import BIND
 from hack.localcluster.errors import BuildFailed
 from tests.helpers import bind, pebble
 from tests.helpers.bind import Bind
@@ -17,8 +17,8 @@ from tests.helpers.pebble import Pebble
 @pytest.fixture(scope="session")
 def servers() -> None:
     """Build and fetch what the servers are."""
-    bind9.ensure()
-    if bind9.find() is None:
+    BIND.ensure()
+    if BIND.find() is None:
         pytest.skip("BIND cannot be had: Debian's package bind9")
     try:
         pebble.program()
