@@ -19,6 +19,7 @@ from typing import Final
 
 import grpc
 
+from strongroom.domain.errors import HsmUnavailable
 from strongroom.hsm.places import fits
 from strongroom.hsm.statuses import no_answer
 from strongroom.hsm.useconnection import UseConnection
@@ -55,9 +56,7 @@ class QuickUses:
             with self._seen("UseKeys"):
                 return await connection.ask(request, self._deadline)
         async with self._calling:
-            answer = await self._call(request)
-        self._do_without()
-        return answer
+            return await self._by_call(request)
 
     def close(self) -> None:
         """Let go of the socket; what is under way fails."""
@@ -83,12 +82,17 @@ class QuickUses:
         except TimeoutError:
             raise no_answer(grpc.StatusCode.DEADLINE_EXCEEDED) from None
         except OSError:
+            self._again = loop.time() + _TRY_AGAIN
             return None
         return connection
 
-    def _do_without(self) -> None:
-        """Take it that the sidecar, which answers calls, has no socket for uses."""
-        self._again = asyncio.get_running_loop().time() + _TRY_AGAIN
+    async def _by_call(self, request: pb.UseKeysRequest) -> pb.UseKeysResponse:
+        try:
+            answer = await self._call(request)
+        except HsmUnavailable:
+            self._again = 0.0  # it may be away, and not an older one
+            raise
         if not self._told:
             _log.warning("the HSM sidecar has no socket for uses of keys (an older release?): they go as calls")
-        self._told = True
+            self._told = True
+        return answer

@@ -70,7 +70,8 @@ class UseServer:
     def stop(self, grace: float) -> threading.Event:
         """Answer what has come, within ``grace`` seconds, and no more. Return what is set at the end, like gRPC."""
         self._until = time.monotonic() + grace
-        self._alarm.send(b"!")
+        with suppress(OSError):  # it has ended by itself
+            self._alarm.send(b"!")
         return self._stopped
 
     def _run(self) -> None:
@@ -100,8 +101,8 @@ class UseServer:
         with suppress(OSError):  # gone again, or no descriptor free
             stream, _ = self._listener.accept()
             if len(self._connections) >= _MAX_CONNECTIONS:
-                stream.close()
                 _log.warning("a connection for uses was refused: there are %d", _MAX_CONNECTIONS)
+                stream.close()
                 return
             connection = Connection(stream, self._answer)
             self._connections.add(connection)
