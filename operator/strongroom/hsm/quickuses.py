@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -59,7 +60,8 @@ class QuickUses:
             return await self._by_call(request)
 
     def close(self) -> None:
-        """Let go of the socket; what is under way fails."""
+        """Let go of the socket, for good; what is under way fails."""
+        self._again = math.inf
         if self._connection is not None:
             self._connection.end(no_answer(grpc.StatusCode.CANCELLED))
 

@@ -1,10 +1,10 @@
 """The socket for quick uses of keys: frames of ``UseKeysRequest`` in, frames of ``UseKeysAnswer`` out, in order.
 
-One thread serves all connections and carries the uses out. A use in P-256 takes 0.1 ms, of which a call by gRPC would
-be several times as much; and a token that hangs holds up this thread, never one that answers ``Status``.
+One thread serves all connections and carries the uses out. A use in P-256 takes 0.1 ms, of gRPC's calls each several
+times as much; and a token that hangs holds up this thread, never one that answers ``Status``.
 
-Connections take turns, a message each. Whatever one does, it holds nobody else up: its octets wait in a buffer until a
-frame is whole, an answer that it does not read waits for it alone, and either takes seconds at most.
+Connections take turns, a few messages each. Whatever one does, it holds nobody else up: its octets wait in a buffer
+until a frame is whole, an answer that it does not read waits for it alone, and either takes seconds at most.
 """
 
 from __future__ import annotations
