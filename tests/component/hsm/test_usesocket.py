@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import grpc
 import pytest
+import uvloop
 
 from strongroom.domain.algorithms import Given, Made
 from strongroom.domain.errors import HsmUnavailable, LoginRefused, StrongroomError
@@ -176,6 +177,35 @@ async def test_a_frozen_worker_lets_uses_go_after_their_deadline(sidecar: Sideca
             with pytest.raises(HsmUnavailable):  # by a connection of its own, which nobody accepts
                 await signed(client, key)
         await until_signed(client, key)
+
+
+def test_the_event_loop_of_the_programs_does_the_same(sidecar: Sidecar) -> None:
+    """Controller and data plane run on uvloop: a use, a deadline, a killed worker, no worker, and a use again."""
+
+    async def uses() -> None:
+        async with HsmClient(sidecar.socket, deadline=1.0) as client:
+            await hsm.until_serving(client)
+            key = await client.make_key(EC, OWNER)
+            assert {len(each) for each in await asyncio.gather(*(signed(client, key) for _ in range(200)))} == {64}
+            assert goes_by_the_socket(client)
+            with sidecar.frozen_worker():
+                ends = await asyncio.gather(*(signed(client, key) for _ in range(5)), return_exceptions=True)
+                assert [type(end) for end in ends] == [HsmUnavailable] * 5
+                under_way = asyncio.create_task(signed(client, key))
+                await asyncio.sleep(0.05)
+                sidecar.kill_worker()
+                with pytest.raises(HsmUnavailable):
+                    await under_way
+            await until_signed(client, key)
+            sidecar.stop()
+            with pytest.raises(HsmUnavailable):
+                await signed(client, key)
+            sidecar.start()
+            await until_signed(client, key)
+            assert goes_by_the_socket(client)
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(uses())
 
 
 async def test_draining_answers_what_is_under_way(sidecar: Sidecar) -> None:

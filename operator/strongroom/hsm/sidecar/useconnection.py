@@ -16,7 +16,7 @@ from strongroom.hsm.frames import BrokenFrame, Frames, framed
 _PATIENCE: Final = 5.0  # seconds, for the rest of a frame and for an answer to be read
 _READ_OCTETS: Final = 64 * 1024
 _LAST_READS: Final = 4  # more than a client has under way
-_AT_ONCE: Final = 4  # messages of one turn: looking for what the others sent takes a tenth of a use
+_AT_ONCE: Final = 4  # messages of one turn, so that not each of them pays for a look at the other connections
 
 
 class Ended(Exception):
