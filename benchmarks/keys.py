@@ -79,7 +79,7 @@ async def _alone(run: RunDir, key: KeyMaterial, case: Case) -> list[Row]:
     """Measure with one use in a message. A client gathers them, which is what this shows the worth of."""
     found: list[Row] = []
     async with HsmClient(run.socket) as client:
-        client._gathering = Alone(client._send_uses)
+        client._gathering = Alone(client._send_quick, client._send_slow)
         call = partial(_use, client, key, case, case.operation, Given(bytes(case.octets)))
         for callers in CALLERS:
             seen = measured(await drive_tasks(call, callers), SECONDS, callers)
@@ -90,9 +90,9 @@ async def _alone(run: RunDir, key: KeyMaterial, case: Case) -> list[Row]:
 class Alone(Gathering):
     """Gathers nothing."""
 
-    def __init__(self, send: Send) -> None:
-        super().__init__(send)
-        self._send = send
+    def __init__(self, quick: Send, slow: Send) -> None:
+        super().__init__(quick, slow)
+        self._send = quick
 
     async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
         return (await self._send([use]))[0]

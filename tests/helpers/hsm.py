@@ -174,14 +174,15 @@ class Sidecar:
 
     @contextmanager
     def frozen_worker(self) -> Iterator[None]:
-        """Stop every thread of the worker, and let it go on afterwards."""
+        """Stop every thread of the worker, and let it go on afterwards, if it is still there."""
         worker = eventually(self.worker, "a worker")
         os.kill(worker, signal.SIGSTOP)
         try:
             eventually(lambda: all(map(_is_stopped, Path(f"/proc/{worker}/task").iterdir())), "stop of the worker")
             yield
         finally:
-            os.kill(worker, signal.SIGCONT)
+            with suppress(ProcessLookupError):  # it was killed meanwhile
+                os.kill(worker, signal.SIGCONT)
 
     def remove_token(self) -> None:
         """Take the token out of its slot, as SoftHSM sees it: its directory is gone."""

@@ -1,29 +1,27 @@
-"""The HSM as seen from another process: an asynchronous client of the sidecar's socket."""
+"""The HSM as seen from another process: an asynchronous client of the sidecar's sockets."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 
-from strongroom.domain.errors import (
-    HsmUnavailable,
-    InvalidInput,
-    KeyRefused,
-    LoginRefused,
-    Refused,
-    StrongroomError,
-)
+from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.messages import from_message, to_message
-from strongroom.hsm.states import MAX_MESSAGE_OCTETS, STATE_METADATA, State
+from strongroom.hsm.places import uses_socket
+from strongroom.hsm.quickuses import QuickUses
+from strongroom.hsm.states import MAX_MESSAGE_OCTETS, State
+from strongroom.hsm.statuses import RESULTS, to_domain
 from strongroom.hsm.userskeys import UsersKeys
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
@@ -89,7 +87,7 @@ class Health:
 
 
 class HsmClient(KeyService, UsersKeys):
-    """``KeyService`` and ``TokenKeys`` over the sidecar's socket. Make and close it in one running event loop.
+    """``KeyService`` and ``TokenKeys`` over the sidecar's sockets. Make and close it in one running event loop.
 
     Nobody retries here: a call while the sidecar restarts raises ``HsmUnavailable`` at once. ``deadline`` bounds each
     call, in seconds. Besides the errors of ``KeyService``, a token that failed its self-check raises ``Refused``.
@@ -101,7 +99,8 @@ class HsmClient(KeyService, UsersKeys):
         self._stub: Any = stubs.HsmStub(self._channel)  # type: ignore[no-untyped-call]
         self._deadline = deadline
         self._observe = observe or _unseen
-        UsersKeys.__init__(self, self._call, deadline)
+        self._quick = QuickUses(uses_socket(socket), deadline, self._seen, partial(self._call, "UseKeys"))
+        UsersKeys.__init__(self, self._call, self._quick.send, deadline)
 
     async def __aenter__(self) -> Self:
         return self
@@ -112,8 +111,9 @@ class HsmClient(KeyService, UsersKeys):
         await self.close()
 
     async def close(self) -> None:
-        """Cancel what is in flight and let go of the socket."""
+        """Cancel what is in flight and let go of the sockets."""
         self.close_uses()
+        self._quick.close()
         await self._channel.close()
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
@@ -172,56 +172,28 @@ class HsmClient(KeyService, UsersKeys):
             await asyncio.sleep(interval)
 
     async def _call(self, method: str, request: Any, deadline: float | None = None) -> Any:
+        with self._seen(method):
+            try:
+                return await getattr(self._stub, method)(request, timeout=deadline or self._deadline)
+            except grpc.aio.AioRpcError as error:
+                raise to_domain(error) from error
+
+    @contextmanager
+    def _seen(self, method: str) -> Iterator[None]:
+        """Tell the observer of a call."""
         began, result = time.perf_counter(), "cancelled"
         try:
-            answer = await getattr(self._stub, method)(request, timeout=deadline or self._deadline)
+            yield
             result = "ok"
-            return answer
-        except grpc.aio.AioRpcError as error:
-            told = to_domain(error)
-            result = RESULTS[type(told)]
-            raise told from error
+        except StrongroomError as error:
+            result = RESULTS[type(error)]
+            raise
         finally:
             self._observe(method, result, time.perf_counter() - began)
 
 
-_BY_CODE: dict[grpc.StatusCode, type[StrongroomError]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: InvalidInput,
-    grpc.StatusCode.PERMISSION_DENIED: KeyRefused,
-}
-
-RESULTS: dict[type[StrongroomError], str] = {
-    HsmUnavailable: "unavailable",
-    InvalidInput: "invalid",
-    KeyRefused: "key_refused",
-    LoginRefused: "login_refused",
-    Refused: "refused",
-}
-"""What an observer is told of a failed call; besides ``ok`` and ``cancelled``."""
-
-
-def to_domain(error: grpc.aio.AioRpcError) -> StrongroomError:
-    """Translate a gRPC status by the table in ``hsm.proto``; what is not in it is ``HsmUnavailable``.
-
-    Only a status with the sidecar's metadata is its verdict: gRPC makes statuses of its own, and by none of those may
-    a key pass for refused. Nor are gRPC's texts passed on, which name sockets and internals.
-    """
-    code, state = error.code(), _state_of(error)
-    if state is None:
-        return HsmUnavailable(f"the HSM sidecar does not answer ({code.name})")
-    detail = error.details() or "the HSM sidecar gave no reason"
-    if code is grpc.StatusCode.FAILED_PRECONDITION:
-        return LoginRefused(detail) if state == State.LOGIN_REFUSED.name else Refused(detail)
-    return _BY_CODE.get(code, HsmUnavailable)(detail)
-
-
 def _unseen(method: str, result: str, seconds: float) -> None:
     """Nobody watches."""
-
-
-def _state_of(error: grpc.aio.AioRpcError) -> str | None:
-    """Return the state that the sidecar sent along; absent when gRPC itself made the status."""
-    return next((str(value) for key, value in error.trailing_metadata() or () if key == STATE_METADATA), None)
 
 
 def _status(reply: pb.StatusResponse) -> Status:

@@ -13,6 +13,26 @@ from typing import Final
 from strongroom.domain.errors import InvalidInput
 
 _MAX_SOCKET_OCTETS: Final = 107  # sun_path of sockaddr_un, without its final NUL
+_USES: Final = ".uses"
+
+
+def uses_socket(socket: Path) -> Path:
+    """Return the socket for uses of keys that a sidecar has beside its gRPC socket."""
+    return socket.with_name(socket.name + _USES)
+
+
+def fits(socket: Path) -> bool:
+    """Say whether a Unix socket can have this path."""
+    return len(os.fsencode(socket)) <= _MAX_SOCKET_OCTETS
+
+
+def check_uses_socket(socket: Path) -> None:
+    """Raise ``InvalidInput`` when the path of a sidecar's gRPC socket leaves no room for the name of the other one."""
+    if not fits(uses_socket(socket)):
+        most = _MAX_SOCKET_OCTETS - len(_USES)
+        raise InvalidInput(
+            f"the path of a sidecar's socket has at most {most} octets, for a second one ends in {_USES}"
+        )
 
 
 def prepare_directory(socket: Path) -> None:
@@ -21,7 +41,7 @@ def prepare_directory(socket: Path) -> None:
     The directory is the lock: between bind and chmod a socket has the mode of the umask, and some systems ignore the
     mode of a socket altogether.
     """
-    if len(os.fsencode(socket)) > _MAX_SOCKET_OCTETS:
+    if not fits(socket):
         raise InvalidInput(f"the path of a Unix socket has at most {_MAX_SOCKET_OCTETS} octets")
     directory = socket.parent
     if not directory.exists():

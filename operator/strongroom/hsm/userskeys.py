@@ -28,15 +28,22 @@ _REFUSALS: Final[dict[int, type[StrongroomError]]] = {
 Call = Callable[[str, Any, float | None], Awaitable[Any]]
 """Makes one call: method, request, deadline in seconds or None for the usual one."""
 
+QuickCall = Callable[[pb.UseKeysRequest], Awaitable[pb.UseKeysResponse]]
+"""Carries out quick uses, within the usual deadline."""
+
 
 class UsersKeys(TokenKeys):
-    """``TokenKeys`` over ``call``. ``deadline`` bounds a use, its waiting for others included, in seconds."""
+    """``TokenKeys`` over ``call`` and ``quick``.
 
-    def __init__(self, call: Call, deadline: float) -> None:
+    ``deadline`` bounds a use, its waiting for others included, in seconds.
+    """
+
+    def __init__(self, call: Call, quick: QuickCall, deadline: float) -> None:
         self._remote = call
+        self._remote_quick = quick
         self._patience = deadline
         self._making = asyncio.Semaphore(_MAKING_AT_ONCE)
-        self._gathering = Gathering(self._send_uses)
+        self._gathering = Gathering(self._send_quick, self._send_slow)
 
     async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
         bounds.check_hsm(spec)
@@ -90,11 +97,17 @@ class UsersKeys(TokenKeys):
         """Give up the uses that wait or are under way."""
         self._gathering.close()
 
-    async def _send_uses(self, uses: list[pb.Use]) -> list[pb.Used]:
-        answer = await self._remote("UseKeys", pb.UseKeysRequest(uses=uses), None)
-        if len(answer.used) != len(uses):
-            raise HsmUnavailable("the HSM sidecar did not answer every use")
-        return list(answer.used)
+    async def _send_quick(self, uses: list[pb.Use]) -> list[pb.Used]:
+        return _each(uses, await self._remote_quick(pb.UseKeysRequest(uses=uses)))
+
+    async def _send_slow(self, uses: list[pb.Use]) -> list[pb.Used]:
+        return _each(uses, await self._remote("UseKeys", pb.UseKeysRequest(uses=uses), None))
+
+
+def _each(uses: list[pb.Use], answer: pb.UseKeysResponse) -> list[pb.Used]:
+    if len(answer.used) != len(uses):
+        raise HsmUnavailable("the HSM sidecar did not answer every use")
+    return list(answer.used)
 
 
 def _key_of(material: KeyMaterial, owner: str) -> pb.WrappedKey:

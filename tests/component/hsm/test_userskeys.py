@@ -1,7 +1,8 @@
-"""Users' keys through the socket."""
+"""Users' keys through the sockets. Whatever uses a key does so by either of them, with the same outcome."""
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import grpc
@@ -19,11 +20,23 @@ from strongroom.wire.hsm import hsm_pb2_grpc as stubs
 from tests.helpers import hsm
 from tests.helpers import objectkeys as outside
 from tests.helpers.hsm import Sidecar
+from tests.helpers.usesocket import as_with_an_older_sidecar, goes_by_the_socket
 
 OWNER, OTHER_OWNER = "ab" * 16, "cd" * 16
 RSA = KeySpec(KeyType.RSA, 2048, hsm=True)
 EC = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
 OCT = KeySpec(KeyType.OCT, 256, hsm=True)
+
+
+@pytest.fixture(params=["by the socket for uses", "by calls"])
+async def client(request: pytest.FixtureRequest, shared_sidecar: Sidecar) -> AsyncIterator[HsmClient]:
+    """A client of the shared sidecar, which serves."""
+    async with HsmClient(shared_sidecar.socket) as client:
+        await hsm.until_serving(client)
+        if request.param == "by calls":
+            as_with_an_older_sidecar(client)
+        yield client
+        assert not (goes_by_the_socket(client) and request.param == "by calls")
 
 
 @pytest.mark.parametrize(("spec", "name"), [(RSA, "PS256"), (RSA, "RS256"), (EC, "ES256")])

@@ -12,9 +12,10 @@ from strongroom.domain.algorithms import Given
 from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused, StrongroomError
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import Operation
-from strongroom.hsm.client import HsmClient, to_domain
+from strongroom.hsm.client import HsmClient
 from strongroom.hsm.messages import from_message, to_message
 from strongroom.hsm.states import STATE_METADATA, State
+from strongroom.hsm.statuses import from_failure, to_domain, to_failure
 from strongroom.wire.hsm import hsm_pb2 as pb
 from tests.helpers.hsm_vector import KEK, OBJECT, OBJECT_SPEC
 
@@ -42,6 +43,17 @@ def error(code: StatusCode, state: State | None, details: str = "said by the sid
 @pytest.mark.parametrize(("code", "state", "expected"), CASES)
 def test_each_status_becomes_one_error(code: StatusCode, state: State | None, expected: type[StrongroomError]) -> None:
     assert type(to_domain(error(code, state))) is expected
+
+
+@pytest.mark.parametrize(("code", "state"), [(code, state) for code, state, _ in CASES if state is not None])
+def test_a_status_in_a_frame_becomes_the_same_error(code: StatusCode, state: State) -> None:
+    for detail in ("said by the sidecar", ""):
+        expected, framed = to_domain(error(code, state, detail)), from_failure(to_failure(code, state, detail))
+        assert (type(framed), str(framed)) == (type(expected), str(expected))
+
+
+def test_a_status_in_a_frame_that_a_newer_sidecar_made_is_no_verdict() -> None:
+    assert type(from_failure(pb.Failure(code=99, detail="new"))) is HsmUnavailable
 
 
 @pytest.mark.parametrize("code", [code for code in StatusCode if code is not StatusCode.OK])
@@ -111,6 +123,11 @@ async def test_a_call_that_is_never_made_is_not_told_of(tmp_path: Path) -> None:
     assert told == []
 
 
+def without_uses_socket(directory: Path) -> Path:
+    """Return a path that leaves no room for the socket for uses: then all goes by calls, and no socket is opened."""
+    return directory / ("s" * 100)
+
+
 class Silent:
     """A sidecar that never answers a use."""
 
@@ -127,7 +144,7 @@ class Silent:
 
 async def test_a_use_gives_up_at_its_deadline_even_while_it_waits_for_others(tmp_path: Path) -> None:
     sign = Operation.SIGN
-    async with HsmClient(tmp_path / "s", deadline=0.05) as client:
+    async with HsmClient(without_uses_socket(tmp_path), deadline=0.05) as client:
         client._stub = silent = Silent()
         material = KeyMaterial(OBJECT_SPEC, wrapped=OBJECT)
         uses = [client.use_key(material, OBJECT.owner, "HS256", sign, Given(bytes(32))) for _ in range(3)]
@@ -146,7 +163,7 @@ class Short(Silent):
 
 
 async def test_an_answer_that_is_missing_is_no_verdict(tmp_path: Path) -> None:
-    async with HsmClient(tmp_path / "s") as client:
+    async with HsmClient(without_uses_socket(tmp_path)) as client:
         client._stub = Short()
         material = KeyMaterial(OBJECT_SPEC, wrapped=OBJECT)
         with pytest.raises(HsmUnavailable, match="did not answer every use"):

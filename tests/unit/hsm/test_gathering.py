@@ -29,6 +29,7 @@ class Sidecar:
         self.messages.append([use.value for use in uses])
         async with self.arrived:
             self.arrived.notify_all()
+        await asyncio.sleep(0)  # nobody answers in the same pass
         await self.gate.wait()
         if self.failure:
             raise self.failure
@@ -48,7 +49,7 @@ def asked(gatherer: Gathering, number: int, spec: KeySpec = QUICK, octets: int =
 
 async def test_one_goes_at_once_and_the_rest_together() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, number) for number in range(1, 6)]
@@ -59,22 +60,48 @@ async def test_one_goes_at_once_and_the_rest_together() -> None:
     assert sidecar.messages == [[b"\0"], [bytes([number]) for number in range(1, 6)]]
 
 
-async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_travels_together() -> None:
+async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_shares_the_messages() -> None:
     sidecar = Sidecar()
     sidecar.gate.set()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
 
     async def caller() -> None:
         for number in range(3):
             await gatherer.use(pb.Use(value=bytes([number])), QUICK)
 
     await asyncio.gather(*(caller() for _ in range(4)))
-    assert sidecar.messages == [[bytes([number])] * 4 for number in range(3)]
+    assert sidecar.messages == [[bytes([number])] * 2 for number in (0, 0, 1, 1, 2, 2)]
+
+
+async def test_two_messages_of_quick_uses_are_under_way_and_the_rest_waits() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send, sidecar.send)
+    everything = [asked(gatherer, 0)]
+    await sidecar.until(lambda: len(sidecar.messages) == 1)
+    everything += [asked(gatherer, 1)]
+    await sidecar.until(lambda: len(sidecar.messages) == 2)
+    everything += [asked(gatherer, number) for number in range(2, 8)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert sidecar.messages == [[b"\0"], [b"\1"]]
+    sidecar.gate.set()
+    assert await asyncio.gather(*everything) == [bytes([number]) for number in range(8)]
+    assert len(sidecar.messages[2]) == 3  # one's share of six, between two
+
+
+async def test_quick_and_slow_uses_go_their_own_ways() -> None:
+    quick, slow = Sidecar(), Sidecar()
+    quick.gate.set()
+    slow.gate.set()
+    gatherer = Gathering(quick.send, slow.send)
+    assert await asked(gatherer, 1, QUICK) == b"\1"
+    assert await asked(gatherer, 2, RSA) == b"\2"
+    assert (quick.messages, slow.messages) == ([[b"\1"]], [[b"\2"]])
 
 
 async def test_slow_uses_are_divided_among_the_lanes() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     everything = [asked(gatherer, number, RSA) for number in range(7)]
     await sidecar.until(lambda: len(sidecar.messages) == 3)
     assert [len(message) for message in sidecar.messages] == [3, 2, 2]
@@ -84,7 +111,7 @@ async def test_slow_uses_are_divided_among_the_lanes() -> None:
 
 async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     slow = [asked(gatherer, number, SLOW) for number in range(9)]
     await sidecar.until(lambda: len(sidecar.messages) == 3)
     quick = asked(gatherer, 100)
@@ -101,7 +128,7 @@ async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> No
 )
 async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     count = 200
     everything = [asked(gatherer, number, spec, octets) for number in range(count)]
     await sidecar.until(lambda: bool(sidecar.messages))
@@ -113,7 +140,7 @@ async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) ->
 
 async def test_a_long_value_does_not_hold_up_short_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     long = [asked(gatherer, number, QUICK, 60_000) for number in range(4)]
     await sidecar.until(lambda: len(sidecar.messages) == 3)
     short = asked(gatherer, 5)
@@ -124,7 +151,7 @@ async def test_a_long_value_does_not_hold_up_short_ones() -> None:
 
 async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -139,7 +166,7 @@ async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
 
 async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     gone, stays = asked(gatherer, 1), asked(gatherer, 2)
@@ -155,7 +182,7 @@ async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
 async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_MAX_WAITING", 2)
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -167,7 +194,7 @@ async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_closing_gives_up_what_waits_and_what_is_under_way() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.send)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = asked(gatherer, 1)

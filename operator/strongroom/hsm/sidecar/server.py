@@ -1,9 +1,7 @@
-"""The sidecar's gRPC service: parse, call ``Keys``, answer; one table turns errors into statuses."""
+"""The sidecar's gRPC service: parse, call ``Keys``, answer."""
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,36 +9,25 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from strongroom.domain.errors import HsmUnavailable, InvalidInput, KeyRefused, LoginRefused, Refused
 from strongroom.hsm.messages import from_message, to_message
-from strongroom.hsm.sidecar import metrics, uses
+from strongroom.hsm.sidecar import uses
+from strongroom.hsm.sidecar.calls import CallFailed, Calls
 from strongroom.hsm.sidecar.condition import Condition
-from strongroom.hsm.sidecar.faults import TokenLost, Uninitialised
 from strongroom.hsm.sidecar.keys import Keys
 from strongroom.hsm.sidecar.session import Description
 from strongroom.hsm.states import HEALTH_SERVICE, MAX_MESSAGE_OCTETS, STATE_METADATA, State
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
 
-_log = logging.getLogger(__name__)
 _MAX_WAITING = 256  # calls accepted at once; beyond it RESOURCE_EXHAUSTED rather than a growing queue
-
-# First match wins, so a subclass stands before its base.
-_STATUS_OF: tuple[tuple[type[Exception], grpc.StatusCode], ...] = (
-    (InvalidInput, grpc.StatusCode.INVALID_ARGUMENT),
-    (KeyRefused, grpc.StatusCode.PERMISSION_DENIED),
-    (LoginRefused, grpc.StatusCode.FAILED_PRECONDITION),
-    (Refused, grpc.StatusCode.FAILED_PRECONDITION),
-    (HsmUnavailable, grpc.StatusCode.UNAVAILABLE),
-)
 
 
 class HsmServicer(stubs.HsmServicer):
     """Answers each call in a thread of the pool. ``restarts`` is passed through to status."""
 
-    def __init__(self, condition: Condition, lose: Callable[[str], None], restarts: int) -> None:
+    def __init__(self, condition: Condition, calls: Calls, restarts: int) -> None:
         self._condition = condition
-        self._lose = lose
+        self._calls = calls
         self._restarts = restarts
 
     def GenerateKek(self, request: pb.GenerateKekRequest, context: Any) -> pb.WrappedKey:
@@ -99,26 +86,11 @@ class HsmServicer(stubs.HsmServicer):
         return reply
 
     def _call(self, method: str, context: Any, work: Callable[[Keys], Any]) -> Any:
-        started = time.perf_counter()
         try:
-            result = work(self._condition.keys())
-        except Exception as error:
-            return self._abort(method, context, error)
-        metrics.CALLS.labels(method, "OK").inc()
-        metrics.SECONDS.labels(method).observe(time.perf_counter() - started)
-        return result
-
-    def _abort(self, method: str, context: Any, error: Exception) -> Any:
-        """Answer with a status; always raises. Messages of our own errors are public, others stay inside."""
-        if isinstance(error, TokenLost | Uninitialised):
-            self._lose(str(error))
-        status = next((code for kind, code in _STATUS_OF if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
-        if status is grpc.StatusCode.INTERNAL:
-            _log.error("%s failed unexpectedly: %s", method, type(error).__name__)
-        metrics.CALLS.labels(method, status.name).inc()
-        state, _, _ = self._condition.read()
-        context.set_trailing_metadata(((STATE_METADATA, state.name),))
-        context.abort(status, "internal error" if status is grpc.StatusCode.INTERNAL else str(error))
+            return self._calls.make(method, work)
+        except CallFailed as failed:
+            context.set_trailing_metadata(((STATE_METADATA, failed.state.name),))
+            context.abort(failed.code, failed.detail)
 
 
 class HealthReporter:

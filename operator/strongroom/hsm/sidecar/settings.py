@@ -33,7 +33,8 @@ class Settings:
     """Holds the user PIN. Not accessible by everybody. Read for each login, then forgotten."""
 
     socket: Path
-    """Unix socket to serve on. Its directory must be ours alone; it is made with mode 0700 if it does not exist."""
+    """Unix socket to serve on; one for quick uses of keys is beside it. Their directory must be ours alone; it is made
+    with mode 0700 if it does not exist."""
 
     module_parameters: str = ""
     """The text that some modules take to be initialised, such as NSS softokn."""
@@ -45,7 +46,7 @@ class Settings:
     """TCP port for Prometheus on all interfaces. None: no metrics."""
 
     workers: int = DEFAULT_WORKERS
-    """Threads that call the token, each with a session of its own."""
+    """Threads that call the token, each with a session of its own. One of them is for quick uses of keys."""
 
     recycle_after: int = DEFAULT_RECYCLE_AFTER
     """Session objects after which the worker is replaced: SoftHSM leaks about 256 octets for each (50 MB in all)."""
@@ -53,6 +54,11 @@ class Settings:
     hung_after: float = DEFAULT_HUNG_AFTER
     """Seconds after which a call that does not return ends the worker. Longer than opening the token and trying the
     attacks takes, some two hundred calls; too short, and a slow token is never opened."""
+
+    @property
+    def grpc_threads(self) -> int:
+        """How many are left for calls by gRPC."""
+        return max(1, self.workers - 1)
 
 
 def usual_place() -> Path | None:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
-from strongroom.hsm.places import held, prepare_directory
+from strongroom.hsm.places import check_uses_socket, held, prepare_directory
 from strongroom.hsm.sidecar import exits
 
 _log = logging.getLogger(__name__)
@@ -36,8 +36,10 @@ class Supervisor:
     def run(self) -> int:
         """Supervise until SIGTERM or SIGINT, which are passed on; return the exit code. Call it in the main thread.
 
-        Raises ``InvalidInput`` when the socket's directory is accessible by others, or another sidecar serves there.
+        Raises ``InvalidInput`` when the socket's path is too long or its directory accessible by others, or when
+        another sidecar serves there.
         """
+        check_uses_socket(self._socket)
         prepare_directory(self._socket)
         with held(self._socket, "sidecar"):
             signal.signal(signal.SIGTERM, self._on_signal)

@@ -1,4 +1,4 @@
-"""The worker process: loads the module, knows the PIN for the length of a login, owns the socket."""
+"""The worker process: loads the module, knows the PIN for the length of a login, owns the sockets."""
 
 from __future__ import annotations
 
@@ -7,15 +7,19 @@ import os
 import signal
 import sys
 import threading
+import time
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import prometheus_client
 
+from strongroom.hsm.places import uses_socket
 from strongroom.hsm.sidecar import exits, metrics, process, server
+from strongroom.hsm.sidecar.calls import Calls
 from strongroom.hsm.sidecar.condition import Condition
 from strongroom.hsm.sidecar.keeper import Keeper
 from strongroom.hsm.sidecar.settings import Settings
+from strongroom.hsm.sidecar.useserver import UseServer, answering
 from strongroom.hsm.states import State
 
 _log = logging.getLogger(__name__)
@@ -39,7 +43,8 @@ class Worker:
         self._reporter = server.HealthReporter()
         self._condition = Condition(_log_state, metrics.show_state, self._reporter.show)
         self._keeper = Keeper(settings, self._condition, end=self._end, refused=self._report)
-        self._servicer = server.HsmServicer(self._condition, self._keeper.lose, restarts)
+        self._calls = Calls(self._condition, self._keeper.lose)
+        self._servicer = server.HsmServicer(self._condition, self._calls, restarts)
         self._ended = threading.Event()
         self._code = exits.DRAINED
         self._refused = refused
@@ -53,17 +58,16 @@ class Worker:
         os.umask(0o077)
         if self._settings.metrics_port is not None:
             prometheus_client.start_http_server(self._settings.metrics_port)
+        use_server = UseServer(uses_socket(self._settings.socket), answering(self._calls))
         grpc_server = server.build(
-            f"unix:{self._settings.socket}", self._settings.workers, self._servicer, self._reporter
+            f"unix:{self._settings.socket}", self._settings.grpc_threads, self._servicer, self._reporter
         )
         self._settings.socket.chmod(0o600)
         self._start_keeper()
+        use_server.start()
         grpc_server.start()
         self._wait()
-        if self._code == exits.DRAINED:
-            self._condition.become(State.DRAINING, "finishing the calls in flight")
-        grace = _DRAIN_SECONDS if self._code == exits.DRAINED else _LOST_SECONDS
-        grpc_server.stop(grace).wait(grace + 1)  # bounded: a thread may hang in the module for good
+        self._drain(grpc_server, use_server)
         self._let_go()
         return self._code
 
@@ -77,6 +81,14 @@ class Worker:
         while not self._ended.wait(_TICK):
             if self._keeper.is_hung():
                 self._keeper.lose("the module does not return from a call")
+
+    def _drain(self, *servers: Any) -> None:
+        if self._code == exits.DRAINED:
+            self._condition.become(State.DRAINING, "finishing the calls in flight")
+        grace = _DRAIN_SECONDS if self._code == exits.DRAINED else _LOST_SECONDS
+        until = time.monotonic() + grace + 1  # bounded: a thread may hang in the module for good
+        for stopped in [each.stop(grace) for each in servers]:
+            stopped.wait(max(0.0, until - time.monotonic()))
 
     def _let_go(self) -> None:
         """C_Finalize, when nothing is wrong: it closes the sessions. A lost or hung token is simply left."""

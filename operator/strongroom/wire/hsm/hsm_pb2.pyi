@@ -209,6 +209,24 @@ class UseKeysResponse(_message.Message):
     used: _containers.RepeatedCompositeFieldContainer[Used]
     def __init__(self, used: _Optional[_Iterable[_Union[Used, _Mapping]]] = ...) -> None: ...
 
+class UseKeysAnswer(_message.Message):
+    __slots__ = ("response", "failure")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    response: UseKeysResponse
+    failure: Failure
+    def __init__(self, response: _Optional[_Union[UseKeysResponse, _Mapping]] = ..., failure: _Optional[_Union[Failure, _Mapping]] = ...) -> None: ...
+
+class Failure(_message.Message):
+    __slots__ = ("code", "state", "detail")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DETAIL_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    state: State
+    detail: str
+    def __init__(self, code: _Optional[int] = ..., state: _Optional[_Union[State, str]] = ..., detail: _Optional[str] = ...) -> None: ...
+
 class ReleaseKeyRequest(_message.Message):
     __slots__ = ("spec", "key", "owner", "target", "digest")
     SPEC_FIELD_NUMBER: _ClassVar[int]
