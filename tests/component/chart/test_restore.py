@@ -85,7 +85,7 @@ def lost(tmp_path: Path) -> Iterator[Saved]:
             store=[
                 body for kind in STORE for body in _exported(system, "secrets", *OURS, f"--field-selector=type={kind}")
             ],
-            declared=_exported(system, "vaults,vaultsecrets,vaultkeys", "-A"),
+            declared=_exported(system, "vaults,vaultsecrets,vaultkeys,vaultcertificates", "-A"),
             namespaces={body["name"]: body["uid"] for body in _metadata(system, "namespaces")},
             value=system.value("team", "db"),
             public=system.get("configmap", "team", "sign")["data"],
