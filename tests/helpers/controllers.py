@@ -535,6 +535,14 @@ def answer_lost() -> errors.ApiError:
     return errors.OutcomeUnknown(0, "AnswerLost", "the API server did not answer in time")
 
 
+KINDS = {
+    "Vault": Kind.VAULT,
+    "VaultSecret": Kind.SECRET,
+    "VaultKey": Kind.KEY,
+    "VaultCertificate": Kind.CERTIFICATE,
+}
+
+
 async def ready_world(*bodies: dict[str, Any]) -> tuple[World, Process]:
     """A world with the vault ``demo`` and these resources, all reconciled, and the process that did it."""
     world = World()
@@ -542,7 +550,7 @@ async def ready_world(*bodies: dict[str, Any]) -> tuple[World, Process]:
     world.apply(vault(), *bodies)
     await process.reconcile(vault_key())
     for body in bodies:
-        kind = {"Vault": Kind.VAULT, "VaultSecret": Kind.SECRET, "VaultKey": Kind.KEY}[body["kind"]]
+        kind = KINDS[body["kind"]]
         await process.reconcile(Key(kind, body["metadata"]["namespace"], body["metadata"]["name"]))
     process.hear()
     world.wrote.clear()

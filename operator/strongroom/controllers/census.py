@@ -117,6 +117,8 @@ class _Tally:
     stored: Counter[tuple[str, str]] = field(default_factory=Counter)
     expiring: Counter[str] = field(default_factory=Counter)
     expiring_keys: Counter[str] = field(default_factory=Counter)
+    expiring_certificates: Counter[str] = field(default_factory=Counter)
+    failing_certificates: int = 0
     next_expiry: int | None = None
     next_rotation: int | None = None
     overdue: int = 0
@@ -139,7 +141,14 @@ class _Tally:
         if (due := head.due) is not None:
             self.next_rotation = _earlier(self.next_rotation, due)
             self.overdue += due < self.now
-        for kind, tally in ((Face.SECRET, self.expiring), (Face.KEY, self.expiring_keys)):
+        if head.state is State.LIVE and head.pending and head.pending.open and head.pending.message:
+            self.failing_certificates += 1
+        tallies = {
+            Face.SECRET: self.expiring,
+            Face.KEY: self.expiring_keys,
+            Face.CERTIFICATE: self.expiring_certificates,
+        }
+        for kind, tally in tallies.items():
             part = head.part(kind)
             face = part.faces.get(kind)
             if face is None or part.state is not State.LIVE:
@@ -164,6 +173,8 @@ class _Tally:
             stored=self.stored,
             expiring=self.expiring,
             expiring_keys=self.expiring_keys,
+            expiring_certificates=self.expiring_certificates,
+            failing_certificates=self.failing_certificates,
             next_expiry=self.next_expiry,
             next_rotation=self.next_rotation,
             overdue=self.overdue,

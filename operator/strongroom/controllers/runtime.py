@@ -14,6 +14,7 @@ from typing import Any
 from strongroom.controllers import kopfdoor
 from strongroom.controllers.audit import Audit, AuditSettings
 from strongroom.controllers.census import CensusTaker
+from strongroom.controllers.certmail import CertificateMail
 from strongroom.controllers.certwiring import certificate_parts
 from strongroom.controllers.health import Health
 from strongroom.controllers.hsmwatch import Hsm, HsmWatch
@@ -38,6 +39,7 @@ from strongroom.kube.api import KubeApi
 from strongroom.kube.events import EventRecorder
 from strongroom.kube.lease import LeaderLease
 from strongroom.kube.resources import ALL_NAMESPACES, LEASES, VAULTS
+from strongroom.service.certificateissuers import Issuers
 from strongroom.service.declared import Declared, SecretMaker
 from strongroom.service.declared_vaults import DeclaredVaults
 from strongroom.service.grants import Grants
@@ -48,6 +50,7 @@ from strongroom.service.rollouts import Rollouts
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import TargetIndex, Targets
 from strongroom.service.tending import Tending
+from strongroom.service.vaultsettings import VaultSettings
 from strongroom.store.audited import AuditedStore
 from strongroom.store.collector import Collector
 from strongroom.store.index import Index
@@ -55,6 +58,7 @@ from strongroom.store.keyring import Keyring
 from strongroom.store.kubernetes import KubernetesBackend, feed
 from strongroom.store.parts import PartStore
 from strongroom.store.sealed import SealedStore
+from strongroom.telemetry.mail import Mailer
 from strongroom.telemetry.metrics import ControllerMetrics
 
 _RECENT = 5.0  # seconds for which a listing of everything need not be repeated
@@ -96,6 +100,7 @@ class Controller:
         notify: Callable[[Notice], Awaitable[None]],
         clock: Callable[[], int],
         audit: AuditSettings | None = None,
+        mailer: Mailer | None = None,
     ) -> None:
         self._client = client
         self._audit_settings = audit
@@ -155,6 +160,8 @@ class Controller:
             publish=metrics.census.publish,
             clock=clock,
         )
+        if mailer is not None:
+            notify = CertificateMail(store, Issuers(VaultSettings(store, clock)), mailer).after(notify)
         self._bind(store, Collector(store), metrics.counting(notify), clock)
 
     def _make_store(self, **parts: Any) -> SealedStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -13,6 +14,8 @@ from strongroom.domain.issuers import Contacts, Issuer, Person
 PROVIDER_LENGTH: Final = 64
 TEXT_LENGTH: Final = 1024
 PEOPLE: Final = 100
+EMAIL: Final = "[!-;=?A-Z\\[-~]{1,64}@[A-Za-z0-9.\\[\\]:-]{1,253}"
+"""What a mail can be sent to: ASCII, no spaces, no angle brackets, one last @."""
 
 
 def read_contacts(fields: Fields) -> Contacts:
@@ -80,8 +83,11 @@ def _id(place: Place, of: Issuer) -> str:
 
 
 def _read_person(each: Fields) -> Person:
+    email = each.required_text("email", TEXT_LENGTH)
+    if not re.fullmatch(EMAIL, email):
+        raise InvalidInput("Property contacts: an email is an address like ada@example.org")
     return Person(
-        email=each.required_text("email", TEXT_LENGTH),
+        email=email,
         name=each.text("name", TEXT_LENGTH) or "",
         phone=each.text("phone", TEXT_LENGTH) or "",
     )

@@ -77,6 +77,7 @@ def _answers(page: int) -> dict[str, Json]:
 
 def _around(page: int) -> dict[str, Json]:
     person = {name: text_of(issuerwire.TEXT_LENGTH) for name in ("email", "name", "phone")}
+    person["email"] = text_of(issuerwire.TEXT_LENGTH, pattern=f"^{issuerwire.EMAIL}$")
     people = {"type": "array", "maxItems": issuerwire.PEOPLE, "items": object_of(person, "email")}
     issuer = _issuer(secret=True)
     shown = _issuer(secret=False) | {"id": _TEXT}

@@ -154,11 +154,25 @@ def ordered(head: ObjectHead, order: str) -> ObjectHead:
 
 
 def scheduled(head: ObjectHead) -> ObjectHead:
-    """Return the head with the time of its next renewal, by its policy and the life of what it serves."""
+    """Return the head with the times of its next renewal and notice, by its policy and the life of what it serves."""
     face = head.faces.get(_WORD)
     if face is None:
         return head
-    return replace(head, faces={**head.faces, _WORD: replace(face, due=_renewal_due(head, face))})
+    due = _renewal_due(head, face)
+    timed = replace(face, due=due, notice=_notice_due(head, face, due))
+    return replace(head, faces={**head.faces, _WORD: timed})
+
+
+def _notice_due(head: ObjectHead, face: Face, due: int | None) -> int | None:
+    """When its end is near: as the policy says, else when a renewal is late. None: by the usual rule."""
+    if head.certificate is None or face.expires is None:
+        return None
+    mails = [
+        each.due(face.begun, face.expires) for each in head.certificate.policy.actions if each.action is Action.EMAIL
+    ]
+    if mails:
+        return max(face.begun, min(mails))
+    return None if due is None else due + max(0, face.expires - due) // 2
 
 
 def _renewal_due(head: ObjectHead, face: Face) -> int | None:

@@ -74,6 +74,7 @@ class Face:
     """Versions deleted one by one: until when they can be recovered, ERASING or ERASED. Their records stay as links."""
 
     policy: RotationPolicy | None = None  # of a key; None: it was never given one
+    notice: int | None = None  # of a certificate: when it is to be told that it is near its end
 
     @property
     def turn(self) -> int | None:
@@ -83,6 +84,8 @@ class Face:
     @property
     def near(self) -> int | None:
         """When it is to be told that the served version is near its end; None: never."""
+        if self.notice is not None:
+            return self.notice
         return rotationpolicy.notice_due(self.policy or rotationpolicy.DEFAULT, self.begun, self.expires)
 
     @property

@@ -35,6 +35,7 @@ from strongroom.domain.acts import COLLECTIONS
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
 from strongroom.domain.notices import Notice
+from strongroom.entrypoints import mailing
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.hsms import hsm_of
 from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
         default=environment("event-sink-ca-file"),
         help="PEM certificates that it is trusted by; default: the system's",
     )
+    mailing.add_mail(parser)
     add(
         "--audit-directory",
         type=Path,
@@ -201,6 +203,7 @@ async def _run(options: argparse.Namespace) -> int:
             metrics=metrics,
             account=None if options.kubeconfig else _service_account,
             notify=_listener(options, settings.authority),
+            mailer=mailing.mailer(options),
             clock=_clock,
             audit=_audit(options, registry, identity),
         )

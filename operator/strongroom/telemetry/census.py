@@ -18,6 +18,8 @@ class Census:
     stored: Mapping[tuple[str, str], int] = field(default_factory=dict)  # (kind, state)
     expiring: Mapping[str, int] = field(default_factory=dict)  # by ``HORIZONS``, each secret once
     expiring_keys: Mapping[str, int] = field(default_factory=dict)  # the same of keys
+    expiring_certificates: Mapping[str, int] = field(default_factory=dict)  # the same of certificates
+    failing_certificates: int = 0
     next_expiry: int | None = None
     next_rotation: int | None = None
     overdue: int = 0
@@ -67,6 +69,10 @@ def _expiring_keys(census: Census) -> Samples:
     return (((horizon,), census.expiring_keys.get(horizon, 0)) for horizon in HORIZONS)
 
 
+def _expiring_certificates(census: Census) -> Samples:
+    return (((horizon,), census.expiring_certificates.get(horizon, 0)) for horizon in HORIZONS)
+
+
 def _one(number: float | None) -> Samples:
     return () if number is None else (((), number),)
 
@@ -82,8 +88,20 @@ _FAMILIES = (
     ("strongroom_secrets_by_expiry", "Live secrets, by how near their end is.", ("horizon",), _expiring),
     ("strongroom_keys_by_expiry", "Live keys, by how near their end is.", ("horizon",), _expiring_keys),
     (
+        "strongroom_certificates_by_expiry",
+        "Live certificates, by how near their end is.",
+        ("horizon",),
+        _expiring_certificates,
+    ),
+    (
+        "strongroom_certificates_failing",
+        "Live certificates whose issuer did not give the next version at the last try.",
+        (),
+        lambda census: _one(census.failing_certificates),
+    ),
+    (
         "strongroom_next_expiry_timestamp_seconds",
-        "When the next live secret or key expires.",
+        "When the next live secret, key or certificate expires.",
         (),
         lambda census: _one(census.next_expiry),
     ),

@@ -20,12 +20,14 @@ from tests.helpers.controllers import (
     NAMESPACE,
     Process,
     World,
+    certificate_key,
     key_of,
     lost_head,
     ready_world,
     secret,
     secret_key,
     vault,
+    vaultcertificate,
     vaultkey,
 )
 from tests.helpers.stores import NOW
@@ -262,3 +264,16 @@ async def test_a_name_is_counted_as_live_while_its_secret_or_its_key_is() -> Non
     world.apply(secret())
     await process.settle()
     assert (await counted(process)).stored == {("vault", "live"): 1, ("object", "live"): 1}
+
+
+async def test_certificates_are_counted_by_how_near_their_end_is_and_those_that_fail() -> None:
+    world, process = await ready_world(vaultcertificate())
+    await process.work(await world.object_key("app"))
+    assert (await counted(process)).expiring_certificates == {"later": 1}
+    assert (await counted(process)).failing_certificates == 0
+    world.now += 85 * DAY
+    assert (await counted(process)).expiring_certificates == {"7d": 1}
+    world.apply(vaultcertificate(issuerRef={"kind": "VaultCertificate", "name": "nobody"}))
+    await process.reconcile(certificate_key())
+    await process.work(await world.object_key("app"))
+    assert (await counted(process)).failing_certificates == 1
