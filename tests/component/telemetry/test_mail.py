@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
 from collections.abc import Iterator
@@ -87,6 +88,7 @@ def serving(place: Path) -> Iterator[Server]:
         authenticator=signs_in,
         auth_required=True,
     )
+    logging.getLogger("mail.log").setLevel(logging.ERROR)
     controller.start()
     try:
         yield Server(
