@@ -38,8 +38,15 @@ NAMES = AlternativeNames(
 )
 SOURCES = ("RFC3279", "RFC5280", "RFC5480", "RFC5891", "RFC6962", "RFC8813", "Community")
 ROOT = CertificatePolicy(
-    replace(P384, hsm=True), "CN=Root, O=Example, C=DE", issuer=SELF, exportable=False, ekus=(), usages=ca_usages(), ca=True, months=120
-)  # fmt: skip
+    replace(P384, hsm=True),
+    "CN=Root, O=Example, C=DE",
+    issuer=SELF,
+    exportable=False,
+    ekus=(),
+    usages=ca_usages(),
+    ca=True,
+    months=120,
+)
 MIDDLE = replace(ROOT, key=P256, subject="CN=Middle", issuer=PREFIX + "root", exportable=True, path_length=0, months=60)
 
 
