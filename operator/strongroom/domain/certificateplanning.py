@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,9 +16,10 @@ from strongroom.domain.certificates import (
     Pending,
     Progress,
 )
-from strongroom.domain.errors import AlreadyExists, InvalidInput, PendingInProgress, PendingNotFound
+from strongroom.domain.errors import AlreadyExists, InvalidInput, LimitExceeded, PendingInProgress, PendingNotFound
 from strongroom.domain.names import object_id
 from strongroom.domain.objects import Attributes, Face, Kind, ObjectHead
+from strongroom.domain.pruning import FULL, pruned
 from strongroom.domain.vaults import DAY, VaultHead
 
 _SPREAD: Final = 10
@@ -86,6 +88,29 @@ def with_certificate(
     before = without_request(head) if head else None
     after = apiobjects.with_version(vault, name, before, version, made, _WORD)
     return scheduled(replace(after, certificate=state))
+
+
+def kept(vault: VaultHead) -> int:
+    """How many versions of a certificate are kept: half of what the vault lets an object have, so that a renewal never
+    finds it full."""
+    return max(1, vault.limits.versions // 2)
+
+
+def without_oldest(vault: VaultHead, head: ObjectHead, chain: Sequence[str], now: int) -> ObjectHead:
+    """Return the head whose oldest versions are pruned. ``chain``: newest first, the new one included.
+
+    A head remembers so many pruned ones; of more, the oldest are removed at once. ``LimitExceeded`` where nothing may
+    be purged before its time.
+    """
+    face = head.faces[_WORD]
+    doomed = pruned(face, kept(vault), chain, now, vault.retention_days)
+    too_many = [version for version in reversed(chain) if doomed.get(version)][: max(0, len(doomed) - FULL)]
+    if too_many and vault.purge_protection:
+        raise LimitExceeded(
+            f"the vault is purge protected and keeps {FULL} former versions of the certificate: let it live longer"
+        )
+    doomed |= dict.fromkeys(too_many, 0)
+    return replace(head, faces={**head.faces, _WORD: replace(face, pruned=doomed)})
 
 
 def ended(head: ObjectHead, status: Progress, now: int, code: str = "", message: str = "") -> ObjectHead:

@@ -39,6 +39,8 @@ class ApiBackups:
         """Return an object with all its versions, encrypted. ``NotFound``, ``LimitExceeded``, ``BackupRefused``."""
         _check_home(vault)
         head, versions = await self._objects.versions(vault, name, fresh=True)
+        if not versions:  # of a certificate whose first is on its way
+            raise rules.not_found(name, self._objects.kind)
         rules.check_unmanaged(head, self._objects.kind)
         opened = [BackupVersion.of(await self._store.version(vault, head, each)) for each in reversed(versions)]
         face = rules.face_of(head, self._objects.kind)

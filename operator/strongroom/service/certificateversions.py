@@ -120,6 +120,7 @@ class CertificateVersions:
         if state.pending is not None:
             state = replace(state, pending=replace(state.pending, version=version))
         after = planning.with_certificate(vault, name, head, version, attributes, state)
+        after = planning.without_oldest(vault, after, (version, *await self._former(vault, head)), self._clock())
         committed = await self._store.commit(vault, stored, after)
         return FoundCertificate(committed.head, version, attributes, material)
 
@@ -137,6 +138,13 @@ class CertificateVersions:
         if opened.kind not in _KINDS:
             raise Tampered("a stored certificate is a record of another kind")
         return CertificateMaterial.unpack(opened.payload)
+
+    async def _former(self, vault: VaultHead, head: ObjectHead | None) -> list[str]:
+        """The versions before, newest first, as far as some of them are too many."""
+        face = head.faces.get(Kind.CERTIFICATE) if head else None
+        if head is None or face is None or (face.versions < planning.kept(vault) and not face.pruned):
+            return []
+        return [each.id for each in await self._store.fresh_versions(vault, head, Kind.CERTIFICATE)]
 
     async def _reused(self, vault: VaultHead, head: ObjectHead | None, policy: CertificatePolicy) -> KeyMaterial | None:
         """Return the key of the newest version where the policy keeps it, and it is of the kind that is wanted."""

@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import pkcs12
 
 from strongroom.crypto import certfacts, certfiles
+from strongroom.domain import certificateplanning as planning
 from strongroom.domain.algorithms import Given
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.certificates import (
@@ -27,6 +28,7 @@ from strongroom.domain.errors import (
     Conflict,
     HsmUnavailable,
     InvalidInput,
+    LimitExceeded,
     Managed,
     NotPending,
     ObjectDeleted,
@@ -40,11 +42,15 @@ from strongroom.domain.errors import (
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.keytypes import Operation
 from strongroom.domain.objects import Kind
+from strongroom.domain.pruning import FULL
+from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apicertificates import Change
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuing import CertificateIssuing
 from strongroom.service.certificateversions import CertificateVersions, FoundCertificate
 from strongroom.service.keyforge import KeyForge
+from strongroom.store.backups import Backups
+from strongroom.store.collector import Collector
 from strongroom.store.parts import PartStore
 from tests.helpers.api import Replica, outcome
 from tests.helpers.certificates import EC, HSM_POLICY, OUTSIDE, POLICY, self_signed, signed_outside
@@ -413,6 +419,51 @@ async def test_an_issuer_that_is_not_there_is_named_when_it_is_asked_of() -> Non
     await api.issuers.change(await api.vault(), "ours", lambda present: replace(present, enabled=False))  # type: ignore[type-var]
     with pytest.raises(InvalidInput, match="disabled"):
         await ask(Replica(world), policy)
+
+
+async def test_a_certificate_is_never_too_full_to_be_renewed() -> None:
+    """Half of what an object may have is kept; older versions are pruned, and go when the retention has passed."""
+    world = await make_world(limits={"versionsPerObject": 8}, softDelete={"retentionDays": 7})
+    made = [(await issue(world)).version for _ in range(7)]
+    assert (await view(world))["versions"] == made[:2:-1] + made[2::-1]
+    head = await world.head()
+    assert head is not None
+    assert set(head.faces[Kind.CERTIFICATE].pruned) == set(made[:3])
+    world.now += 8 * 86_400
+    await tend(world)
+    await tend(world)
+    assert (await view(world))["versions"] == made[:2:-1]
+    assert len(list(world.records())) == 4
+
+
+@pytest.mark.parametrize("protected", [False, True])
+async def test_more_versions_than_a_head_can_remember_are_removed_unless_nothing_may_be(protected: bool) -> None:
+    world = await make_world(limits={"versionsPerObject": 2}, softDelete={"purgeProtection": protected})
+    found = await issue(world)
+    vault_head, chain = await Replica(world).vault(), [f"{number:032x}" for number in range(300)]
+    if protected:
+        with pytest.raises(LimitExceeded):
+            planning.without_oldest(vault_head, found.head, (found.version, *chain), world.now)
+        return
+    after = planning.without_oldest(vault_head, found.head, (found.version, *chain), world.now)
+    times = after.faces[Kind.CERTIFICATE].pruned
+    assert sum(until > 0 for until in times.values()) == FULL
+    assert all(times[version] == 0 for version in chain[FULL:])
+
+
+async def test_what_has_no_version_yet_has_no_backup() -> None:
+    world = await make_world()
+    api = Replica(world)
+    await ask(api)
+    backups = ApiBackups(
+        store=PartStore(api.store, Kind.CERTIFICATE),
+        collector=Collector(api.store),
+        objects=api.certificates,
+        codec=Backups(world.keys),
+        clock=lambda: world.now,
+    )
+    with pytest.raises(CertificateNotFound):
+        await backups.backup(await api.vault(), "db")
 
 
 Act = Callable[[Replica], Awaitable[object]]
