@@ -107,6 +107,8 @@ class VaultCertificateReconciler:
             report.unready = await self._ground.bring_about(
                 known, resource, resource.recipe, report.outcome, imported=False
             )
+        except errors.AlreadyExists as error:
+            report.unready = Verdict(Reason.NAME_CLAIMED, str(error), look_again=SLOW_LOOK)
         except errors.StrongroomError as error:
             report.unready = verdict(error)  # what there is already is delivered all the same
         vault, head = report.outcome.vault, owned_head(known, report.outcome.head)

@@ -146,10 +146,14 @@ def next_step(wish: Declaration, seen: Seen) -> Step:
         return refusal
     assert seen.vault is not None
     head = seen.head
+    if head is not None and head.certificate is not None and wish.kind is not Kind.CERTIFICATE:
+        return _claimed_by_other(head.claim) if head.claim else _another_kind(wish)  # its key and secret belong to it
     if head is None or (head.state is State.LIVE and not head.faces):
         return _first(wish, seen)
     if head.state is not State.LIVE:
         return _step_of_deleted(wish, seen, head)
+    if face_of(head, wish.kind) is None:
+        return _claimed_by_other(head.claim) if head.claim else _another_kind(wish)
     if head.claim and head.claim.uid != wish.claim.uid:
         return Bury() if seen.claimant_gone else _claimed_by_other(head.claim)
     return _step_of_live(wish, seen, head)

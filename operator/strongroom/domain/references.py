@@ -16,7 +16,7 @@ from strongroom.domain.names import SYSTEM_NAMESPACE
 NEVER: Final = frozenset({SYSTEM_NAMESPACE, "kube-system", "kube-public", "kube-node-lease"})
 """No grant opens these to targets of other namespaces: what is read there runs the cluster."""
 
-_WRITES: Final = {Area.SECRETS: "set", Area.KEYS: "create"}
+_WRITES: Final = {Area.SECRETS: "set", Area.KEYS: "create", Area.CERTIFICATES: "create"}
 """The permission that makes a version."""
 
 

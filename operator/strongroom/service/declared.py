@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from strongroom.domain import objects
+from strongroom.domain.apiobjects import face_of
 from strongroom.domain.content import Content
 from strongroom.domain.errors import Conflict
 from strongroom.domain.generation import Generate, Password, RandomBytes
@@ -198,7 +199,8 @@ class Declared(Generic[RecipeT]):
 
     async def _seen(self, wish: Declaration, outcome: Outcome) -> Seen:
         head = outcome.head
-        other = head.claim if head and head.claim and head.claim.uid != wish.claim.uid else None
+        ours = face_of(head, wish.kind) is not None  # else its claimant is another kind of resource
+        other = head.claim if head and ours and head.claim and head.claim.uid != wish.claim.uid else None
         gone = other is not None and await self._questions.claimant_gone(other)
         if other is not None and not gone and _same_resource(other, wish.claim):
             raise Conflict("an earlier state of this resource was seen; looking again")

@@ -14,6 +14,7 @@ from strongroom.domain.apiobjects import check_unmanaged
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificates import PEM
 from strongroom.domain.content import Layout
+from strongroom.domain.errors import AlreadyExists
 from strongroom.domain.objects import Attributes, Kind, ObjectHead, Version, joined, managed_view
 from strongroom.domain.ports import Stored
 from strongroom.domain.vaults import VaultHead
@@ -25,7 +26,7 @@ _VIEWED = (Kind.SECRET, Kind.KEY)
 class PartStore:
     """A ``Store`` of all vaults' secrets, keys or certificates. Commits carry the rest of the head along unchanged.
 
-    Writes to a view raise ``Managed``.
+    Writes to a view raise ``Managed``, and that of a certificate beside a key ``AlreadyExists``.
     """
 
     def __init__(self, store: SealedStore, kind: Kind) -> None:
@@ -80,8 +81,10 @@ class PartStore:
         self, vault: VaultHead, before: Stored[ObjectHead] | None, after: ObjectHead
     ) -> Stored[ObjectHead]:
         """See ``Store``. ``before`` and ``after`` are parts of this kind."""
-        self._check(before.whole if before else None)
         whole = before.whole or before.head if before else None
+        self._check(whole)
+        if after.certificate is not None and whole is not None and Kind.KEY in whole.faces:
+            raise AlreadyExists(f"A key named {whole.name} exists; choose another name for the certificate")
         known = replace(before, head=whole, whole=None) if before and whole else None
         stored = self._part(await self._store.commit(vault, known, joined(whole, after, self._kind)))
         assert stored is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY, State
 from tests.helpers.api import Replica, outcome
-from tests.helpers.certificates import OUTSIDE, signed_outside
+from tests.helpers.certificates import EC, OUTSIDE, POLICY, signed_outside
 from tests.helpers.controllers import (
     NAMESPACE,
     KubeFault,
@@ -24,12 +25,14 @@ from tests.helpers.controllers import (
     annotated,
     answer_lost,
     certificate_key,
+    key_of,
     ready_world,
     secret,
     secret_key,
     unavailable,
     vault,
     vaultcertificate,
+    vaultkey,
 )
 
 KEY = certificate_key()
@@ -342,3 +345,41 @@ async def test_only_a_ca_has_bounds_of_what_it_issues(spec: dict[str, Any]) -> N
     world, _ = await make(vaultcertificate(**spec))
     assert world.reason(KEY) == "!InvalidSpec"
     assert "CA" in world.status(KEY)["conditions"][0]["message"]
+
+
+@pytest.mark.parametrize("other", ["VaultKey", "VaultSecret"])
+async def test_a_name_is_a_certificates_or_others_whoever_comes_first(other: str) -> None:
+    body = {"VaultKey": vaultkey("app"), "VaultSecret": secret("app", target=None)}[other]
+    key = {"VaultKey": key_of("app"), "VaultSecret": secret_key("app")}[other]
+    world, process = await make(body)
+    world.apply(vaultcertificate())
+    await settle(world, process)
+    assert world.reason(KEY) == "!NameClaimed"
+    assert world.reason(key) == "Available"
+    assert (await head_of(world)).certificate is None
+
+    world, process = await make(vaultcertificate())
+    world.apply(body)
+    await settle(world, process)
+    assert world.reason(key) == "!NameClaimed"
+    assert world.reason(KEY) == "Available"
+
+
+@pytest.mark.parametrize("other", ["VaultKey", "VaultSecret"])
+async def test_the_key_and_secret_of_a_certificate_that_nobody_declares_are_nobodys_either(other: str) -> None:
+    """Not even where the vault lets its own namespace take over what it did not make."""
+    world, process = await make()
+    grants = {area: ["all"] for area in ("secrets", "keys", "certificates")}
+    policy = {"subject": {"kind": "Namespace", "name": NAMESPACE}, "permissions": grants}
+    world.apply(vault(tier="Premium", accessPolicies=[policy]))
+    await settle(world, process)
+    api = Replica(world)
+    await api.certificates.create(await api.vault(), "app", lambda _: replace(POLICY, key=EC), Wanted())
+    body = {"VaultKey": vaultkey("app"), "VaultSecret": secret("app", target=None)}[other]
+    key = {"VaultKey": key_of("app"), "VaultSecret": secret_key("app")}[other]
+    world.apply(body)
+    await settle(world, process, after=2)
+    assert world.reason(key) == "!NameClaimed"
+    world.apply(vaultcertificate())
+    await settle(world, process)
+    assert world.reason(KEY) == "Available"

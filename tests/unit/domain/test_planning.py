@@ -142,6 +142,9 @@ CASES = {
     "the claim is judged before the kind": Case(
         Reason.NAME_CLAIMED, head=replace(KEY, claim=THEIRS), mentions=("ns/",)
     ),
+    "a claimant of another kind is not buried by us": Case(
+        Reason.NAME_CLAIMED, head=replace(KEY, claim=THEIRS), claimant_gone=True, mentions=("ns/",)
+    ),
     "a claim whose fields changed is renewed": Case(
         Commit(HEAD.changed(claim=replace(MINE, fields=("every",)))),
         wish=replace(WISH, claim=replace(MINE, fields=("every",))),
