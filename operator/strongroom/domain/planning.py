@@ -147,13 +147,13 @@ def next_step(wish: Declaration, seen: Seen) -> Step:
     assert seen.vault is not None
     head = seen.head
     if head is not None and head.certificate is not None and wish.kind is not Kind.CERTIFICATE:
-        return _claimed_by_other(head.claim) if head.claim else _another_kind(wish)  # its key and secret belong to it
+        return _has_another_kind(wish, head)  # its key and secret belong to it
     if head is None or (head.state is State.LIVE and not head.faces):
         return _first(wish, seen)
     if head.state is not State.LIVE:
         return _step_of_deleted(wish, seen, head)
     if face_of(head, wish.kind) is None:
-        return _claimed_by_other(head.claim) if head.claim else _another_kind(wish)
+        return _has_another_kind(wish, head)
     if head.claim and head.claim.uid != wish.claim.uid:
         return Bury() if seen.claimant_gone else _claimed_by_other(head.claim)
     return _step_of_live(wish, seen, head)
@@ -209,6 +209,12 @@ def _claimed_by_other(claim: Claim) -> Refuse:
         f"{claim.namespace}/{claim.name} already declares the object of this name; delete it or choose another "
         "spec.objectName",
     )
+
+
+def _has_another_kind(wish: Declaration, head: ObjectHead) -> Refuse:
+    """Whoever declares it is asked for by another kind of resource: whether it is gone is not ours to judge."""
+    theirs = head.claim is not None and head.claim.uid != wish.claim.uid
+    return _claimed_by_other(head.claim) if theirs and head.claim else _another_kind(wish)
 
 
 def _another_kind(wish: Declaration) -> Refuse:

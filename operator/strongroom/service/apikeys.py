@@ -188,10 +188,10 @@ class ApiKeys(ApiObjects):
         wanted: Wanted,
         make: Callable[[str], Awaitable[KeyMaterial]],
     ) -> FoundKey:
-        keyuse.check_tier(vault, spec)
         keyrelease.check_new(wanted)
         if wanted.operations is not None:
             wanted = replace(wanted, operations=tuple(map(str, operations(wanted.operations, spec))))
+        keyuse.check_tier(vault, spec)
 
         async def attempt(stored: Stored[ObjectHead] | None) -> FoundKey:
             head = stored.head if stored else None

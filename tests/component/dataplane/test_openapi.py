@@ -35,7 +35,7 @@ SCHEMA.config.generation.update(with_security_parameters=False)
 # What is too large by the description may be too large to be read, too: 413 is not among the tool's own defaults.
 SCHEMA.config.checks.negative_data_rejection.expected_statuses = ["400", "404", "405", "413"]
 VERSION = "0" * 32
-REQUESTS = 2500
+REQUESTS = 4000
 SELF_ISSUED = {"issuer": {"name": "Self"}, "key_props": {"kty": "EC"}, "x509_props": {"subject": "CN=a.example"}}
 
 
