@@ -42,7 +42,7 @@ _HINTS: Final = {
     "ContactsNotFound": "name some: strongroom certificates contacts --set EMAIL",
     "ObjectIsManaged": "it belongs to a certificate and changes with it: strongroom certificates",
     "VaultNotFound": "how does it fare? strongroom vault status NAME",
-    "ObjectIsDeletedButRecoverable": "strongroom secrets recover NAME brings it back, purge removes it for good",
+    "ObjectIsDeletedButRecoverable": "the command recover brings it back, purge removes it for good",
     "PreconditionFailed": "it is not as the request expects: look at it, then try again",
     "Throttled": "try again in a moment",
     "ServiceUnavailable": "try again in a moment",

@@ -43,10 +43,9 @@ def _add_download(commands: Any, kind: Kind) -> None:
 
 
 async def _import(certificates: Certificates, options: argparse.Namespace) -> str:
-    password = inputs.octets(options.password_file, FILE_OCTETS).decode() if options.password_file else ""
     found = {
         "value": certificatevalues.to_text(inputs.octets(options.file, FILE_OCTETS)),
-        "pwd": password.partition("\n")[0].removesuffix("\r"),
+        "pwd": inputs.password(options.password_file),
         "policy": policy_of(options),
     }
     file = {name: value for name, value in found.items() if value}
