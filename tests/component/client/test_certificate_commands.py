@@ -167,6 +167,14 @@ async def test_a_file_comes_in_and_goes_out(person: Person, tmp_path: Path) -> N
         assert shown.encode() == loaded.public_bytes(Encoding.PEM)
 
 
+async def test_an_imported_key_can_be_kept_in_the_hsm(person: Person, tmp_path: Path) -> None:
+    (tmp_path / "policy").write_text('{"key_props": {"kty": "EC-HSM", "exportable": false}}')
+    made = await person.json(f"import old --policy {tmp_path}/policy --preserve-order", pem_file(NOW).encode())
+    assert (made["policy"]["key_props"]["kty"], made["preserveCertOrder"]) == ("EC-HSM", True)
+    with pytest.raises(InvalidInput, match="cannot be exported"):
+        await person.run("download old --with-key")
+
+
 async def test_a_private_key_is_not_shown_on_a_terminal(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     shown = await person.json("import old", pem_file(NOW).encode())
     assert shown["contentType"] == "application/x-pem-file"
