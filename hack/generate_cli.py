@@ -10,7 +10,7 @@ from pathlib import Path
 from strongroom.cli import explaining
 from strongroom.entrypoints.main import COMMANDS
 
-NAMES = ("login", "logout", "secrets", "keys", "vault", "completion")
+NAMES = ("login", "logout", "secrets", "keys", "certificates", "vault", "completion")
 PAGE = Path("docs/reference/cli.md")
 
 HEAD = """<!-- generated, do not edit; make generate -->

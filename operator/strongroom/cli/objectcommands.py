@@ -28,7 +28,11 @@ class Commands:
 
     async def listing(self, objects: Objects, asked: Asked) -> str:
         """List objects, or the deleted ones."""
-        items = await _all(objects.list(deleted=asked.deleted))
+        return await self.listed(objects.list(deleted=asked.deleted), asked)
+
+    async def listed(self, found: AsyncIterator[dict[str, Any]], asked: Asked) -> str:
+        """Show objects, or deleted ones."""
+        items = await _all(found)
         return (self.lists.deleted if asked.deleted else self.lists.objects)(items, asked.output)
 
     async def versions(self, objects: Objects, asked: Asked) -> str:

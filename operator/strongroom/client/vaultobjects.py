@@ -35,7 +35,7 @@ class Objects:
     """The objects of one vault in a collection. ``InvalidInput`` for a name or version that would be another path."""
 
     collection: ClassVar[str]
-    """Its name in paths: ``secrets``, ``keys``."""
+    """Its name in paths: ``secrets``, ``keys``, ``certificates``."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

@@ -103,6 +103,18 @@ def pem(private: bytes, chain: Sequence[bytes]) -> bytes:
     return b"".join(texts)
 
 
+def contents(value: bytes) -> tuple[bool, tuple[bytes, ...]]:
+    """Return whether a file without a password has a private key, and its certificates (DER) in their order.
+
+    PEM or PKCS #12; ``InvalidInput``.
+    """
+    if _BEGIN not in value:
+        opened = pfx.read(value, "")
+        return opened.key is not None, tuple(map(_der, opened.certificates))
+    blocks = list(pemblocks.split(value, _FILE))
+    return any(each.private for each in blocks), tuple(map(_der, _from_blocks(blocks, _FILE)))
+
+
 def check_pair(certificate: bytes, public: bytes) -> None:
     """Raise ``InvalidInput`` unless the certificate (DER) is for the key whose SubjectPublicKeyInfo is given."""
     if not _has_key(certfacts.load(certificate), load_der_public_key(public)):

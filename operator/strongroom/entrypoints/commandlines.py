@@ -29,14 +29,30 @@ def add(
 def add_changes(parser: argparse.ArgumentParser, use: str) -> argparse._ArgumentGroup:
     """Add what is said of a version. ``use``: what cannot be done with it when it is disabled, as "be read"."""
     group = parser.add_argument_group("of the version")
+    _add_switch(group, use)
+    group.add_argument("--expires", type=moment, metavar="TIME", help="90d (from now), or 2027-01-31T16:00:00Z")
+    group.add_argument("--not-before", type=moment, metavar="TIME", help="as --expires")
+    _add_tags(group)
+    return group
+
+
+def add_undated(parser: argparse.ArgumentParser, use: str) -> None:
+    """Add the same of a version whose times nobody can set: those of a certificate stand in it."""
+    group = parser.add_argument_group("of the version")
+    _add_switch(group, use)
+    _add_tags(group)
+    parser.set_defaults(expires=None, not_before=None)
+
+
+def _add_switch(group: argparse._ArgumentGroup, use: str) -> None:
     switch = group.add_mutually_exclusive_group()
     switch.add_argument("--enable", dest="enabled", action="store_const", const=True, help=f"it can {use}")
     switch.add_argument("--disable", dest="enabled", action="store_const", const=False, help=f"it cannot {use}")
-    group.add_argument("--expires", type=moment, metavar="TIME", help="90d (from now), or 2027-01-31T16:00:00Z")
-    group.add_argument("--not-before", type=moment, metavar="TIME", help="as --expires")
+
+
+def _add_tags(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--tag", dest="tags", type=tag, action="append", metavar="NAME=VALUE", help="replaces all tags")
     group.add_argument("--no-tags", dest="tags", action="store_const", const=[], help="remove all tags")
-    return group
 
 
 def changes(options: argparse.Namespace) -> Changes:

@@ -11,6 +11,7 @@ from strongroom.domain.errors import InvalidInput
 from strongroom.domain.generation import VALUE_OCTETS
 
 _BACKUP: Final = 48 * 2**20  # characters of the largest backup
+_PASSWORD: Final = 64 * 2**10
 
 
 def value(file: Path | None) -> bytes:
@@ -29,6 +30,15 @@ def backup(file: Path | None) -> str:
         return octets(file, _BACKUP).decode("ascii").strip()
     except UnicodeDecodeError:
         raise InvalidInput("this is no backup that the command backup wrote") from None
+
+
+def password(file: Path | None) -> str:
+    """Return the first line of a file with a password, empty without a file. ``InvalidInput`` when it is no text."""
+    try:
+        text = octets(file, _PASSWORD).decode() if file else ""
+    except UnicodeDecodeError:
+        raise InvalidInput("the password's file is no UTF-8 text") from None
+    return text.partition("\n")[0].removesuffix("\r")
 
 
 def octets(file: Path | None, limit: int) -> bytes:

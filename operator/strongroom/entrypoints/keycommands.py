@@ -113,9 +113,8 @@ async def _create(keys: Keys, options: argparse.Namespace) -> str:
 
 
 async def _import(keys: Keys, options: argparse.Namespace) -> str:
-    password = inputs.octets(options.password_file, FILE_OCTETS).decode() if options.password_file else ""
-    content = inputs.octets(options.file, FILE_OCTETS)
-    jwk = keyvalues.read_key(content, password.partition("\n")[0])
+    password, content = inputs.password(options.password_file), inputs.octets(options.file, FILE_OCTETS)
+    jwk = keyvalues.read_key(content, password)
     return await keycommands.take(keys, options, jwk, _changes(options), hsm=options.hsm)
 
 

@@ -15,6 +15,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "logout": ("strongroom.entrypoints.logout", "forget the logins that were kept"),
     "secrets": ("strongroom.entrypoints.secretcommands", "work with the secrets of a vault"),
     "keys": ("strongroom.entrypoints.keycommands", "work with the keys of a vault"),
+    "certificates": ("strongroom.entrypoints.certificatecommands", "work with the certificates of a vault"),
     "vault": ("strongroom.entrypoints.vault", "look at a vault"),
     "audit": ("strongroom.entrypoints.audit", "verify audit records and ask them questions"),
     "completion": ("strongroom.entrypoints.completion", "complete command lines in a shell"),
@@ -42,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<12}{summary}" for name, (_, summary) in COMMANDS.items()]
+    lines = [f"  {name:<14}{summary}" for name, (_, summary) in COMMANDS.items()]
     return "\n".join(["usage: strongroom <subcommand> [options]", "", *lines])
 
 

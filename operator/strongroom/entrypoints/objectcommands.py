@@ -1,4 +1,4 @@
-"""The command lines that ``strongroom secrets`` and ``strongroom keys`` have in common."""
+"""The command lines that ``strongroom secrets``, ``keys`` and ``certificates`` have in common."""
 
 from __future__ import annotations
 
@@ -39,11 +39,12 @@ class Kind:
         add_version(made, default)
         made.add_argument("--deleted", action="store_true", help=f"a deleted {self.noun}")
 
-    def add_lists(self, commands: Any) -> None:
-        """Add the commands that list."""
+    def add_lists(self, commands: Any) -> argparse.ArgumentParser:
+        """Add the commands that list; return the one of objects."""
         listing = add(commands, "list", self.common.listing, f"list the {self.noun}s")
         listing.add_argument("--deleted", action="store_true", help="those that can be recovered")
         self.add(commands, "versions", self.common.versions, "list the versions, the newest first")
+        return listing
 
     def add_endings(self, commands: Any) -> None:
         """Add the commands on deletion and on backups."""

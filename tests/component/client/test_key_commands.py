@@ -8,6 +8,7 @@ import json
 import sys
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from strongroom.cli import keyviews
 from strongroom.client import errors
 from strongroom.client.session import Session
 from strongroom.client.vaultkeys import Keys
+from strongroom.client.vaultobjects import Objects
 from strongroom.domain import base64url
 from strongroom.domain.errors import InvalidInput
 from strongroom.entrypoints import keycommands
@@ -58,15 +60,18 @@ class LabSession(Session):
 class Person:
     """Runs commands and reads what they print."""
 
+    commands: ModuleType = keycommands
+    objects: type[Objects] = Keys
+
     def __init__(self, lab: DoorLab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-        self._keys = Keys(LabSession(lab))
+        self._objects = self.objects(LabSession(lab))
         self._monkeypatch = monkeypatch
         self._capsys = capsys
 
     async def run(self, line: str, stdin: bytes = b"") -> str:
         self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        options = keycommands.parser().parse_args(line.split())
-        shown = await options.action(self._keys, options)
+        options = self.commands.parser().parse_args(line.split())
+        shown = await options.action(self._objects, options)
         printed = self._capsys.readouterr().out
         return printed + (str(shown) if shown != "" else "")
 

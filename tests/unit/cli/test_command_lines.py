@@ -101,7 +101,7 @@ def test_a_value_on_the_command_line_is_refused_and_not_repeated(line: str, caps
 
 
 def test_every_command_for_people_has_a_parser_that_can_be_shown() -> None:
-    for name in ("login", "logout", "secrets", "keys", "vault", "completion"):
+    for name in ("login", "logout", "secrets", "keys", "certificates", "vault", "completion"):
         made = import_module(COMMANDS[name][0]).parser()
         assert made.prog == f"strongroom {name}"
         assert made.format_help()
@@ -119,6 +119,17 @@ def test_a_value_is_asked_for_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     assert inputs.value(None) == b"one"
     with pytest.raises(inputs.InvalidInput, match="not the same"):
         inputs.value(None)
+
+
+def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    for octets in (b"hunter2", b"hunter2\n", b"hunter2\r\nmore"):
+        path.write_bytes(octets)
+        assert inputs.password(path) == "hunter2"
+    path.write_bytes(b"\xff")
+    with pytest.raises(inputs.InvalidInput, match="UTF-8"):
+        inputs.password(path)
+    assert inputs.password(None) == ""
 
 
 def test_a_value_comes_from_a_file_or_a_pipe_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -168,6 +179,8 @@ def test_no_option_takes_a_value_or_a_token() -> None:
         ("strongroom secrets ", {"get", "set", "list", "purge"}),
         ("strongroom secrets list --del", {"--deleted"}),
         ("strongroom secrets get name -o ", {"raw", "json", "table"}),
+        ("strongroom certificates c", {"create", "csr", "cancel", "contacts"}),
+        ("strongroom certificates create a --content-type ", {"pem", "pkcs12"}),
         ("strongroom vault ", {"status"}),
         ("strongroom completion ", {"bash", "zsh", "fish"}),
         ("kubectl-strongroom vault s", {"status"}),

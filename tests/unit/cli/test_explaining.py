@@ -55,6 +55,8 @@ def test_a_message_is_one_line_and_harmless() -> None:
         (vault.Denied("a", 401, "Unauthorized"), "strongroom login"),
         (vault.Denied("a", 403, "ForbiddenByFirewall"), "spec.networkRules"),
         (vault.NotFound("a", 404, "SecretNotFound"), "--deleted"),
+        (vault.NotFound("a", 404, "CertificateNotFound"), "--include-pending"),
+        (vault.Clash("a", 409, "PendingInProgress"), "certificates cancel"),
         (vault.Clash("a", 409, "ObjectIsDeletedButRecoverable"), "recover"),
         (vault.Untrusted("a"), "--ca-file"),
         (kube.Unavailable(401, "Unauthorized", "a"), "--kubeconfig"),

@@ -1,0 +1,52 @@
+"""``strongroom certificates contacts`` and ``issuers``: whom a vault tells, and whom it asks for certificates."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, Final
+
+from strongroom.cli import certificatecommands, issuerviews
+from strongroom.client.vaultcertificates import Certificates
+from strongroom.entrypoints import inputs
+from strongroom.entrypoints.commandlines import add
+
+_OCTETS: Final = 64 * 2**10
+
+
+def add_contacts(commands: Any) -> None:
+    """Add the command on contacts."""
+    text = "show whom the vault tells of certificates that near their end, or change it"
+    made = add(commands, "contacts", _contacts, text)
+    change = made.add_mutually_exclusive_group()
+    change.add_argument("--set", dest="emails", metavar="EMAIL", nargs="+", help="replaces all")
+    change.add_argument("--clear", action="store_true", help="tell nobody")
+
+
+def add_issuers(commands: Any) -> None:
+    """Add the commands on issuers."""
+    text = "the authorities that the vault has accounts with"
+    issuers = commands.add_parser("issuers", help=text, description=f"{text[0].upper()}{text[1:]}.")
+    inner = issuers.add_subparsers(required=True, metavar="COMMAND")
+    add(inner, "list", certificatecommands.issuers, "list the issuers")
+    _add(inner, "show", certificatecommands.issuer, "show an issuer, without its password")
+    made = _add(inner, "set", _set, "make an issuer, or replace the one of this name")
+    text = "JSON of it, as the reference of the API has it; default: standard input"
+    made.add_argument("--file", metavar="FILE", type=Path, help=text)
+    _add(inner, "delete", certificatecommands.delete_issuer, "remove an issuer")
+
+
+def _add(inner: Any, command: str, action: Any, text: str) -> argparse.ArgumentParser:
+    made = add(inner, command, action, text)
+    made.add_argument("name", metavar="NAME", help="of the issuer")
+    return made
+
+
+async def _contacts(certificates: Certificates, options: argparse.Namespace) -> str:
+    return await certificatecommands.contacts(certificates, options, options.emails, clear=options.clear)
+
+
+async def _set(certificates: Certificates, options: argparse.Namespace) -> str:
+    """The file may hold a password, so no refusal repeats it."""
+    wanted = issuerviews.read(inputs.octets(options.file, _OCTETS))
+    return await certificatecommands.set_issuer(certificates, options, wanted)
