@@ -53,6 +53,19 @@ class Pebble:
         """How often it printed this."""
         return self.log.read_text().count(text)
 
+    def suggest(self, certificate: x509.Certificate, start: datetime, end: datetime) -> None:
+        """Let it say that a certificate is to be renewed between these times."""
+        window = {"start": start.isoformat(), "end": end.isoformat()}
+        self.answer_renewal(certificate, json.dumps({"suggestedWindow": window}))
+
+    def answer_renewal(self, certificate: x509.Certificate, answer: str) -> None:
+        """Let it answer so when it is asked for a certificate's renewal information."""
+        wanted = {"certificate": certificate.public_bytes(Encoding.PEM).decode(), "ariResponse": answer}
+        context = ssl.create_default_context(cadata=self.ca)
+        url = f"https://127.0.0.1:{self.management}/set-renewal-info/"
+        with urllib.request.urlopen(url, json.dumps(wanted).encode(), context=context):
+            pass
+
     def root(self, index: int = 0) -> x509.Certificate:
         """The root of a chain that it issues by."""
         context = ssl.create_default_context(cadata=self.ca)

@@ -18,6 +18,7 @@ from strongroom.acme.session import Binding, Session, located
 from strongroom.acme.solvers import solver_of
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, directory_of
 from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.errors import IssuerUnavailable, Refused
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import ObjectHead
@@ -61,6 +62,18 @@ class AcmeAuthority:
             except AccountUnknown:  # its server lost it: the next try registers it anew
                 await self._forget(vault, issuer)
                 raise IssuerUnavailable("the ACME server does not know the account; it is registered again") from None
+            finally:
+                deadline.cancel()
+
+    async def advice(self, vault: VaultHead, issuer: Issuer, certificate: bytes) -> Advice:
+        """See ``certificateissuing.Authority``: what the server's renewal information says (ACME ARI, RFC 9773)."""
+        settings = issuer.acme or AcmeSettings()
+        with self._turn(vault.id):
+            deadline = Deadline(self._seconds)
+            try:
+                account, _ = await self._account(vault, issuer)
+                session = await self._threaded(lambda: Session(account, settings.ca, deadline))
+                return await self._threaded(lambda: session.advice(certificate))
             finally:
                 deadline.cancel()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from ssl import DER_cert_to_PEM_cert
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +18,7 @@ from strongroom.acme.deadline import Deadline
 from strongroom.acme.problems import translated
 from strongroom.acme.transport import BoundedAdapter, bind
 from strongroom.domain.acmesettings import AcmeAccount
+from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.errors import IssuerUnavailable, Refused
 
 _HMAC_KEY: Final = re.compile(r"(?=.{8,1024}$)[A-Za-z0-9_-]+={0,2}")
@@ -68,6 +70,12 @@ class Session:
             except errors.ConflictError as known:
                 url = known.location
             self._signed_in(located(url))
+
+    def advice(self, certificate: bytes) -> Advice:
+        """Return when a certificate (DER) is to be renewed: a moment of the window that it suggests (RFC 9773)."""
+        with self.translated():
+            at, _ = self.client.renewal_time(DER_cert_to_PEM_cert(certificate).encode())
+            return Advice(int(at.timestamp()) if at else None, self._adapter.retry_after)
 
     def read(self, url: str) -> requests.Response:
         """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
 
 from strongroom.domain import apiobjects
+from strongroom.domain.casettings import PREFIX
 from strongroom.domain.certificates import (
+    SELF,
     UNKNOWN,
     Action,
     CertificatePolicy,
@@ -30,7 +32,23 @@ _FIRST_RETRY: Final = 30
 _LAST_RETRY: Final = 4 * 3600
 """Seconds between tries of an operation that failed for a reason that may pass."""
 
+_ADVICE_SECONDS: Final = 6 * 3600
+_ADVICE_BETWEEN: Final = (3600, DAY)
+"""How often an issuer is asked when it wants a renewal: as it says, between these (RFC 9773, section 4.3)."""
+
 _WORD: Final = Kind.CERTIFICATE
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """What an issuer says of a renewal.
+
+    ``renew_at``: Unix seconds, None: it does not say. ``again``: seconds until it is asked again, 0: some hours, None:
+    never.
+    """
+
+    renew_at: int | None = None
+    again: int | None = None
 
 
 def check_startable(whole: ObjectHead | None) -> None:
@@ -84,7 +102,7 @@ def with_certificate(
     """Return the head that serves a new version; what asked for it is done."""
     pending = state.pending
     asked = pending.policy if pending and pending.version == version else state.policy.digest
-    state = replace(state, made=asked)
+    state = replace(state, made=asked, advice_due=made.created + _ADVICE_SECONDS if _advises(state.policy) else None)
     before = without_request(head) if head else None
     after = apiobjects.with_version(vault, name, before, version, made, _WORD)
     return scheduled(replace(after, certificate=state))
@@ -154,6 +172,24 @@ def renewal_due(head: ObjectHead, now: int) -> bool:
     return face is not None and face.due is not None and face.due <= now and not waits
 
 
+def advice_due(head: ObjectHead, now: int) -> bool:
+    """Is the issuer to be asked now when it wants the renewal?"""
+    turn = head.advice_turn
+    return turn is not None and turn <= now
+
+
+def advised(head: ObjectHead, advice: Advice, now: int) -> ObjectHead:
+    """Return the head that renews when its issuer wants it, but no later than its policy says."""
+    assert head.certificate is not None
+    again = None if advice.again is None else now + _between(advice.again or _ADVICE_SECONDS, *_ADVICE_BETWEEN)
+    after = head.changed(certificate=replace(head.certificate, advice_due=again))
+    face = after.faces[_WORD]
+    if advice.renew_at is None or face.due is None or advice.renew_at >= face.due:
+        return after
+    earlier = replace(face, due=advice.renew_at, notice=_notice_due(after, face, advice.renew_at))
+    return replace(after, faces={**after.faces, _WORD: earlier})
+
+
 def carrying_due(head: ObjectHead, now: int) -> bool:
     """Is the operation to be carried on now?"""
     pending = head.pending
@@ -186,6 +222,14 @@ def scheduled(head: ObjectHead) -> ObjectHead:
     due = _renewal_due(head, face)
     timed = replace(face, due=due, notice=_notice_due(head, face, due))
     return replace(head, faces={**head.faces, _WORD: timed})
+
+
+def _advises(policy: CertificatePolicy) -> bool:
+    return policy.issuer not in (SELF, UNKNOWN) and not policy.issuer.startswith(PREFIX)
+
+
+def _between(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))
 
 
 def _notice_due(head: ObjectHead, face: Face, due: int | None) -> int | None:

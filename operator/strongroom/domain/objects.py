@@ -182,6 +182,13 @@ class ObjectHead:
         """The certificate's last operation."""
         return self.certificate.pending if self.certificate else None
 
+    @property
+    def advice_turn(self) -> int | None:
+        """When its issuer is asked when it wants the renewal; None: it renews not by itself, or just now."""
+        face = self.faces.get(Kind.CERTIFICATE)
+        waits = face is None or face.due is None or (self.pending is not None and self.pending.open)
+        return self.certificate.advice_due if self.certificate and not waits else None
+
     def changed(self, **fields: object) -> ObjectHead:
         """Return the head's next generation with these fields replaced."""
         return replace(self, generation=self.generation + 1, **fields)  # type: ignore[arg-type]
@@ -236,7 +243,7 @@ def _certificate_turns(part: ObjectHead) -> tuple[int | None, ...]:
     pending, face = part.pending, part.faces.get(Kind.CERTIFICATE)
     if pending is not None and pending.open:
         return (pending.due,)
-    return (face.due,) if face else ()
+    return (face.due, part.advice_turn) if face else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from strongroom.crypto.certdrafts import Authority
 from strongroom.domain import casettings
 from strongroom.domain.casettings import CaSettings
 from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.certificates import BACKDATED, CertificateFacts
 from strongroom.domain.errors import Refused
 from strongroom.domain.issuers import Issuer
@@ -60,6 +61,10 @@ class VaultCa:
         )
         signed = await self._versions.forge.signed(vault, settings.certificate, ca.key, draft)
         return (signed, *ca.leaf_first)
+
+    async def advice(self, _: VaultHead, __: Issuer, ___: bytes) -> Advice:
+        """See ``certificateissuing.Authority``: it has none."""
+        return Advice()
 
     async def _authority(self, vault: VaultHead, name: str) -> CertificateMaterial:
         stored = await self._store.object(vault, name)

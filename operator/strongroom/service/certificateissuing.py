@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from strongroom.domain import certificateplanning as planning
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificates import SELF, Progress
-from strongroom.domain.errors import Conflict, IssuerUnavailable, Refused, Retryable
+from strongroom.domain.errors import Conflict, IssuerNotFound, IssuerUnavailable, Refused, Retryable
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.keyuse import succeeding
 from strongroom.domain.objects import Kind, ObjectHead
@@ -53,6 +53,10 @@ class Authority(Protocol):
 
         ``Retryable``: it is asked again later; ``Refused``: somebody must act.
         """
+        ...
+
+    async def advice(self, vault: VaultHead, issuer: Issuer, certificate: bytes, /) -> planning.Advice:
+        """Return when a certificate (DER) is to be renewed. ``Retryable``, ``Refused``."""
         ...
 
 
@@ -97,6 +101,8 @@ class CertificateIssuing:
             return await self._carry(vault, stored)
         if planning.renewal_due(stored.head, self._clock()):
             return await self._renew(vault, stored)
+        if planning.advice_due(stored.head, self._clock()):
+            await self._ask_advice(vault, stored)
         return Carried()
 
     async def _renew(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Carried:
@@ -106,6 +112,21 @@ class CertificateIssuing:
         asked = succeeding(before, None, now)
         await self._versions.ask(vault, head.name, stored, head.certificate.policy, asked, now)
         return Carried(REQUESTED, f"the next version is asked of the issuer {head.certificate.policy.issuer}")
+
+    async def _ask_advice(self, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
+        """An issuer that cannot be asked has no say: the policy's time stays."""
+        head = stored.head
+        assert head.certificate is not None
+        served = await self._versions.material(vault, head, head.faces[Kind.CERTIFICATE].current)
+        try:
+            issuer = await self._issuers.get(vault, head.certificate.policy.issuer)
+            authority = self._authority(issuer)
+            advice = await authority.advice(vault, issuer, served.certificate)
+        except Conflict:
+            raise
+        except (Retryable, Refused, IssuerNotFound):
+            advice = planning.Advice(again=1)
+        await self._store.commit(vault, stored, planning.advised(head, advice, self._clock()))
 
     async def _carry(self, vault: VaultHead, stored: Stored[ObjectHead]) -> Carried:
         head, course = stored.head, _Course(self._store, vault, stored)
@@ -127,11 +148,14 @@ class CertificateIssuing:
         if head.pending.issuer == SELF:
             return await self._versions.forge.self_signed(vault, head.name, head.certificate.policy, waiting.key)
         issuer = await self._issuers.get(vault, head.pending.issuer)
+        return await self._authority(issuer).issue(vault, head, issuer, waiting, course.keep)
+
+    def _authority(self, issuer: Issuer) -> Authority:
         authority = self._authorities.get(issuer.provider.lower())
         if authority is None or not issuer.enabled:
             why = f"its provider {issuer.provider} is none that issues here" if issuer.enabled else "it is disabled"
             raise Refused(f"the issuer {issuer.name} issues nothing: {why}")
-        return await authority.issue(vault, head, issuer, waiting, course.keep)
+        return authority
 
     async def _failed(self, vault: VaultHead, stored: Stored[ObjectHead], error: Retryable | Refused) -> Carried:
         """What renews, or a resource declares, is tried again, whatever is wrong; what is new is given up when nothing

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from strongroom.domain import objects, withdrawals
 from strongroom.domain.acts import WORDS
 from strongroom.domain.apiobjects import with_end
-from strongroom.domain.certificateplanning import carrying_due, renewal_due
+from strongroom.domain.certificateplanning import advice_due, carrying_due, renewal_due
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import VaultRef
 from strongroom.domain.notices import Notice, Stage, stage
@@ -125,7 +125,8 @@ class Tending:
         return await self._rotate_key(vault, key.name)
 
     async def _carry(self, vault: VaultHead, head: ObjectHead) -> Carried:
-        due = head.certificate is not None and (carrying_due(head, self._clock()) or renewal_due(head, self._clock()))
+        now = self._clock()
+        due = head.certificate is not None and any(each(head, now) for each in (carrying_due, renewal_due, advice_due))
         return await self._carry_on(vault, head.name) if due else Carried()
 
     async def _tend_live(self, vault: VaultHead, oid: str, stored: Stored[ObjectHead]) -> Tended:

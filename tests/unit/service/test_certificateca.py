@@ -29,6 +29,7 @@ ROOT = CertificatePolicy(
 )
 MIDDLE = replace(ROOT, subject="CN=Middle", issuer=PREFIX + "root", months=60, key=EC, exportable=True)
 LEAF = replace(POLICY, issuer=PREFIX + "middle")
+LEAF_OF_ROOT = replace(POLICY, issuer=PREFIX + "root")
 
 
 async def make_world() -> World:
@@ -48,6 +49,13 @@ async def issue(world: World, name: str, policy: CertificatePolicy) -> FoundCert
     await process.work(await world.object_key(name))
     api.hear()
     return await api.certificates.get(await api.vault(), name)
+
+
+async def advice_due(world: World, name: str) -> int | None:
+    head = await world.head(name)
+    assert head is not None
+    assert head.certificate is not None
+    return head.certificate.advice_due
 
 
 async def refusal(world: World, name: str, policy: CertificatePolicy) -> str:
@@ -89,6 +97,23 @@ async def test_nothing_outlives_its_ca_nor_the_longest_life_that_it_gives() -> N
     assert [name.value for each in points for name in each.full_name or ()] == ["http://a.example/crl"]
     access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     assert [each.access_location.value for each in access] == ["http://a.example/ocsp"]
+
+
+async def test_it_is_asked_once_when_it_wants_a_renewal_and_never_says() -> None:
+    world = await make_world()
+    await issue(world, "root", ROOT)
+    api = Replica(world)
+    ours = Issuer("ours", "VaultCA", ca=CaSettings("root"))
+    await api.issuers.change(await api.vault(), "ours", lambda _: ours)
+    assert await advice_due(world, "root") is None
+    await issue(world, "app", LEAF_OF_ROOT)
+    assert await advice_due(world, "app") is None
+    await issue(world, "web", replace(LEAF, issuer="ours"))
+    due = await advice_due(world, "web")
+    assert due is not None
+    world.now = due
+    await world.process().work(await world.object_key("web"))
+    assert await advice_due(world, "web") is None
 
 
 @pytest.mark.parametrize(
