@@ -317,9 +317,9 @@ async def test_while_the_hsm_is_away_what_there_is_stays() -> None:
     assert world.reason(KEY) == "Available"
 
 
-def root_ca(**spec: Any) -> dict[str, Any]:
+def root_ca(name: str = "root", **spec: Any) -> dict[str, Any]:
     key = {"algorithm": "ECDSA", "protection": "HSM"}
-    return vaultcertificate("root", **{"isCA": True, "commonName": "Root", "dnsNames": None, "target": None,
+    return vaultcertificate(name, **{"isCA": True, "commonName": "Root", "dnsNames": None, "target": None,
                                        "duration": "3650d", "privateKey": key, **spec})  # fmt: skip
 
 
@@ -338,6 +338,33 @@ async def test_a_ca_that_is_declared_issues_what_names_it_in_whatever_order_they
     assert root.subject.rfc4514_string() == "CN=Root"
     assert len(x509.load_pem_x509_certificates(data(world)["tls.crt"])) == 1, "clients have the root already"
     assert data(world).keys() == {"tls.crt", "tls.key", "ca.crt"}
+
+
+async def test_a_target_may_hold_its_parts_under_other_names() -> None:
+    keys = {"tls-combined.pem": "combined", "leaf.pem": "leaf", "issuers.pem": "chain"}
+    root, middle = ({"kind": "VaultCertificate", "name": name} for name in ("root", "middle"))
+    target = {"name": "app-tls", "keys": keys}
+    world, process = await make()
+    for body in (
+        root_ca(),
+        root_ca("middle", commonName="Middle", duration="365d", issuerRef=root),
+        vaultcertificate(issuerRef=middle, target=target),
+    ):
+        world.apply(body)
+        await settle(world, process, after=60, name=body["metadata"]["name"])
+    held = data(world)
+    assert held.keys() == {"tls.crt", "tls.key", "ca.crt", *keys}
+    assert held["tls-combined.pem"] == held["tls.key"] + held["tls.crt"]
+    assert held["leaf.pem"] + held["issuers.pem"] == held["tls.crt"]
+    certificate_in(world).verify_directly_issued_by(x509.load_pem_x509_certificate(held["issuers.pem"]))
+
+
+async def test_a_part_that_the_certificate_lacks_is_told() -> None:
+    world, _ = await make(vaultcertificate(target={"name": "app-tls", "keys": {"issuers.pem": "chain"}}))
+    assert world.target("app-tls") is None
+    assert world.reason(KEY, "Synced").startswith("!")
+    said = {each["type"]: each["message"] for each in world.status(KEY)["conditions"]}
+    assert "chain" in said["Synced"], said
 
 
 @pytest.mark.parametrize("spec", [{"nameConstraints": {"permitted": {"dnsDomains": ["example"]}}}, {"pathLength": 1}])
