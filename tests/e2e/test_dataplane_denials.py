@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 import time
 from base64 import urlsafe_b64decode
@@ -19,15 +20,16 @@ import pytest
 from aiohttp import web
 
 from strongroom.crypto.certificates import CertificateAuthority, make_authority
-from strongroom.dataplane import keypaths, secretpaths
+from strongroom.dataplane import certpaths, keypaths, secretpaths
 from strongroom.domain.access import Area
-from tests.component.dataplane.test_denials import AES, EC, REQUESTS
+from tests.component.dataplane.test_denials import AES, EC, OUTSIDE, REQUESTS, pem_file
 from tests.component.identity.conftest import Provider, server_tls
 from tests.helpers.dataplane import Answer, DataPlane, grant, serving
 from tests.helpers.identity import Signer, encode
 from tests.helpers.system import System
 
 PREFIX = "corp:"
+EVERYTHING = {str(area): ["all"] for area in (Area.SECRETS, Area.KEYS, Area.CERTIFICATES)}
 
 
 @contextmanager
@@ -85,21 +87,32 @@ def policies(namespace: str, **changes: Any) -> dict[str, Any]:
         "kind": "Vault",
         "metadata": {"name": "demo", "namespace": namespace},
     }
-    return {**body, "spec": {"accessPolicies": [grant("default", namespace, secrets=["all"], keys=["all"])], **changes}}
+    return {**body, "spec": {"accessPolicies": [grant("default", namespace, **EVERYTHING)], **changes}}
 
 
 @pytest.fixture
 def vault(system: System, running: DataPlane, namespace: str) -> str:
-    """Its namespace. A secret and a key live, one of each was deleted, and ``default`` may do everything."""
+    """Its namespace. Of each kind one object lives and one was deleted, and ``default`` may do everything."""
     system.apply(policies(namespace))
     system.until_ready(namespace, "demo", "vault")
     requests: list[tuple[str, str, Any]] = [("PUT", "/keys/aes", {"key": AES})]
     for name in ("live", "gone"):
         requests += [("PUT", f"/secrets/{name}", {"value": "x"}), ("POST", f"/keys/{name}/create", EC)]
     requests += [("DELETE", "/secrets/gone", None), ("DELETE", "/keys/gone", None)]
-    for request in requests:
-        assert send(running, namespace, request, running.token(namespace)).status == 200
+    for request in [*requests, *_of_certificates()]:
+        assert send(running, namespace, request, running.token(namespace)).status in (200, 202), request
     return namespace
+
+
+def _of_certificates() -> list[tuple[str, str, Any]]:
+    file = {"value": pem_file(int(time.time()))}
+    return [
+        *(("POST", f"/certificates/{name}/import", file) for name in ("cert", "certgone")),
+        ("DELETE", "/certificates/certgone", None),
+        ("POST", "/certificates/waiting/create", {"policy": OUTSIDE}),
+        REQUESTS[certpaths.SET_ISSUER],
+        REQUESTS[certpaths.SET_CONTACTS],
+    ]
 
 
 def send(running: DataPlane, namespace: str, request: tuple[str, str, Any], token: str) -> Answer:
@@ -116,7 +129,13 @@ def contents(running: DataPlane, namespace: str) -> list[Any]:
     """Everything that the vault shows of itself."""
     token, shown = running.token(namespace), []
     of_keys = ("/keys", "/deletedkeys", "/keys/live", "/keys/live/versions", "/keys/live/rotationpolicy")
-    for path in ("/secrets", "/deletedsecrets", "/secrets/live", "/secrets/live/versions", *of_keys):
+    of_certificates = (
+        *("/certificates", "/deletedcertificates", "/certificates/cert", "/certificates/cert/versions"),
+        *("/certificates/cert/policy", "/certificates/waiting/pending"),
+        *("/certificates/issuers", "/certificates/issuers/live", "/certificates/contacts"),
+    )
+    of_secrets = ("/secrets", "/deletedsecrets", "/secrets/live", "/secrets/live/versions")
+    for path in (*of_secrets, *of_keys, *of_certificates):
         shown.append(send(running, namespace, ("GET", path, None), token).body)
     return shown
 
@@ -155,7 +174,7 @@ def bad_tokens(running: DataPlane, provider: Provider, namespace: str) -> dict[s
     }
 
 
-SOME = (secretpaths.SET, secretpaths.GET, secretpaths.LIST, keypaths.CREATE, keypaths.SIGN, keypaths.PURGE)
+SOME = (secretpaths.SET, secretpaths.GET, keypaths.SIGN, certpaths.CREATE)
 
 
 @pytest.mark.timeout(240)
@@ -194,10 +213,10 @@ def test_no_operation_without_its_permission(running: DataPlane, system: System,
     """A stranger has every permission but the one that is asked for."""
     system.kubectl("create", "serviceaccount", "stranger", "-n", vault)
     stranger, before = running.token(vault, "stranger"), contents(running, vault)
-    mine = grant("default", vault, secrets=["all"], keys=["all"])
+    mine = grant("default", vault, **EVERYTHING)
     for area, permission in sorted({(each.area, each.permission) for each in REQUESTS}):
-        granted = {Area.SECRETS: ["all"], Area.KEYS: ["all"]}
-        granted[area] = sorted({each.permission for each in REQUESTS if each.area is area} - {permission})
+        without = sorted({each.permission for each in REQUESTS if each.area is area} - {permission})
+        granted = {**EVERYTHING, str(area): without}
         system.apply(policies(vault, accessPolicies=[mine, grant("stranger", vault, **granted)]))
         _in_force(running, vault, stranger, area, permission)
         for operation, request in REQUESTS.items():
@@ -209,21 +228,23 @@ def test_no_operation_without_its_permission(running: DataPlane, system: System,
     assert contents(running, vault) == before
 
 
+_NAMES = re.compile("/(live|gone|aes|cert|certgone|waiting)(?=/|$)")
+_MAKING = (
+    *(secretpaths.SET, keypaths.CREATE, keypaths.IMPORT),
+    *(certpaths.CREATE, certpaths.IMPORT, certpaths.SET_ISSUER),
+)
+
+
 def _in_force(running: DataPlane, namespace: str, token: str, area: Area, permission: str) -> None:
     """Wait until this permission alone is refused: policies of a moment ago may hold for a second.
 
     Asked of what is not there, no operation has an effect: 404 or 400 tells that it was let in.
     """
     probes = {
-        each.permission: (
-            method,
-            path.replace("live", "nobody").replace("gone", "nobody").replace("aes", "nobody"),
-            body,
-        )
+        each.permission: (method, _NAMES.sub("/nobody", path), body if each not in _MAKING else {})
         for each, (method, path, body) in REQUESTS.items()
-        if each.area is area and each not in (secretpaths.SET, keypaths.CREATE, keypaths.IMPORT)
+        if each.area is area and each not in (certpaths.SET_CONTACTS, certpaths.DELETE_CONTACTS)
     }
-    probes |= {"create": ("POST", "/keys/nobody/create", {}), "import": ("PUT", "/keys/nobody", {})}
     other = "list" if permission == "get" else "get"
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
