@@ -6,7 +6,7 @@ machine may be slow, and whatever is never in force is found all the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,7 +177,10 @@ REQUESTS: dict[operations.Operation, tuple[str, str, Any]] = {
 }
 
 
-KEY_REQUESTS = {each: request for each, request in EVERY_REQUEST.items() if each.area is Area.KEYS}
+KEY_REQUESTS, CERTIFICATE_REQUESTS = (
+    {each: request for each, request in EVERY_REQUEST.items() if each.area is area}
+    for area in (Area.KEYS, Area.CERTIFICATES)
+)
 
 
 def role(namespace: str, account: str, verb: str, *names: str) -> list[dict[str, Any]]:
@@ -376,6 +379,7 @@ def test_a_backup_is_restored_in_vaults_of_its_tenant_only(system: System, one: 
 
 
 KEY_VERBS = sorted({operation.permission for operation in KEY_REQUESTS})
+CERTIFICATE_VERBS = {operation.permission for operation in CERTIFICATE_REQUESTS}
 OFFICER, CRYPTO_USER = set(KEY_VERBS), {
     "get", "list", "update", "backup", "encrypt", "decrypt", "wrapKey", "unwrapKey", "sign", "verify"
 }  # fmt: skip
@@ -397,11 +401,37 @@ OFFICER, CRYPTO_USER = set(KEY_VERBS), {
 def test_the_shipped_roles_let_in_to_the_operations_on_keys(
     tenant: Tenant, one: DataPlane, cluster_role: str, may: set[str]
 ) -> None:
+    assert let_in(tenant, one, cluster_role, KEY_REQUESTS) == may
+
+
+@pytest.mark.parametrize(
+    ("cluster_role", "may"),
+    {
+        "strongroom-administrator": CERTIFICATE_VERBS,
+        "strongroom-certificates-officer": CERTIFICATE_VERBS,
+        "strongroom-certificates-user": {"get", "list"},
+        "strongroom-purge-operator": {"list", "purge"},
+        "strongroom-reader": {"get", "list", "getissuers", "listissuers"},
+        "strongroom-contributor": set(),
+        "strongroom-crypto-officer": set(),
+        "strongroom-secrets-officer": set(),
+    }.items(),
+)
+def test_the_shipped_roles_let_in_to_the_operations_on_certificates(
+    tenant: Tenant, one: DataPlane, cluster_role: str, may: set[str]
+) -> None:
+    assert let_in(tenant, one, cluster_role, CERTIFICATE_REQUESTS) == may
+
+
+def let_in(
+    tenant: Tenant, one: DataPlane, cluster_role: str, requests: Mapping[operations.Operation, tuple[str, str, Any]]
+) -> set[str]:
+    """The permissions of those requests that one who has a role is let in with."""
     tenant.serve(authorization="RBAC")
     tenant.system.apply(binding(tenant.namespace, "app", "ClusterRole", cluster_role))
     token = tenant.account("app")
     found = set()
-    for operation, (method, path, body) in KEY_REQUESTS.items():
+    for operation, (method, path, body) in requests.items():
         if one.ask(tenant.namespace, method, path + VERSION, token=token, body=body).status != 403:
             found.add(operation.permission)
-    assert found == may
+    return found
