@@ -22,6 +22,7 @@ NOT_RUN = {
     "audit.md": "its commands need the journal of a data plane; tests/e2e/test_audit.py gives them one",
     "develop.md": "what it tells is done by every run of the tests",
     "encrypt-kubernetes-secrets.md": "needs an API server of its own; tests/e2e/test_kms.py follows it on one",
+    "issue-by-acme.md": "needs an authority and a DNS server; tests/component/acme has Pebble and BIND",
     "release-keys.md": "needs an attestation authority; tests/component/dataplane/test_release.py has one",
     "install-with-helm.md": "needs an image and a node; what can be tried without is tried by tests/component/chart",
 }

@@ -111,14 +111,17 @@ def test_nginx_serves_the_secret_while_it_is_renewed_and_no_handshake_fails(
     held = data(system, premium, "app-tls")
     ca = base64.b64decode(held["ca.crt"]).decode()
     with nginx(tmp_path / "nginx", held) as server, Handshakes(server.port, "app.example", ca).by(2) as clients:
+        system.until(lambda: clients.serials, "handshakes")
         for number in range(RENEWALS):
-            before = clients.done
+            seen = len(clients.serials)
             system.apply(annotated(leaf, renew=str(number)))
             old = held["tls.crt"]
             system.until(lambda old=old: data(system, premium, "app-tls")["tls.crt"] != old, "the next version")  # type: ignore[misc]
             held = data(system, premium, "app-tls")
             server.volume.show(held)
             server.reload()
+            system.until(lambda seen=seen: len(clients.serials) > seen, "a handshake with it")  # type: ignore[misc]
+            before = clients.done
             system.until(lambda before=before: clients.done > before + 20, "more handshakes")  # type: ignore[misc]
     assert clients.failed == []
     assert len(clients.serials) == RENEWALS + 1
