@@ -9,12 +9,17 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from os import urandom
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from hack.localcluster.paths import REPOSITORY
 from strongroom.crypto import jwk
@@ -26,6 +31,7 @@ from tests.helpers.system import System, vault
 CANARY = b"canary-7c41aa90-that-is-told-to-nobody"
 TEXT = CANARY.decode()
 VALUE = {"value": TEXT}
+Ask = Callable[..., Answer]
 PATH = "/secrets/db?api-version=7.5"
 
 
@@ -198,6 +204,73 @@ def test_a_private_key_and_what_a_key_opens_are_told_to_nobody(
     texts = [json.dumps(answer.body).encode() + str(answer.headers).encode() for answer in said]
     places = list(_places(running, system, tmp_path, texts))
     assert [(what, place) for what, each in secret.items() for place, text in places if holds(text, each)] == []
+
+
+def certificate_file(private: ec.EllipticCurvePrivateKey) -> str:
+    """A certificate that signs itself, with its key, in PEM."""
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a.example")]), datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, private.public_key(), 1).not_valid_before(now)
+    made = made.not_valid_after(now + timedelta(days=1))
+    key = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    return (key + made.sign(private, SHA256()).public_bytes(Encoding.PEM)).decode()
+
+
+def issuer_with_secrets() -> dict[str, object]:
+    """An account whose password is the text, as is the TSIG key and the webhook's token."""
+    update = {"server": "127.0.0.1", "key_name": "k", "secret": b64encode(CANARY).decode()}
+    acme = {"directory": "https://127.0.0.1:1/dir", "dns01": {"rfc2136": update}}
+    return {"provider": "ACME", "credentials": {"account_id": "a", "pwd": TEXT}, "acme": acme}
+
+
+def refused_certificates(ask: Ask, file: str) -> Iterator[tuple[int, Answer]]:
+    """Requests that carry a private key, a password or a key and fail, each with the status that is expected."""
+    path, issuer = "/certificates/refused/import", issuer_with_secrets()
+    yield 400, ask("POST", path, {"value": file, "attributes": {"enabled": TEXT}})
+    yield 400, ask("POST", path, {"value": file[: len(file) // 3]})
+    yield 400, ask("POST", path, {"value": b64encode(CANARY * 9).decode(), "pwd": TEXT})
+    yield 400, ask("PUT", "/certificates/issuers/refused", issuer | {"provider": 1})
+    yield 400, ask("PUT", "/certificates/issuers/Self", issuer)
+    webhook = {"url": f"http://{TEXT}@x/", "token": TEXT}
+    yield 400, ask("PUT", "/certificates/issuers/refused", issuer | {"acme": {"dns01": {"webhook": webhook}}})
+    yield 409, ask("PUT", "/secrets/brought", {"value": TEXT})
+
+
+def test_a_certificates_key_and_an_issuers_secrets_are_told_to_nobody(
+    running: DataPlane, system: System, namespace: str, tmp_path: Path
+) -> None:
+    """One with its key is imported, one is asked of an authority that is not there."""
+    policies = [grant("default", namespace, certificates=["all"], secrets=["all"])]
+    system.apply(vault(namespace, tier="Premium", accessPolicies=policies))
+    system.until_ready(namespace, "demo", "vault")
+    token, private = running.token(namespace), ec.generate_private_key(ec.SECP256R1())
+    file, number = certificate_file(private), private.private_numbers().private_value.to_bytes(32)
+
+    def ask(method: str, path: str, body: object = None) -> Answer:
+        return running.ask(namespace, method, f"{path}?api-version=7.6", token=token, body=body)
+
+    brought = {"value": file, "pwd": TEXT}
+    policy = {"issuer": {"name": "away"}, "x509_props": {"subject": "CN=a.example"}, "key_props": {"kty": "EC"}}
+    requests: list[tuple[int, str, str, object]] = [
+        (200, "POST", "/certificates/brought/import", brought),
+        (200, "GET", "/certificates/brought", None),
+        (200, "POST", "/certificates/brought/backup", None),
+        (200, "PATCH", "/certificates/brought", {"tags": {"a": "b"}}),
+        (200, "PUT", "/certificates/issuers/away", issuer_with_secrets()),
+        (200, "GET", "/certificates/issuers/away", None),
+        (200, "PATCH", "/certificates/issuers/away", {"credentials": {"account_id": "b", "pwd": TEXT}}),
+        (202, "POST", "/certificates/asked/create", {"policy": policy}),
+    ]
+    said = [_expected(status, ask(method, path, body)) for status, method, path, body in requests]
+    pending = "/certificates/asked/pending"
+    system.until(lambda: "cannot be reached" in json.dumps(ask("GET", pending).body), "the try to issue it")
+    said += [ask("GET", pending), *(_expected(*each) for each in refused_certificates(ask, file))]
+    line = file.splitlines()[2].encode()
+    assert line in ask("GET", "/secrets/brought").body["value"].encode(), "the search would find it"
+    texts = [json.dumps(answer.body).encode() + str(answer.headers).encode() for answer in said]
+    places = list(_places(running, system, tmp_path, texts))
+    for what, each in {"the text": CANARY, "the key": number}.items():
+        assert [(what, place) for place, text in places if holds(text, each)] == []
+    assert [place for place, text in places if line in text] == []
 
 
 def _expected(status: int, answer: Answer) -> Answer:
