@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from strongroom.controllers.objectconditions import Delivery, conditions, live_and_own, rounded, time_or_none
 from strongroom.controllers.resources import Known
 from strongroom.controllers.verdicts import Verdict
 from strongroom.domain.certificates import UNKNOWN, CertificateFacts, Pending, Progress
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.rollouts import Workload
-from strongroom.domain.targets import TargetAction
+from strongroom.domain.targets import WROTE, TargetAction
 from strongroom.domain.vaults import State
-from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
+from strongroom.kinds.conditions import Reason
 from strongroom.kinds.durations import format_time
 from strongroom.kinds.objectstatus import HISTORY
 from strongroom.kinds.vaultcertificate import VaultCertificateResource
 from strongroom.service.declared import Outcome
-
-WROTE: Final = (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE)
 
 
 @dataclass(slots=True)
@@ -47,8 +46,8 @@ def status_of(known: Known, report: CertificateReport, versions: Sequence[Versio
     """Return the whole status; None removes a field."""
     old = known.status_dict()
     status = {**old, **_of_head(known, report, versions), **_of_target(known, report)}
-    status["conditions"] = _conditions(known, old, report, now)
-    status["consecutiveFailures"] = 1 << report.failures.bit_length() - 1 if report.failures else None
+    status["conditions"] = _conditions(known, report, now)
+    status["consecutiveFailures"] = rounded(report.failures)
     if report.synced in WROTE:
         status["lastSyncTime"] = format_time(now)
     return status
@@ -56,9 +55,8 @@ def status_of(known: Known, report: CertificateReport, versions: Sequence[Versio
 
 def owned_head(known: Known, head: ObjectHead | None) -> ObjectHead | None:
     """Return the certificate's head, if it is live and this resource's own."""
-    if head is None or head.state is not State.LIVE or head.claim is None or head.claim.uid != known.uid:
-        return None
-    return head if head.certificate is not None else None
+    owned = live_and_own(known.uid, head)
+    return owned if owned and owned.certificate is not None else None
 
 
 def waiting(head: ObjectHead) -> Verdict | None:
@@ -124,7 +122,7 @@ def _of_head(known: Known, report: CertificateReport, versions: Sequence[Version
             "currentVersion": face.current,
             "certificateId": report.url or None,
             "versions": [{"version": v.id, "createdTime": format_time(v.created)} for v in kept],
-            "renewalTime": format_time(face.due) if face.due is not None else None,
+            "renewalTime": time_or_none(face.due),
         }
         | (_of_facts(report.facts) if report.facts else {})
     )
@@ -149,22 +147,10 @@ def _of_target(known: Known, report: CertificateReport) -> dict[str, Any]:
     return {"targetName": resource.target.name} if report.synced else {}
 
 
-def _conditions(known: Known, old: Mapping[str, Any], report: CertificateReport, now: int) -> list[dict[str, Any]]:
-    conditions: list[dict[str, Any]] = list(old.get("conditions") or [])
-    resource, trouble = known.parsed, report.trouble
-    blocking = report.unsynced or trouble
-    if isinstance(resource, VaultCertificateResource) and resource.target is None:
-        conditions = [c for c in conditions if c.get("type") != ConditionType.SYNCED]
-    elif isinstance(resource, VaultCertificateResource) and resource.target and report.synced:
-        text = f"Secret {resource.target.name} holds the current version"
-        said = (Status.TRUE, Reason.AVAILABLE, text)
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    elif blocking:
-        said = (Status.FALSE, blocking.reason, blocking.message)
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    ready = (
-        (Status.FALSE, trouble.reason, trouble.message)
-        if trouble
-        else (Status.TRUE, Reason.AVAILABLE, "the certificate is as declared")
-    )
-    return set_condition(conditions, ConditionType.READY, *ready, known.generation, now)
+def _conditions(known: Known, report: CertificateReport, now: int) -> list[dict[str, Any]]:
+    resource = known.parsed
+    target = resource.target if isinstance(resource, VaultCertificateResource) else None
+    wanted = target is not None or not isinstance(resource, VaultCertificateResource)
+    held = f"Secret {target.name} holds the current version" if target and report.synced else ""
+    delivery = Delivery(wanted, held, report.unsynced)
+    return conditions(known, delivery, report.trouble, "the certificate is as declared", now)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from strongroom.controllers.objectconditions import Delivery, conditions, live_and_own, rounded, time_or_none
 from strongroom.controllers.resources import Known
 from strongroom.controllers.verdicts import Verdict
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.publickeys import PublicKey
 from strongroom.domain.targets import TargetAction
 from strongroom.domain.vaults import State
-from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
 from strongroom.kinds.durations import format_time
 from strongroom.kinds.objectstatus import HISTORY
 from strongroom.kinds.vaultkey import VaultKeyResource
@@ -40,8 +40,8 @@ def status_of(known: Known, report: KeyReport, versions: Sequence[VersionInfo], 
     """Return the whole status; None removes a field."""
     old = known.status_dict()
     status = {**old, **_of_head(known, report, versions), **_of_target(known, report)}
-    status["conditions"] = _conditions(known, old, report, now)
-    status["consecutiveFailures"] = 1 << report.failures.bit_length() - 1 if report.failures else None
+    status["conditions"] = _conditions(known, report, now)
+    status["consecutiveFailures"] = rounded(report.failures)
     return status
 
 
@@ -75,9 +75,9 @@ def _of_head(known: Known, report: KeyReport, versions: Sequence[VersionInfo]) -
         | {
             "currentVersion": face.current,
             "versions": [{"version": v.id, "createdTime": format_time(v.created)} for v in kept],
-            "expirationTime": _time(face.expires),
+            "expirationTime": time_or_none(face.expires),
             "lastRotationTime": format_time(face.rotated),
-            "nextRotationTime": _time(face.turn),
+            "nextRotationTime": time_or_none(face.turn),
         }
         | _of_public(report.public)
     )
@@ -98,33 +98,15 @@ def _of_target(known: Known, report: KeyReport) -> dict[str, Any]:
     return {"publicKeyConfigMap": resource.public.name} if report.published else {}
 
 
-def _conditions(known: Known, old: Mapping[str, Any], report: KeyReport, now: int) -> list[dict[str, Any]]:
-    conditions: list[dict[str, Any]] = list(old.get("conditions") or [])
-    resource, trouble = known.parsed, report.trouble
-    blocking = report.unpublished or trouble
-    if isinstance(resource, VaultKeyResource) and resource.public is None:
-        conditions = [c for c in conditions if c.get("type") != ConditionType.SYNCED]
-    elif isinstance(resource, VaultKeyResource) and resource.public and report.published:
-        text = f"ConfigMap {resource.public.name} holds the public key of the current version"
-        said = (Status.TRUE, Reason.AVAILABLE, text)
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    elif blocking:
-        said = (Status.FALSE, blocking.reason, blocking.message)
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    ready = (
-        (Status.FALSE, trouble.reason, trouble.message)
-        if trouble
-        else (Status.TRUE, Reason.AVAILABLE, "the key is as declared")
-    )
-    return set_condition(conditions, ConditionType.READY, *ready, known.generation, now)
-
-
 def owned_head(known: Known, head: ObjectHead | None) -> ObjectHead | None:
     """Return the key's head, if it is live and this resource's own."""
-    if head is None or head.state is not State.LIVE or head.claim is None or head.claim.uid != known.uid:
-        return None
-    return head if Kind.KEY in head.faces else None
+    owned = live_and_own(known.uid, head)
+    return owned if owned and Kind.KEY in owned.faces else None
 
 
-def _time(seconds: int | None) -> str | None:
-    return format_time(seconds) if seconds is not None else None
+def _conditions(known: Known, report: KeyReport, now: int) -> list[dict[str, Any]]:
+    resource = known.parsed
+    public = resource.public if isinstance(resource, VaultKeyResource) else None
+    wanted = public is not None or not isinstance(resource, VaultKeyResource)
+    held = f"ConfigMap {public.name} holds the public key of the current version" if public and report.published else ""
+    return conditions(known, Delivery(wanted, held, report.unpublished), report.trouble, "the key is as declared", now)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from strongroom.controllers.objectconditions import Delivery, conditions, rounded, time_or_none
 from strongroom.controllers.resources import Known
 from strongroom.controllers.verdicts import Verdict
 from strongroom.domain.objects import Kind, ObjectHead, VersionInfo
 from strongroom.domain.rollouts import Workload
-from strongroom.domain.targets import TargetAction, TargetSpec
+from strongroom.domain.targets import WROTE, TargetAction, TargetSpec
 from strongroom.domain.vaults import State
-from strongroom.kinds.conditions import ConditionType, Reason, Status, set_condition
+from strongroom.kinds.conditions import Reason
 from strongroom.kinds.durations import format_time
 from strongroom.kinds.objectstatus import HISTORY
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.service.declared import Outcome
-
-WROTE = (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE)
 
 
 @dataclass(slots=True)
@@ -49,8 +48,8 @@ def status_of(known: Known, report: Report, versions: Sequence[VersionInfo], now
     """Return the whole status; None removes a field."""
     old = known.status_dict()
     status = {**old, **_of_head(known, report.outcome.head, versions), **_of_targets(known, report)}
-    status["conditions"] = _conditions(known, old, report, now)
-    status["consecutiveFailures"] = 1 << report.failures.bit_length() - 1 if report.failures else None
+    status["conditions"] = _conditions(known, report, now)
+    status["consecutiveFailures"] = rounded(report.failures)
     if report.wrote:
         status["lastSyncTime"] = format_time(now)
     return status
@@ -74,7 +73,7 @@ def _of_head(known: Known, head: ObjectHead | None, versions: Sequence[VersionIn
     if head is None:
         return {}
     blocked = head.state is not State.LIVE
-    shown: dict[str, Any] = {"scheduledPurgeTime": _time(head.purge_at if blocked else None)}
+    shown: dict[str, Any] = {"scheduledPurgeTime": time_or_none(head.purge_at if blocked else None)}
     face = head.faces.get(Kind.SECRET)
     if blocked or face is None or head.claim is None or head.claim.uid != known.uid:
         return shown | _NO_VERSION
@@ -84,9 +83,9 @@ def _of_head(known: Known, head: ObjectHead | None, versions: Sequence[VersionIn
         "pinnedVersion": face.pin or None,
         "prunedVersions": len(face.pruned) or None,
         "versions": [{"version": v.id, "createdTime": format_time(v.created)} for v in kept],
-        "expirationTime": _time(face.expires),
+        "expirationTime": time_or_none(face.expires),
         "lastRotationTime": format_time(face.rotated),
-        "nextRotationTime": _time(face.due),
+        "nextRotationTime": time_or_none(face.due),
     }
 
 
@@ -113,20 +112,13 @@ def _place(spec: TargetSpec, own: str) -> dict[str, str]:
     return {**elsewhere, "name": spec.name}
 
 
-def _conditions(known: Known, old: Mapping[str, Any], report: Report, now: int) -> list[dict[str, Any]]:
-    conditions: list[dict[str, Any]] = list(old.get("conditions") or [])
-    resource, trouble = known.parsed, report.trouble
-    blocking = report.unsynced or trouble
-    if isinstance(resource, VaultSecretResource) and not resource.all_targets:
-        conditions = [c for c in conditions if c.get("type") != ConditionType.SYNCED]
-    elif isinstance(resource, VaultSecretResource) and len(report.synced) == len(resource.all_targets):
-        said = (Status.TRUE, Reason.AVAILABLE, _in_step(resource.all_targets))
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    elif blocking:
-        said = (Status.FALSE, blocking.reason, blocking.message)
-        conditions = set_condition(conditions, ConditionType.SYNCED, *said, known.generation, now)
-    ready = (Status.FALSE, trouble.reason, trouble.message) if trouble else _available(report.outcome.head)
-    return set_condition(conditions, ConditionType.READY, *ready, known.generation, now)
+def _conditions(known: Known, report: Report, now: int) -> list[dict[str, Any]]:
+    resource = known.parsed
+    targets = resource.all_targets if isinstance(resource, VaultSecretResource) else ()
+    wanted = bool(targets) or not isinstance(resource, VaultSecretResource)
+    held = _in_step(targets) if targets and len(report.synced) == len(targets) else ""
+    delivery = Delivery(wanted, held, report.unsynced)
+    return conditions(known, delivery, report.trouble, _declared(report.outcome.head), now)
 
 
 def _in_step(specs: Sequence[TargetSpec]) -> str:
@@ -135,11 +127,7 @@ def _in_step(specs: Sequence[TargetSpec]) -> str:
     return f"{len(specs)} Secrets hold the current version"
 
 
-def _available(head: ObjectHead | None) -> tuple[Status, Reason, str]:
+def _declared(head: ObjectHead | None) -> str:
     face = head.faces.get(Kind.SECRET) if head else None
     pinned = f"; version {face.pin} is pinned, so nothing rotates" if face and face.pin else ""
-    return Status.TRUE, Reason.AVAILABLE, f"the secret is as declared{pinned}"
-
-
-def _time(seconds: int | None) -> str | None:
-    return format_time(seconds) if seconds is not None else None
+    return f"the secret is as declared{pinned}"

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from strongroom.controllers.certificatestatus import WROTE, CertificateReport, owned_head, status_of, waiting
+from strongroom.controllers.certificatestatus import CertificateReport, owned_head, status_of, waiting
 from strongroom.controllers.declaring import Failures, Ground
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
-from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
+from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, undelivered, verdict
 from strongroom.controllers.workqueue import Key
 from strongroom.crypto import certfacts
 from strongroom.domain import errors, objects
 from strongroom.domain.certificates import CertificatePolicy
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import ObjectHead, VersionInfo, managed_view
-from strongroom.domain.targets import VAULT_CERTIFICATE, Owner, TargetAction, TargetSpec
+from strongroom.domain.targets import VAULT_CERTIFICATE, WROTE, Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import VaultHead
 from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultcertificate import VaultCertificateResource
@@ -177,15 +177,8 @@ class VaultCertificateReconciler:
             return Verdict(Reason.REFERENCE_DENIED, denied, retry=True)  # a grant elsewhere is no news here
         shown = managed_view(head, objects.Kind.SECRET)
         action = await self._targets.sync(_owner(resource), target, vault, shown, None, fresh=fresh)
-        if action is TargetAction.CONFLICT:
-            text = (
-                f"a Secret named {target.name} exists and was not made by this VaultCertificate; it is left alone. "
-                "Rename the target, or delete that Secret"
-            )
-            return Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
-        if action is TargetAction.WAITING:
-            text = f"there is no Secret named {target.name} to merge into; create it, or use another creationPolicy"
-            return Verdict(Reason.TARGET_NOT_FOUND, text, retry=True)
+        if missing := undelivered(action, "Secret", target.name, VAULT_CERTIFICATE):
+            return missing
         report.synced = action
         return None
 

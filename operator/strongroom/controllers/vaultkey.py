@@ -9,7 +9,7 @@ from strongroom.controllers.declaring import Failures, Ground
 from strongroom.controllers.keystatus import KeyReport, owned_head, status_of
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
-from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
+from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, undelivered, verdict
 from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors, objects
 from strongroom.domain.keyplanning import KeyRecipe
@@ -138,12 +138,8 @@ class VaultKeyReconciler:
             fresh = resource.sync not in ("", self._synced_by.setdefault(key, resource.sync))
             action = await self._public_keys.publish(owner, target, report.public, fresh=fresh)
             self._synced_by[key] = resource.sync
-            if action is TargetAction.CONFLICT:
-                text = (
-                    f"a ConfigMap named {target.name} exists and was not made by this VaultKey; it is left alone. "
-                    "Rename the target, or delete that ConfigMap"
-                )
-                report.unpublished = Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
+            report.unpublished = undelivered(action, "ConfigMap", target.name, "VaultKey")
+            if report.unpublished:
                 return
             report.published = action
         await self._public_keys.remove_others(owner, target.name if target else "")

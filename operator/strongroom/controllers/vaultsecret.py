@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from strongroom.controllers.declaring import Failures, Ground
+from strongroom.controllers.objectconditions import live_and_own
 from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Known, Resources
-from strongroom.controllers.secretstatus import WROTE, Report, status_of
-from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, verdict
+from strongroom.controllers.secretstatus import Report, status_of
+from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, undelivered, verdict
 from strongroom.controllers.workqueue import Key
 from strongroom.domain import errors, objects
 from strongroom.domain.imports import ImportSpec
 from strongroom.domain.objects import Face, ObjectHead, VersionInfo
 from strongroom.domain.ports import Store
-from strongroom.domain.targets import Owner, TargetAction, TargetSpec
-from strongroom.domain.vaults import State
+from strongroom.domain.targets import WROTE, Owner, TargetAction, TargetSpec
 from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultsecret import VaultSecretResource
 from strongroom.kube import errors as kube
@@ -136,15 +136,8 @@ class VaultSecretReconciler:
         if denied := await self._grants.complaint(resource.namespace, spec.namespace, vault.policies):
             return Verdict(Reason.REFERENCE_DENIED, denied, retry=True)  # a grant elsewhere is no news here
         action = await self._targets.sync(_owner(resource), spec, vault, head, report.outcome.content, fresh=fresh)
-        if action is TargetAction.CONFLICT:
-            text = (
-                f"a Secret named {spec.name} exists and was not made by this VaultSecret; it is left alone. Rename the "
-                "target, or delete that Secret"
-            )
-            return Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
-        if action is TargetAction.WAITING:
-            text = f"there is no Secret named {spec.name} to merge into; create it, or use another creationPolicy"
-            return Verdict(Reason.TARGET_NOT_FOUND, text, retry=True)
+        if missing := undelivered(action, "Secret", spec.name, "VaultSecret"):
+            return missing
         report.synced.append((spec, action))
         return None
 
@@ -200,9 +193,8 @@ def _owner(resource: VaultSecretResource) -> Owner:
 
 def _served_to(resource: VaultSecretResource, head: ObjectHead | None) -> Face | None:
     """The secret's face, if the object is live and this resource's own."""
-    if head is None or head.state is not State.LIVE or head.claim is None or head.claim.uid != resource.uid:
-        return None
-    return head.faces.get(objects.Kind.SECRET)
+    owned = live_and_own(resource.uid, head)
+    return owned.faces.get(objects.Kind.SECRET) if owned else None
 
 
 def _about(spec: TargetSpec, said: Verdict, targets: int) -> Verdict:

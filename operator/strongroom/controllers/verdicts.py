@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from strongroom.domain import errors
+from strongroom.domain.targets import TargetAction
 from strongroom.kinds.conditions import Reason
 from strongroom.kube import errors as kube
 
@@ -49,3 +50,17 @@ def verdict(error: errors.StrongroomError) -> Verdict:
     """Return what to say of an error, and when to try again; never raises, because the loop must not."""
     reason, retry, look_again = next(row[1:] for row in _TABLE if isinstance(error, row[0]))
     return Verdict(reason, str(error), retry, look_again)
+
+
+def undelivered(action: TargetAction, kind: str, name: str, owner: str) -> Verdict | None:
+    """Return why a Secret or ConfigMap does not hold what its owner's target asks for; None: it does."""
+    if action is TargetAction.CONFLICT:
+        text = (
+            f"a {kind} named {name} exists and was not made by this {owner}; it is left alone. "
+            f"Rename the target, or delete that {kind}"
+        )
+        return Verdict(Reason.TARGET_CONFLICT, text, look_again=SLOW_LOOK)
+    if action is TargetAction.WAITING:
+        text = f"there is no {kind} named {name} to merge into; create it, or use another creationPolicy"
+        return Verdict(Reason.TARGET_NOT_FOUND, text, retry=True)
+    return None

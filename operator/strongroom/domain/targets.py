@@ -46,6 +46,8 @@ class TargetAction(StrEnum):
     CONFLICT = "conflict"  # somebody else's Secret is in the way: never touched
 
 
+WROTE: Final = (TargetAction.CREATE, TargetAction.UPDATE, TargetAction.REPLACE)
+
 VAULT_SECRET: Final = "VaultSecret"  # noqa: S105 - a kind
 VAULT_CERTIFICATE: Final = "VaultCertificate"
 
