@@ -54,11 +54,22 @@ def run(cluster: Cluster, lines: list[str]) -> list[str]:
         elif program == "helm":
             helm.run(*arguments, kubeconfig=cluster.kubeconfig)
             if arguments[0] == "install":
-                cluster.kubectl_run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+                until_listed(cluster)
         else:
             assert program == "kubectl", line
             cluster.kubectl_run(*arguments)
     return left_out
+
+
+def until_listed(cluster: Cluster) -> None:
+    """Ask for each of our kinds, as the controller would.
+
+    An API server makes a kind's storage when it is first asked for. Where that is the deletion of the kind's definition,
+    the deletion fails ("storage is (re)initializing"), and is tried again minutes later.
+    """
+    cluster.kubectl_run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
+    for kind in ("vaults", "vaultsecrets", "vaultkeys", "vaultcertificates"):
+        cluster.kubectl_run("get", "--raw", f"/apis/strongroom.dev/v1alpha1/{kind}?resourceVersion=0&limit=1")
 
 
 @pytest.mark.skipif(
