@@ -64,8 +64,8 @@ def run(cluster: Cluster, lines: list[str]) -> list[str]:
 def until_listed(cluster: Cluster) -> None:
     """Ask for each of our kinds, as the controller would.
 
-    An API server makes a kind's storage when it is first asked for. Where that is the deletion of the kind's definition,
-    the deletion fails ("storage is (re)initializing"), and is tried again minutes later.
+    An API server makes a kind's storage when it is first asked for. Where that is the deletion of the kind's
+    definition, the deletion fails ("storage is (re)initializing"), and is tried again minutes later.
     """
     cluster.kubectl_run("wait", "--for=condition=Established", "crd", "--all", "--timeout=60s")
     for kind in ("vaults", "vaultsecrets", "vaultkeys", "vaultcertificates"):
