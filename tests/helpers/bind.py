@@ -38,6 +38,8 @@ _RECORDS = f"""$TTL 60
 @ SOA ns.{ZONE}. admin.{ZONE}. 1 3600 600 86400 60
 @ NS ns.{ZONE}.
 ns A 127.0.0.1
+web A 127.0.0.1
+*.web A 127.0.0.1
 """
 
 

@@ -21,6 +21,7 @@ from strongroom.controllers.vault import VaultReconciler
 from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.verdicts import Verdict
 from strongroom.controllers.workqueue import Key, Kind, Schedule, WorkQueue
+from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import VaultRef, object_id, vault_head_name
 from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
@@ -169,6 +170,7 @@ class World:
         self.token = FakeToken()
         self.now = NOW
         self.wrote: list[str] = []
+        self.name_grants: tuple[NameGrant, ...] = ()
         self.notices: list[Notice] = []
         self.fault: KubeFault | None = None
         self.kube.before = self._before
@@ -430,6 +432,7 @@ class Process:
             url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.vault.test",
             clock=self._clock,
             total_octets=2**30,
+            name_grants=world.name_grants,
         )
         self.certificates = certificates.reconciler
         tending = Tending(

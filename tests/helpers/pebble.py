@@ -38,10 +38,11 @@ def program() -> Path:
 
 @dataclass(frozen=True)
 class Pebble:
-    """``ca``: PEM that its directory is trusted by. ``log``: what it printed."""
+    """``ca``: PEM that its directory is trusted by. ``log``: what it printed. ``http``: where it looks for http-01."""
 
     port: int
     management: int
+    http: int
     ca: str
     log: Path
 
@@ -93,7 +94,7 @@ def running(directory: Path, dns: str, *, binding: bool = False, **settings: str
 
 
 def _prepare(directory: Path, *, binding: bool) -> Pebble:
-    port, management = free_port(), free_port()
+    port, management, http = free_port(), free_port(), free_port()
     certificate, key = directory / "cert.pem", directory / "key.pem"
     ca = _certificate(certificate, key)
     config = {
@@ -101,7 +102,7 @@ def _prepare(directory: Path, *, binding: bool) -> Pebble:
         "managementListenAddress": f"127.0.0.1:{management}",
         "certificate": str(certificate),
         "privateKey": str(key),
-        "httpPort": free_port(),
+        "httpPort": http,
         "tlsPort": free_port(),
         "externalAccountBindingRequired": binding,
         "externalAccountMACKeys": {EAB_ID: EAB_KEY} if binding else {},
@@ -114,7 +115,7 @@ def _prepare(directory: Path, *, binding: bool) -> Pebble:
         },
     }
     (directory / "pebble.json").write_text(json.dumps({"pebble": config}))
-    return Pebble(port, management, ca, directory / "log")
+    return Pebble(port, management, http, ca, directory / "log")
 
 
 def _certificate(certificate: Path, key: Path) -> str:

@@ -31,6 +31,7 @@ from strongroom.store.kubernetes import KubernetesBackend
 from strongroom.store.sealed import SealedStore
 from tests.helpers.hsm import Sidecar
 
+PROVEN_BY_HTTP = "127.0.0.1"  # any vault may have it certified
 CONTROLLER_ACCOUNT = "strongroom-controller"
 
 
@@ -215,6 +216,9 @@ def installed(cluster: Cluster, sidecar: Sidecar, scratch: Path) -> Iterator[Sys
     port = free_ports().apiserver
     command = ["controller", "--kubeconfig", str(kubeconfig), "--hsm-socket", str(sidecar.socket)]
     command += ["--metrics-port", str(port), "--log-level", "debug", "--identity", "test"]
+    grants = scratch / "http01-grants.json"
+    grants.write_text(json.dumps([{"vault": "*", "names": [PROVEN_BY_HTTP]}]))
+    command += ["--http01-grants", str(grants)]
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     controller = Controller(command, scratch / "controller.log", environment, f"http://127.0.0.1:{port}/metrics")
     system = System(cluster, sidecar, controller)

@@ -12,14 +12,16 @@ from typing import Final, TypeVar
 
 from strongroom.acme.accounts import Accounts
 from strongroom.acme.deadline import Deadline
+from strongroom.acme.http01 import Http01Solver, Shows
 from strongroom.acme.orders import Orders
 from strongroom.acme.problems import AccountUnknown
 from strongroom.acme.session import Binding, Session, located
-from strongroom.acme.solvers import solver_of
+from strongroom.acme.solvers import Solver, solvers_of
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, directory_of
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.http01 import NameGrant
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import VaultHead
@@ -38,10 +40,17 @@ Keep = Callable[[str], Awaitable[None]]
 
 
 class AcmeAuthority:
-    """An ``Authority``. ``seconds``: the longest time for one certificate."""
+    """An ``Authority``. ``seconds``: the longest time for one certificate.
 
-    def __init__(self, accounts: Accounts, *, seconds: float = SECONDS) -> None:
+    ``shows`` shows proofs by http-01, for the names of ``grants``.
+    """
+
+    def __init__(
+        self, accounts: Accounts, shows: Shows, *, grants: tuple[NameGrant, ...] = (), seconds: float = SECONDS
+    ) -> None:
         self._accounts = accounts
+        self._shows = shows
+        self._grants = grants
         self._seconds = seconds
         self._threads = ThreadPoolExecutor(AT_ONCE, "acme")
         self._busy: Counter[str] = Counter()
@@ -58,7 +67,8 @@ class AcmeAuthority:
             deadline = Deadline(self._seconds)
             try:
                 session = await self._signed_in(vault, issuer, deadline)
-                return (await self._ordered(session, issuer.acme or AcmeSettings(), known, waiting.request, keep),)
+                orders = self._orders(session, vault, issuer.acme or AcmeSettings())
+                return (await self._ordered(orders, known, waiting.request, keep),)
             except AccountUnknown:  # its server lost it: the next try registers it anew
                 await self._forget(vault, issuer)
                 raise IssuerUnavailable("the ACME server does not know the account; it is registered again") from None
@@ -88,8 +98,11 @@ class AcmeAuthority:
             await self._accounts.registered(vault, issuer, account, session.url)
         return session
 
-    async def _ordered(self, session: Session, settings: AcmeSettings, known: str, request: bytes, keep: Keep) -> bytes:
-        orders = Orders(session, solver_of(settings), profile=settings.profile, chain=settings.chain)
+    def _orders(self, session: Session, vault: VaultHead, settings: AcmeSettings) -> Orders:
+        http01: Solver = Http01Solver(self._shows, self._grants, vault.ref, asyncio.get_running_loop())
+        return Orders(session, solvers_of(settings, http01), profile=settings.profile, chain=settings.chain)
+
+    async def _ordered(self, orders: Orders, known: str, request: bytes, keep: Keep) -> bytes:
         pem = _pem(request)
         order = await self._threaded(lambda: orders.find(known, pem)) if known else None
         if order is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import requests
@@ -23,15 +24,23 @@ _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 
 _ALTERNATES: Final = 8
 
-Challenged = tuple[messages.ChallengeBody, Proof, messages.AuthorizationResource]
+
+@dataclass(frozen=True, slots=True)
+class _Challenged:
+    """A proof that is asked for, and by what it is given."""
+
+    body: messages.ChallengeBody
+    proof: Proof
+    authorization: messages.AuthorizationResource
+    solver: Solver
 
 
 class Orders:
     """Raises what ``Session`` and ``Solver`` raise. ``chain``: name of the preferred chain's last issuer."""
 
-    def __init__(self, session: Session, solver: Solver | None, *, profile: str, chain: str) -> None:
+    def __init__(self, session: Session, solvers: Sequence[Solver], *, profile: str, chain: str) -> None:
         self._session = session
-        self._solver = solver
+        self._solvers = solvers
         self._profile = profile
         self._chain = chain
 
@@ -66,32 +75,41 @@ class Orders:
 
     def _prove(self, wanting: list[messages.AuthorizationResource]) -> None:
         found = [self._challenge(each) for each in wanting]
-        if self._solver is None or not found:
+        if not found:
             return
         try:
-            for _, proof, _ in found:
-                self._solver.present(proof.name, proof.value, self._session.deadline)
-            self._session.deadline.pause(self._solver.propagation)
+            for each in found:
+                each.solver.present(each.proof.name, each.proof.value, self._session.deadline)
+            self._session.deadline.pause(max(each.solver.propagation for each in found))
             self._answer(found)
         finally:
-            self._clean_up(self._solver, (proof for _, proof, _ in found))
+            self._clean_up(found)
 
-    def _answer(self, found: list[Challenged]) -> None:
-        for body, _, _ in found:
-            if body.status == messages.STATUS_PENDING:
-                self._session.client.answer_challenge(body, body.response(self._session.key))
-        for *_, authorization in found:
-            self._wait_for(authorization)
+    def _answer(self, found: list[_Challenged]) -> None:
+        for each in found:
+            if each.body.status == messages.STATUS_PENDING:
+                self._session.client.answer_challenge(each.body, each.body.response(self._session.key))
+        for each in found:
+            self._wait_for(each.authorization)
 
-    def _challenge(self, wanting: messages.AuthorizationResource) -> Challenged:
+    def _challenge(self, wanting: messages.AuthorizationResource) -> _Challenged:
+        """Choose how a name is proven: the first way of ours that the server takes for it."""
         name = wanting.body.identifier.value
-        if self._solver is None:
-            raise Refused(f"{self._session.who} wants a proof for {name}: set acme.dns01")
-        for body in wanting.body.challenges:
-            if body.chall.typ == self._solver.challenge and isinstance(body.chall, challenges.DNS01):
-                proof = Proof(f"{body.chall.validation_domain_name(name)}.", body.chall.validation(self._session.key))
-                return body, proof, wanting
-        raise Refused(f"{self._session.who} takes no proof by {self._solver.challenge} for {name}")
+        if not self._solvers:
+            raise Refused(f"{self._session.who} wants a proof for {name}: set acme.dns01 or acme.http01")
+        for solver in self._solvers:
+            for body in wanting.body.challenges:
+                if body.chall.typ == solver.challenge:
+                    solver.require(name)
+                    return _Challenged(body, self._proof(body.chall, name), wanting, solver)
+        ways = " or ".join(dict.fromkeys(solver.challenge for solver in self._solvers))
+        raise Refused(f"{self._session.who} takes no proof by {ways} for {name}")
+
+    def _proof(self, challenge: challenges.KeyAuthorizationChallenge, name: str) -> Proof:
+        value = challenge.validation(self._session.key)
+        if isinstance(challenge, challenges.DNS01):
+            return Proof(f"{challenge.validation_domain_name(name)}.", value)
+        return Proof(challenge.encode("token"), value)
 
     def _wait_for(self, authorization: messages.AuthorizationResource) -> None:
         for pause in _pauses():
@@ -131,14 +149,14 @@ class Orders:
         body = messages.Authorization.from_json(self._session.read(url).json())
         return messages.AuthorizationResource(body=body, uri=url)
 
-    def _clean_up(self, solver: Solver, proofs: Iterable[Proof]) -> None:
+    def _clean_up(self, found: Iterable[_Challenged]) -> None:
         """What is left behind proves nothing to anybody else; the order does not fail of it."""
         deadline = Deadline(_CLEANUP_SECONDS)
-        for proof in proofs:
+        for each in found:
             try:
-                solver.cleanup(proof.name, proof.value, deadline)
+                each.solver.cleanup(each.proof.name, each.proof.value, deadline)
             except (IssuerUnavailable, Refused) as error:
-                _log.warning("the record %s stays behind: %s", proof.name, error)
+                _log.warning("the proof %s stays behind: %s", each.proof.name, error)
 
 
 def _proven(authorization: messages.AuthorizationResource) -> bool:

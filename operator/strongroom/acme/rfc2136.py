@@ -36,6 +36,9 @@ class Rfc2136Solver:
         self._who = f"the DNS server {settings.server}"
         self._key = dns.tsig.Key(settings.key_name, settings.secret, settings.algorithm.value)
 
+    def require(self, identifier: str) -> None:
+        """Whoever may change the zone may prove its names."""
+
     def present(self, name: str, value: str, deadline: Deadline) -> None:
         """Add the record to those of its name."""
         update = self._update(name, deadline)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,7 +14,7 @@ from strongroom.domain.acmesettings import AcmeSettings
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What is published. dns-01: a TXT record, ``name`` ends in a dot. Neither is secret."""
+    """What is published. dns-01: a TXT record, ``name`` ends in a dot; http-01: the token is its name. Not secret."""
 
     name: str
     value: str
@@ -35,6 +36,10 @@ class Solver(Protocol):
         """Seconds from publishing until it is seen everywhere."""
         ...
 
+    def require(self, identifier: str) -> None:
+        """Raise ``Refused`` when it is not allowed to prove this name or address."""
+        ...
+
     def present(self, name: str, value: str, deadline: Deadline) -> None:
         """Publish a proof beside others of the same name. Doing it again changes nothing."""
         ...
@@ -44,12 +49,18 @@ class Solver(Protocol):
         ...
 
 
-def solver_of(settings: AcmeSettings | None) -> Solver | None:
-    """Return what an issuer's settings name; None: nothing, and names must be proven already."""
-    if settings is None:
-        return None
+def solvers_of(settings: AcmeSettings, http01: Solver) -> tuple[Solver, ...]:
+    """Return what an issuer's settings name, what is preferred first; ``http01``: the one of the vault.
+
+    None: nothing is proven, names must be so already.
+    """
+    return tuple(_solvers_of(settings, http01))
+
+
+def _solvers_of(settings: AcmeSettings, http01: Solver) -> Iterator[Solver]:
     if settings.rfc2136 is not None:
-        return Rfc2136Solver(settings.rfc2136, settings.propagation)
+        yield Rfc2136Solver(settings.rfc2136, settings.propagation)
     if settings.webhook is not None:
-        return WebhookSolver(settings.webhook, settings.propagation)
-    return None
+        yield WebhookSolver(settings.webhook, settings.propagation)
+    if settings.http01:
+        yield http01

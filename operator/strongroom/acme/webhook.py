@@ -23,6 +23,9 @@ class WebhookSolver:
         self._settings = settings
         self.propagation = propagation
 
+    def require(self, identifier: str) -> None:
+        """The service knows whose zones it changes."""
+
     def present(self, name: str, value: str, deadline: Deadline) -> None:
         """Have a record published."""
         self._post("present", name, value, deadline)

@@ -12,6 +12,7 @@ from strongroom.controllers.reporting import Reporter
 from strongroom.controllers.resources import Resources
 from strongroom.controllers.vaultcertificate import VaultCertificateReconciler
 from strongroom.domain.acmesettings import PROVIDERS
+from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.kube.api import KubeApi
@@ -24,6 +25,7 @@ from strongroom.service.certificateversions import CertificateVersions
 from strongroom.service.declared import Questions
 from strongroom.service.declared_certificates import DeclaredCertificates
 from strongroom.service.grants import Grants
+from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.targets import TargetIndex, Targets
@@ -55,6 +57,7 @@ def certificate_parts(
     url_of: Callable[[VaultRef], str],
     clock: Callable[[], int],
     total_octets: int,
+    name_grants: tuple[NameGrant, ...],
 ) -> CertificateParts:
     """Return the parts."""
     certificates = PartStore(store, Kind.CERTIFICATE)
@@ -82,7 +85,7 @@ def certificate_parts(
         url_of=url_of,
         clock=clock,
     )
-    acme = AcmeAuthority(Accounts(settings))
+    acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), grants=name_grants)
     ca = VaultCa(store=certificates, versions=versions, clock=clock)
     authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca, **dict.fromkeys(PROVIDERS, acme)}
     issuing = CertificateIssuing(

@@ -30,6 +30,7 @@ from strongroom.controllers.vaultsecret import VaultSecretReconciler
 from strongroom.controllers.watches import EVERYWHERE, make_watches
 from strongroom.controllers.workqueue import Kind, Schedule, WorkQueue
 from strongroom.domain import tokenkeys
+from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
@@ -77,6 +78,7 @@ class ControllerSettings:
     total_octets: int = 2**30  # sealed octets of all vaults together
     shard: str = ""  # serve the Vaults with this label; empty: those without
     target_namespaces: tuple[str, ...] = EVERYWHERE  # where targets and public keys are watched
+    name_grants: tuple[NameGrant, ...] = ()  # which vaults may prove which names by http-01
     sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
 
     @property
@@ -238,6 +240,7 @@ class Controller:
             url_of=self._url_of,
             clock=clock,
             total_octets=self._settings.total_octets,
+            name_grants=self._settings.name_grants,
         )
         tending = Tending(
             store=store,

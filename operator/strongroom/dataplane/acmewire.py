@@ -46,7 +46,7 @@ def shown(of: AcmeSettings | None) -> dict[str, Any]:
         "preferred_chain": of.chain,
         "profile": of.profile,
     }
-    return {"acme": {name: value for name, value in found.items() if value}}
+    return {"acme": {name: value for name, value in found.items() if value} | ({"http01": {}} if of.http01 else {})}
 
 
 def _read(fields: Fields, before: AcmeSettings | None) -> AcmeSettings:
@@ -61,7 +61,13 @@ def _read(fields: Fields, before: AcmeSettings | None) -> AcmeSettings:
         propagation=acmesettings.DEFAULT_PROPAGATION if propagation is None else propagation,
         chain=fields.text("preferred_chain", CHAIN_LENGTH) or "",
         profile=fields.text("profile", 64) or "",
+        http01=_wants_http01(fields),
     )
+
+
+def _wants_http01(fields: Fields) -> bool:
+    fields.inner("http01")  # an object without members, yet
+    return fields.has("http01")
 
 
 def _read_rfc2136(fields: Fields, before: AcmeSettings | None) -> Rfc2136:

@@ -30,6 +30,7 @@ def schema(*, secret: bool) -> Json:
         "ca_bundle": authority,
         "contacts": contacts,
         "dns01": object_of(dns01),
+        "http01": object_of({}) | {"description": "The data plane shows proofs, where the installation allows it."},
         "preferred_chain": text_of(acmewire.CHAIN_LENGTH),
         "profile": text_of(64),
     }

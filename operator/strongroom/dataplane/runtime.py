@@ -10,14 +10,16 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
+from strongroom.dataplane import http01
 from strongroom.dataplane.assembly import WATCHES, ApiSettings, VaultsApi
 from strongroom.dataplane.challenge import Challenge
+from strongroom.dataplane.http01 import ProofDoor
 from strongroom.dataplane.readiness import Hsm as Watched
 from strongroom.dataplane.readiness import Readiness
 from strongroom.dataplane.server import DataPlaneServer, Handler, ServerSettings
@@ -30,6 +32,7 @@ from strongroom.domain.tokenkeys import Hsm
 from strongroom.kube.api import KubeApi
 from strongroom.kube.informer import Informer
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS
+from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.identity.assembly import Identity, IdentitySettings
 from strongroom.service.servingcerts import read_authorities
 from strongroom.service.systemobjects import SystemObjects
@@ -58,6 +61,7 @@ class DataPlaneSettings:
     server: ServerSettings
     api: ApiSettings
     record_cache: int = 64 * 2**20  # octets of sealed records in memory
+    http01_port: int | None = None  # where proofs of names are shown; None: nowhere
     drain_seconds: float = 5.0  # from the signal to the end of serving: load balancers hear of it meanwhile
     stop_seconds: float = 20.0  # for requests under way to end after that
 
@@ -123,6 +127,7 @@ class DataPlane:
             tls=self._tls.context,
             settings=settings.server,
         )
+        self._proofs = self._make_proofs(client)
         self.readiness = Readiness(
             hsm=hsm,
             watches=self._watches,
@@ -155,6 +160,8 @@ class DataPlane:
         if stopping.is_set():
             return
         await self.server.start()
+        if self._proofs is not None:
+            await self._proofs.start()
         self.readiness.serving = True
         _log.info("serving %s on port %d", self._settings.identity.resource, self.server.port)
         await stopping.wait()
@@ -162,7 +169,12 @@ class DataPlane:
         self.server.drain()
         _log.info("draining: serving for %.0f s more", self._settings.drain_seconds)
         await asyncio.sleep(self._settings.drain_seconds)
-        await self.server.stop(self._settings.stop_seconds)
+        await self._stop_serving(self._settings.stop_seconds)
+
+    async def _stop_serving(self, seconds: float) -> None:
+        if self._proofs is not None:
+            await self._proofs.stop(0)
+        await self.server.stop(seconds)
 
     async def _warm_up(self, stopping: asyncio.Event) -> None:
         """Wait for everything that an answer needs: what is stored, and a certificate to serve it with."""
@@ -211,6 +223,16 @@ class DataPlane:
             self._metrics.authority_ends.set(found.signing.ends)
             self._certified.set()
 
+    def _make_proofs(self, client: KubeApi) -> DataPlaneServer | None:
+        port = self._settings.http01_port
+        if port is None:
+            return None
+        door = ProofDoor(HttpProofs(client, self._clock), time.monotonic).handle
+        settings = replace(
+            self._settings.server, port=port, connections=http01.CONNECTIONS, idle_seconds=http01.IDLE_SECONDS
+        )
+        return DataPlaneServer(door=door, sts=door, sts_host="", tls=None, settings=settings)
+
     def _make_watches(self, client: KubeApi) -> dict[str, Informer]:
         return {
             "heads": self._proven(client, "heads", PROVEN_HEADS_SELECTOR),
@@ -241,7 +263,7 @@ class DataPlane:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self.server.stop(0)
+        await self._stop_serving(0)
         await self._identity.close()
         await self._api.close()
 

@@ -44,10 +44,16 @@ class ServerSettings:
 
 
 class DataPlaneServer:
-    """Serves ``sts_host`` by one handler and every other name by the other."""
+    """Serves ``sts_host`` by one handler and every other name by the other. Without ``tls``: plain http."""
 
     def __init__(
-        self, *, door: Handler, sts: Handler, sts_host: str, tls: ssl.SSLContext, settings: ServerSettings
+        self,
+        *,
+        door: Handler,
+        sts: Handler,
+        sts_host: str,
+        tls: ssl.SSLContext | None,
+        settings: ServerSettings,
     ) -> None:
         self._door = door
         self._sts = sts
@@ -89,8 +95,8 @@ class DataPlaneServer:
             self._settings.host,
             self._settings.port,
             ssl=self._tls,
-            ssl_handshake_timeout=_HANDSHAKE_SECONDS,
-            ssl_shutdown_timeout=_SHUTDOWN_SECONDS,
+            ssl_handshake_timeout=_HANDSHAKE_SECONDS if self._tls else None,
+            ssl_shutdown_timeout=_SHUTDOWN_SECONDS if self._tls else None,
             backlog=_BACKLOG,
             reuse_port=self._settings.reuse_port,
         )

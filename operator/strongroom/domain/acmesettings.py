@@ -67,7 +67,8 @@ class Webhook:
 class AcmeSettings:
     """An issuer's settings for ACME. A persistent format: fields are only ever added. Secrets hide in ``repr``.
 
-    Without ``rfc2136`` and ``webhook`` only names are certified that the authority holds proven already.
+    Without ``rfc2136``, ``webhook`` and ``http01`` only names are certified that the authority holds proven already.
+    ``http01``: the data plane shows proofs, where a record in DNS proves nothing or there is none.
     ``propagation`` is how many seconds after a record was published the authority is told to look.
     """
 
@@ -79,6 +80,7 @@ class AcmeSettings:
     propagation: int = DEFAULT_PROPAGATION
     chain: str = ""  # name of the preferred chain's last issuer
     profile: str = ""  # as the directory names it
+    http01: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from strongroom.domain.notices import Notice
 from strongroom.entrypoints import mailing
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.hsms import hsm_of
+from strongroom.entrypoints.namegrants import read_grants
 from strongroom.entrypoints.options import add_hsm_sockets, add_logging, environment
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
@@ -105,6 +106,12 @@ def _parser() -> argparse.ArgumentParser:
         help="PEM certificates that it is trusted by; default: the system's",
     )
     mailing.add_mail(parser)
+    add(
+        "--http01-grants",
+        type=Path,
+        default=environment("http01-grants"),
+        help="JSON file with the names that vaults may prove to ACME authorities by http-01; default: none",
+    )
     add(
         "--audit-directory",
         type=Path,
@@ -180,6 +187,7 @@ def _settings(options: argparse.Namespace) -> ControllerSettings:
         total_octets=options.total_bytes,
         shard=options.shard,
         target_namespaces=options.target_namespaces,
+        name_grants=read_grants(options.http01_grants) if options.http01_grants else (),
     )
 
 

@@ -81,6 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         default=environment("external-port", "443"),
         help="the port in URLs, as clients reach the service; default: 443",
     )
+    add(
+        "--http01-port",
+        type=int,
+        default=environment("http01-port"),
+        help="where proofs of names are shown to ACME authorities, by plain http; default: nowhere",
+    )
     add("--reuse-port", action="store_true", help="share the port with other processes: one per core")
     add("--connections", type=int, default=environment("connections", "4096"), help="that are open at a time")
     add(
@@ -152,6 +158,7 @@ def _settings(options: argparse.Namespace) -> DataPlaneSettings:
         ),
         api=_api_settings(options),
         record_cache=options.record_cache,
+        http01_port=options.http01_port,
         drain_seconds=options.drain_seconds,
     )
 

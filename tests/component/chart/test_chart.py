@@ -16,9 +16,11 @@ from hack import helm
 from hack.helm import CHART, HelmFailed
 from hack.localcluster import Cluster, KubectlFailed, Provider, choose, running_cluster
 from hack.localcluster.paths import REPOSITORY
+from strongroom.domain.http01 import NameGrant
 from strongroom.entrypoints import controller, dataplane
 from strongroom.entrypoints.attestations import read_authorities
 from strongroom.entrypoints.issuers import read_issuers
+from strongroom.entrypoints.namegrants import read_grants
 from tests.component.chart.rendering import NAMESPACE, VALUES, Objects, container, environment, only, pod, rendered
 from tests.helpers.eventually import eventually
 
@@ -83,7 +85,7 @@ def test_only_the_sidecar_sees_token_and_pin_and_only_the_controller_the_api(val
         for each in [*pod(objects).get("initContainers", []), *pod(objects)["containers"]]
     }
     sockets = {volume for volume in mounts["controller"] if volume.startswith("run")}
-    assert mounts["controller"] - sockets == {"api-token", "audit"}
+    assert mounts["controller"] - sockets - {"http01"} == {"api-token", "audit"}
     for sidecar in mounts.keys() - {"controller", "hsm-init"}:
         assert mounts[sidecar].isdisjoint({"api-token", "so-pin"})
     assert mounts.get("hsm-init", set()).isdisjoint({"run", "api-token"})
@@ -134,7 +136,8 @@ def test_the_controller_understands_every_option_it_is_given(values: Path, monke
     known = {f"STRONGROOM_{action.dest.upper()}" for action in controller._parser()._actions if action.option_strings}
     assert set(told) <= known
     for name, value in told.items():
-        monkeypatch.setenv(name, value)
+        if not name.endswith("_GRANTS"):  # a file of the pod
+            monkeypatch.setenv(name, value)
     assert controller._settings(controller._parser().parse_args([])).authority
 
 
@@ -278,6 +281,30 @@ def test_attestation_authorities_reach_the_data_plane_as_they_are_written(tmp_pa
     assert "STRONGROOM_ATTESTATION_AUTHORITIES" not in str(rendered())
 
 
+def test_grants_of_names_reach_the_controller_and_open_the_data_planes_door(tmp_path: Path) -> None:
+    objects = rendered("--values", CHART / "ci/network-hsm.yaml", "--set", "networkPolicy.enabled=true")
+    file = tmp_path / "grants.json"
+    file.write_text(only(objects, "ConfigMap", "strongroom-http01-grants")["data"]["grants.json"])
+    assert read_grants(file) == (
+        NameGrant("team-a/main", ("*.a.example", "192.0.2.0/24")),
+        NameGrant("team-b/*", ("b.example",)),
+    )
+    of_controller = container(objects, "controller")
+    mounts = {each["name"]: each["mountPath"] for each in of_controller["volumeMounts"]}
+    told = {each["name"]: each.get("value", "") for each in of_controller["env"]}
+    assert told["STRONGROOM_HTTP01_GRANTS"] == f"{mounts['http01']}/grants.json"
+    of_dataplane = container(objects, "dataplane", "StatefulSet")
+    told = {each["name"]: each.get("value", "") for each in of_dataplane["env"]}
+    ports = {each["name"]: each["containerPort"] for each in of_dataplane["ports"]}
+    assert int(told["STRONGROOM_HTTP01_PORT"]) == ports["http01"]
+    (port,) = only(objects, "Service", "strongroom-http01")["spec"]["ports"]
+    assert (port["port"], port["targetPort"]) == (80, "http01")
+
+
+def test_without_grants_nothing_listens_for_authorities() -> None:
+    assert "HTTP01" not in str(rendered("--set", "networkPolicy.enabled=true"))
+
+
 def test_audit_records_go_where_the_installation_says() -> None:
     def told(objects: Objects) -> dict[str, str]:
         environment = container(objects, "dataplane", "StatefulSet")["env"]
@@ -321,9 +348,10 @@ def test_clients_are_let_in_and_nobody_else_where_that_is_wanted() -> None:
     (https, _) = only(rendered(), "NetworkPolicy", "strongroom-dataplane")["spec"]["ingress"]
     assert https == {"ports": [{"protocol": "TCP", "port": "https"}]}
     objects = rendered("--values", CHART / "ci/network-hsm.yaml")
-    (https, _) = only(objects, "NetworkPolicy", "strongroom-dataplane")["spec"]["ingress"]
+    (https, http01, _) = only(objects, "NetworkPolicy", "strongroom-dataplane")["spec"]["ingress"]
+    assert http01 == {"ports": [{"protocol": "TCP", "port": "http01"}]}  # authorities ask from anywhere
     assert https["from"] == [{"namespaceSelector": {"matchLabels": {"example.com/uses-vaults": "true"}}}]
-    service = only(objects, "Service")["spec"]
+    service = only(objects, "Service", "strongroom-dataplane")["spec"]
     assert (service["type"], service["externalTrafficPolicy"]) == ("LoadBalancer", "Local")
     assert service["loadBalancerSourceRanges"] == ["192.0.2.0/24"]
 
@@ -335,6 +363,7 @@ def test_without_the_data_plane_nothing_of_it_is_there() -> None:
 
 # What it refuses
 
+GRANTS = '[{"vault": "a/main", "names": ["b.example"]}]'
 SIDECAR = '{"name": "b", "module": "/lib/b.so", "tokenLabel": "b", "pinSecret": "pin-b"}'
 
 
@@ -360,6 +389,9 @@ SIDECAR = '{"name": "b", "module": "/lib/b.so", "tokenLabel": "b", "pinSecret": 
         (["--set=controller.replica=2"], "replica"),
         (["--set=targets.namespaces={a.b}"], "namespaces"),
         (["--set=hsm.kind=yubihsm"], "kind"),
+        (["--set-json", f"http01.grants={GRANTS}", "--set=dataplane.enabled=false"], "set dataplane.enabled"),
+        (["--set-json", 'http01.grants=[{"vault": "a", "names": ["b.example"]}]'], "vault"),
+        (["--set-json", 'http01.grants=[{"vault": "a/*", "names": []}]'], "names"),
         (["--set=image.digest=sha256:1"], "digest"),
         (["--set=hsm.softhsm.geography=Eu 1"], "geography"),
     ],

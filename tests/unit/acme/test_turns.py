@@ -9,12 +9,14 @@ import pytest
 from strongroom.acme.accounts import Accounts
 from strongroom.acme.authority import AT_ONCE, AT_ONCE_OF_A_VAULT, AcmeAuthority
 from strongroom.domain.errors import IssuerUnavailable
+from strongroom.service.httpproofs import HttpProofs
 from tests.helpers.api import Replica
 from tests.helpers.controllers import World
 
 
 def test_a_vault_and_all_vaults_have_so_many_turns() -> None:
-    authority = AcmeAuthority(Accounts(Replica(World()).issuers._settings))
+    world = World()
+    authority = AcmeAuthority(Accounts(Replica(world).issuers._settings), HttpProofs(world.kube, lambda: world.now))
     with ExitStack() as turns:
         for vault in range(AT_ONCE // AT_ONCE_OF_A_VAULT):
             for _ in range(AT_ONCE_OF_A_VAULT):

@@ -45,11 +45,12 @@ def test_everything_is_read_and_shown_but_secrets() -> None:
         "dns01": {"propagation_seconds": 0, "rfc2136": update},
         "preferred_chain": "Root",
         "profile": "short",
+        "http01": {},
     }
     found = read(body)
     wanted = Rfc2136("ns1.example", "key", SECRET, 5353, TsigAlgorithm.SHA512, "example")
     contacts = ("a@example.com",)
-    assert found.acme == AcmeSettings(DIRECTORY, authority, contacts, wanted, None, 0, "Root", "short")
+    assert found.acme == AcmeSettings(DIRECTORY, authority, contacts, wanted, None, 0, "Root", "short", http01=True)
     hidden = {name: value for name, value in update.items() if name != "secret"}
     dns01 = {"propagation_seconds": 0, "rfc2136": hidden}
     assert shown(found) == body | {"ca_bundle": authority, "dns01": dns01}
@@ -108,6 +109,7 @@ def test_a_secret_stays_where_it_goes_to_the_same_server(
             "ACME",
             "acme.ca_bundle: holds a certificate that cannot be read",
         ),
+        ({"directory": DIRECTORY, "http01": True}, "ACME", "Property acme.http01 has invalid value"),
         ({"directory": DIRECTORY, "dns01": {"propagation_seconds": 61}}, "ACME", "between 0 and 60"),
         ({"directory": DIRECTORY, "dns01": {"rfc2136": DNS | {"algorithm": "hmac-md5"}}}, "ACME", "is one of hmac-"),
         ({"directory": DIRECTORY, "dns01": {"rfc2136": DNS | {"port": 0}}}, "ACME", "between 1 and 65535"),
