@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any
 
 from cryptography import x509
 
+from strongroom.acme.accounts import Accounts
+from strongroom.acme.deadline import Deadline
+from strongroom.acme.session import Session
 from strongroom.controllers.workqueue import Key
-from strongroom.domain.acmesettings import AcmeSettings, Rfc2136
+from strongroom.crypto.certfiles import Bundle
+from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, Rfc2136
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.certificates import AlternativeNames, CertificatePolicy, Pending
 from strongroom.domain.issuers import Issuer, Person
-from strongroom.domain.objects import ObjectHead
+from strongroom.domain.objects import Kind, ObjectHead
 from tests.helpers.api import Replica
 from tests.helpers.bind import KEY_NAME, SECRET, ZONE, Bind
 from tests.helpers.certificates import POLICY
@@ -63,6 +68,45 @@ class AcmeVault:
         issuer = replace(Issuer(ISSUER, "ACME", administrators=people, acme=acme), **changes)
         api = Replica(self.world)
         await api.issuers.change(await api.vault(), ISSUER, lambda _: issuer)
+
+    async def issuer(self) -> Issuer:
+        """The issuer as it is stored."""
+        api = Replica(self.world)
+        return await api.issuers.get(await api.vault(), ISSUER)
+
+    async def account(self) -> AcmeAccount:
+        """The account that is kept for the issuer."""
+        api, issuer = Replica(self.world), await self.issuer()
+        assert issuer.acme is not None
+        return await Accounts(api.issuers._settings).of(await api.vault(), issuer, issuer.acme.directory, "")
+
+    async def order(self, name: str = "db") -> dict[str, Any]:
+        """The last order as its server shows it to us."""
+        account, issuer, url = await self.account(), await self.issuer(), (await self.pending(name)).order
+        assert issuer.acme is not None
+        session = await asyncio.to_thread(Session, account, issuer.acme.ca, Deadline(20))
+        found: dict[str, Any] = (await asyncio.to_thread(session.read, url)).json()
+        return found
+
+    async def renew(self, name: str = "db") -> x509.Certificate:
+        """Wait until it is time, and let it be renewed."""
+        face = (await self.head(name)).faces[Kind.CERTIFICATE]
+        assert face.due is not None
+        self.world.now = face.due
+        await self.carry_on(name=name)
+        done = await self.carry_on(after=1, name=name)
+        assert done.status == "completed", done
+        return (await self.chain(name))[0]
+
+    async def copy(self, name: str) -> None:
+        """Bring the served version in under another name, with the same policy."""
+        api = Replica(self.world)
+        place = await api.vault()
+        found = await api.certificates.get(place, "db")
+        assert found.material is not None
+        _, wanted = await api.certificates.policy(place, "db")
+        bundle = Bundle(found.material.key.private, found.material.chain, found.material.leaf)
+        await api.certificates.take(place, name, bundle, lambda _: wanted, Wanted(), ordered=False)
 
     async def ask(self, wanted: CertificatePolicy, name: str = "db") -> None:
         """Ask for a version."""

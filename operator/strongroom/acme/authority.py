@@ -56,7 +56,13 @@ class AcmeAuthority:
         self._busy: Counter[str] = Counter()
 
     async def issue(
-        self, vault: VaultHead, head: ObjectHead, issuer: Issuer, waiting: CertificateMaterial, keep: Keep
+        self,
+        vault: VaultHead,
+        head: ObjectHead,
+        issuer: Issuer,
+        waiting: CertificateMaterial,
+        keep: Keep,
+        before: bytes | None,
     ) -> tuple[bytes, ...]:
         """Return the chain: PEM. ``keep`` is told the URL of the order, which ``head`` says at the next try.
 
@@ -67,7 +73,7 @@ class AcmeAuthority:
             deadline = Deadline(self._seconds)
             try:
                 session = await self._signed_in(vault, issuer, deadline)
-                orders = self._orders(session, vault, issuer.acme or AcmeSettings())
+                orders = self._orders(session, vault, issuer.acme or AcmeSettings(), before)
                 return (await self._ordered(orders, known, waiting.request, keep),)
             except AccountUnknown:  # its server lost it: the next try registers it anew
                 await self._forget(vault, issuer)
@@ -98,9 +104,11 @@ class AcmeAuthority:
             await self._accounts.registered(vault, issuer, account, session.url)
         return session
 
-    def _orders(self, session: Session, vault: VaultHead, settings: AcmeSettings) -> Orders:
+    def _orders(self, session: Session, vault: VaultHead, settings: AcmeSettings, before: bytes | None) -> Orders:
         http01: Solver = Http01Solver(self._shows, self._grants, vault.ref, asyncio.get_running_loop())
-        return Orders(session, solvers_of(settings, http01), profile=settings.profile, chain=settings.chain)
+        return Orders(
+            session, solvers_of(settings, http01), profile=settings.profile, chain=settings.chain, before=before
+        )
 
     async def _ordered(self, orders: Orders, known: str, request: bytes, keep: Keep) -> bytes:
         pem = _pem(request)

@@ -36,18 +36,24 @@ class _Challenged:
 
 
 class Orders:
-    """Raises what ``Session`` and ``Solver`` raise. ``chain``: name of the preferred chain's last issuer."""
+    """Raises what ``Session`` and ``Solver`` raise. ``chain``: name of the preferred chain's last issuer.
 
-    def __init__(self, session: Session, solvers: Sequence[Solver], *, profile: str, chain: str) -> None:
+    ``before``: the certificate (DER) that what is ordered takes the place of.
+    """
+
+    def __init__(
+        self, session: Session, solvers: Sequence[Solver], *, profile: str, chain: str, before: bytes | None
+    ) -> None:
         self._session = session
         self._solvers = solvers
         self._profile = profile
         self._chain = chain
+        self._before = before
 
     def open(self, request: bytes) -> messages.OrderResource:
         """Open an order for the names of a request (PKCS #10, PEM)."""
         with self._session.translated():
-            return self._session.client.new_order(request, self._profile or None)
+            return self._session.order(request, self._profile, self._before)
 
     def find(self, url: str, request: bytes) -> messages.OrderResource | None:
         """Return an order that was opened before; None: it is gone, failed, or another account's or server's."""

@@ -54,6 +54,11 @@ def of_problem(who: str, error: messages.Error, adapter: BoundedAdapter | None =
     return Refused(text)
 
 
+def is_passing(error: Exception) -> bool:
+    """Can time alone heal it, or a new account?"""
+    return isinstance(error, messages.Error) and error.code in (*_PASSING, "accountDoesNotExist")
+
+
 def told(error: messages.Error | None) -> str:
     """Return the type and detail of a problem, and of those inside it: printable, at most 400 characters."""
     if error is None:

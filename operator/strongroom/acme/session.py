@@ -10,13 +10,16 @@ from urllib.parse import urlsplit
 
 import requests
 from acme import client, errors, messages
+from josepy import json_util
 from josepy.errors import Error as JoseError
 from josepy.jwa import ES256
 from josepy.jwk import JWK, JWKEC
 
+from strongroom.acme import problems
 from strongroom.acme.deadline import Deadline
 from strongroom.acme.problems import translated
 from strongroom.acme.transport import BoundedAdapter, bind
+from strongroom.crypto import certfacts
 from strongroom.domain.acmesettings import AcmeAccount
 from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.errors import IssuerUnavailable, Refused
@@ -77,6 +80,28 @@ class Session:
             at, _ = self.client.renewal_time(DER_cert_to_PEM_cert(certificate).encode())
             return Advice(int(at.timestamp()) if at else None, self._adapter.retry_after)
 
+    def order(self, request: bytes, profile: str, before: bytes | None) -> messages.OrderResource:
+        """Open an order for a request (PKCS #10, PEM). ``before``: the certificate (DER) that it takes the place of.
+
+        A server that does not take it for that, as one that another order took the place of, is asked without it
+        (RFC 9773, section 5).
+        """
+        try:
+            self._net.replaces = self._replaced(before)
+            return self.client.new_order(request, profile or None)
+        except (messages.Error, errors.ConflictError) as error:
+            if not self._net.replaces or problems.is_passing(error):
+                raise
+        finally:
+            self._net.replaces = ""
+        return self.client.new_order(request, profile or None)
+
+    def _replaced(self, before: bytes | None) -> str:
+        """Return the identifier of a certificate; empty: none, or the server has no renewal information."""
+        if before is None or not hasattr(self.client.directory, "renewalInfo"):
+            return ""
+        return certfacts.renewal_id(before)
+
     def read(self, url: str) -> requests.Response:
         """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""
         return self._net.post(url, None, new_nonce_url=self.client.directory["newNonce"])
@@ -112,14 +137,24 @@ def located(url: str | None) -> str:
     return url
 
 
+class _Replacement(messages.NewOrder):
+    replaces: str = json_util.field("replaces")
+
+
 class _Network(client.ClientNetwork):
     """Sends within bounds, and again when a nonce is refused (RFC 8555, section 6.5): often enough."""
 
     def __init__(self, key: JWK, adapter: BoundedAdapter) -> None:
         super().__init__(key, alg=ES256, user_agent="strongroom")
         bind(self.session, adapter)
+        self.replaces = ""  # what the next order takes the place of: the library has no word for it
 
-    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+    def post(self, url: str, obj: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        if self.replaces and isinstance(obj, messages.NewOrder):
+            obj = _Replacement(identifiers=obj.identifiers, profile=obj.profile, replaces=self.replaces)
+        return self._post(url, obj, *args, **kwargs)
+
+    def _post(self, *args: Any, **kwargs: Any) -> requests.Response:
         for _ in range(_NONCES - 1):
             try:
                 return super().post(*args, **kwargs)

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from strongroom.crypto import altnames, certnames, eckeys
+from strongroom.domain import base64url
 from strongroom.domain.certificates import (
     MAX_MONTHS,
     PKCS12,
@@ -117,6 +118,16 @@ def spec_of(key: object, hsm: bool = False) -> KeySpec:
     if key.curve.name not in eckeys.NAMES:
         raise InvalidInput("the certificate's key: is on a curve that is none of P-256, P-384, P-521 and P-256K")
     return KeySpec(KeyType.EC, curve=eckeys.NAMES[key.curve.name], hsm=hsm)
+
+
+def renewal_id(certificate: bytes) -> str:
+    """Return what renewal information knows a certificate (DER) by (RFC 9773, section 4.1); empty: it has none."""
+    loaded = load(certificate)
+    authority = extension(loaded, x509.AuthorityKeyIdentifier)
+    if authority is None or authority.key_identifier is None:
+        return ""
+    serial = loaded.serial_number.to_bytes(loaded.serial_number.bit_length() // 8 + 1, "big")
+    return f"{base64url.encode(authority.key_identifier)}.{base64url.encode(serial)}"
 
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:

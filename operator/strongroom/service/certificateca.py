@@ -40,6 +40,7 @@ class VaultCa:
         issuer: Issuer,
         waiting: CertificateMaterial,
         _: Callable[[str], Awaitable[None]],
+        __: bytes | None,
     ) -> tuple[bytes, ...]:
         """See ``Authority``; keeps no order. ``Refused`` when the CA is none, is not valid now, or may not issue it."""
         assert head.certificate is not None

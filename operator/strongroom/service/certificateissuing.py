@@ -45,11 +45,13 @@ class Authority(Protocol):
         issuer: Issuer,
         waiting: CertificateMaterial,
         keep: Callable[[str], Awaitable[None]],
+        before: bytes | None,
         /,
     ) -> tuple[bytes, ...]:
         """Return the certificates, the one that was asked for first: DER, or PEM.
 
-        ``keep`` remembers an order's URL as soon as there is one: the next try finds it in ``head``.
+        ``before``: the certificate (DER) that it takes the place of, whoever issued that. ``keep`` remembers an order's
+        URL as soon as there is one: the next try finds it in ``head``.
 
         ``Retryable``: it is asked again later; ``Refused``: somebody must act.
         """
@@ -148,7 +150,12 @@ class CertificateIssuing:
         if head.pending.issuer == SELF:
             return await self._versions.forge.self_signed(vault, head.name, head.certificate.policy, waiting.key)
         issuer = await self._issuers.get(vault, head.pending.issuer)
-        return await self._authority(issuer).issue(vault, head, issuer, waiting, course.keep)
+        before = await self._before(vault, head)
+        return await self._authority(issuer).issue(vault, head, issuer, waiting, course.keep, before)
+
+    async def _before(self, vault: VaultHead, head: ObjectHead) -> bytes | None:
+        face = head.faces.get(Kind.CERTIFICATE)
+        return (await self._versions.material(vault, head, face.current)).certificate if face else None
 
     def _authority(self, issuer: Issuer) -> Authority:
         authority = self._authorities.get(issuer.provider.lower())

@@ -7,10 +7,7 @@ from pathlib import Path
 import pytest
 
 from strongroom.acme.accounts import Accounts
-from strongroom.domain.acmesettings import AcmeAccount
 from strongroom.domain.certificates import Progress
-from strongroom.domain.issuers import Issuer
-from strongroom.domain.objects import Kind
 from tests.helpers import pebble
 from tests.helpers.acme import ISSUER, AcmeVault, policy, rfc2136, settings
 from tests.helpers.api import Replica
@@ -45,12 +42,7 @@ async def test_a_renewal_is_a_new_order_of_the_same_account(dns: Bind, directory
         vault = await AcmeVault.make(settings(server, dns))
         first = await vault.issue(policy("renewed"))
         order = (await vault.pending()).order
-        face = (await vault.head()).faces[Kind.CERTIFICATE]
-        assert face.due is not None
-        vault.world.now = face.due
-        await vault.carry_on()
-        await vault.carry_on(after=1)
-        second = (await vault.chain())[0]
+        second = await vault.renew()
         assert second.serial_number != first.serial_number
         assert (await vault.pending()).order != order
         assert (server.count("POST /sign-me-up"), server.count("POST /chalZ/")) == (1, 1)
@@ -109,15 +101,15 @@ async def test_a_server_that_lost_the_account_gets_it_again(dns: Bind, directory
     with pebble.running(directory, dns.address) as server:
         vault = await AcmeVault.make(settings(server, dns))
         await vault.issue(policy("lost"))
-        stored = await _account(vault)
+        stored = await vault.account()
         await Accounts(Replica(vault.world).issuers._settings).registered(
-            await Replica(vault.world).vault(), await _issuer(vault), stored, stored.url[:-4] + "0000"
+            await Replica(vault.world).vault(), await vault.issuer(), stored, stored.url[:-4] + "0000"
         )
         await vault.ask(policy("lost"))
         waiting = await vault.carry_on()
         assert waiting.status is Progress.IN_PROGRESS
         assert (await vault.carry_on(after=60)).status is Progress.COMPLETED
-        again = await _account(vault)
+        again = await vault.account()
         assert (again.key, again.url) == (stored.key, stored.url)
 
 
@@ -129,20 +121,8 @@ async def test_the_zone_may_be_said(acme: Pebble, dns: Bind) -> None:
 async def test_the_key_goes_with_the_issuer(acme: Pebble, dns: Bind) -> None:
     vault = await AcmeVault.make(settings(acme, dns))
     await vault.issue(policy("left"))
-    key = (await _account(vault)).key
+    key = (await vault.account()).key
     api = Replica(vault.world)
     await api.issuers.remove(await api.vault(), ISSUER)
     await vault.set_issuer(settings(acme, dns))
-    assert (await _account(vault)).key != key
-
-
-async def _issuer(vault: AcmeVault) -> Issuer:
-    api = Replica(vault.world)
-    return await api.issuers.get(await api.vault(), ISSUER)
-
-
-async def _account(vault: AcmeVault) -> AcmeAccount:
-    api = Replica(vault.world)
-    issuer = await api.issuers.get(await api.vault(), ISSUER)
-    assert issuer.acme is not None
-    return await Accounts(api.issuers._settings).of(await api.vault(), issuer, issuer.acme.directory, "")
+    assert (await vault.account()).key != key

@@ -75,14 +75,17 @@ def test_a_frame_that_is_too_long_ends_its_connection(what: str, caplog: pytest.
     assert "canary" not in caplog.text
 
 
-def test_what_is_no_message_ends_its_connection(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("before", [(), (b"a",), (b"a", b"b", b"c"), (b"a",) * 9], ids=len)
+def test_what_is_no_message_ends_its_connection(before: tuple[bytes, ...], caplog: pytest.LogCaptureFixture) -> None:
     def answer(message: bytes) -> bytes:
         if message == b"canary":
             raise DecodeError(message)
         return message
 
     with serving(answer) as path, Peer(path) as broken, Peer(path) as other:
-        assert broken.ask(b"canary") is None
+        broken.send(*before, b"canary", b"after")
+        assert [broken.answer() for _ in before] == list(before)
+        assert broken.answer() is None
         assert other.ask(b"text") == b"text"
     assert "a frame of 6 octets that is no message" in caplog.text
     assert "canary" not in caplog.text

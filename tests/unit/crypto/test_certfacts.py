@@ -212,3 +212,21 @@ def test_names_in_an_extension_are_read_or_invalid(value: bytes) -> None:
 
 def test_the_words_of_usages_are_all_there() -> None:
     assert set(certfacts.USAGES) == set(Usage)
+
+
+def test_the_identifier_of_renewal_information_is_that_of_the_rfcs_example() -> None:
+    """RFC 9773, section 4.1: a serial number whose first octet has its sign bit set."""
+    authority = x509.AuthorityKeyIdentifier(bytes.fromhex("69885b6b87464041e1b37b847ba0ae2cde01c8d4"), None, None)
+    assert certfacts.renewal_id(_with_serial(0x87654321, authority)) == "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE"
+    assert certfacts.renewal_id(_with_serial(1, authority)).endswith(".AQ")
+    assert certfacts.renewal_id(_with_serial(1, None)) == ""
+
+
+def _with_serial(serial: int, authority: x509.AuthorityKeyIdentifier | None) -> bytes:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "example")])
+    now = datetime.fromtimestamp(NOW, UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), serial, now, now)
+    if authority is not None:
+        builder = builder.add_extension(authority, critical=False)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)

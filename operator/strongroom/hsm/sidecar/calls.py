@@ -52,8 +52,8 @@ class Calls:
             result = work(self._condition.keys())
         except Exception as error:
             self._fail(method, error)
-        metrics.CALLS.labels(method, "OK").inc()
-        metrics.SECONDS.labels(method).observe(time.perf_counter() - started)
+        metrics.of_call(method, "OK").inc()
+        metrics.seconds_of(method).observe(time.perf_counter() - started)
         return result
 
     def _fail(self, method: str, error: Exception) -> NoReturn:
@@ -63,7 +63,7 @@ class Calls:
         status = next((code for kind, code in _STATUS_OF if isinstance(error, kind)), grpc.StatusCode.INTERNAL)
         if status is grpc.StatusCode.INTERNAL:
             _log.error("%s failed unexpectedly: %s", method, type(error).__name__)
-        metrics.CALLS.labels(method, status.name).inc()
+        metrics.of_call(method, status.name).inc()
         state, _, _ = self._condition.read()
         raise CallFailed(
             status, state, "internal error" if status is grpc.StatusCode.INTERNAL else str(error)

@@ -16,7 +16,8 @@ from strongroom.hsm.frames import BrokenFrame, Frames, framed
 _PATIENCE: Final = 5.0  # seconds, for the rest of a frame and for an answer to be read
 _READ_OCTETS: Final = 64 * 1024
 _LAST_READS: Final = 4  # more than a client has under way
-_AT_ONCE: Final = 4  # messages of one turn, so that not each of them pays for a look at the other connections
+_ANSWER_OCTETS: Final = 64 * 1024  # held at most before one that makes it more
+_AT_ONCE: Final = 4  # messages of one turn: not each pays for a look at the others, and for waking its client
 
 
 class Ended(Exception):
@@ -24,7 +25,7 @@ class Ended(Exception):
 
 
 class Connection:
-    """Holds one frame more than it was fed at once, and one answer. ``answer`` raises ``DecodeError``."""
+    """Holds one frame more than it was fed at once, and the answers of a turn. ``answer`` raises ``DecodeError``."""
 
     def __init__(self, stream: socket.socket, answer: Callable[[bytes], bytes]) -> None:
         stream.setblocking(False)
@@ -34,6 +35,7 @@ class Connection:
         self._unsent = memoryview(b"")
         self._since: float | None = None  # that it owes us something: the rest of a frame, or to read
         self._last = False
+        self._broken: Ended | None = None  # by what it sent
 
     @property
     def awaits(self) -> int:
@@ -42,7 +44,7 @@ class Connection:
 
     def can_go_on(self) -> bool:
         """Say whether there is something to do that waits for nothing. Raises ``Ended``."""
-        return not self._unsent and (self._last or self._has_frame())
+        return not self._unsent and (self._last or self._broken is not None or self._has_frame())
 
     def is_overdue(self, now: float) -> bool:
         """``now`` of ``time.monotonic``."""
@@ -69,22 +71,32 @@ class Connection:
         self._last = True
 
     def _answer_some(self) -> None:
+        if self._broken is not None:
+            raise self._broken
         if not self._has_frame():
             self._receive()
-        for _ in range(_AT_ONCE):
-            if self._unsent or not self._has_frame():
-                return
-            self._answer_next()
+        answers = bytearray()
+        try:
+            for _ in range(_AT_ONCE):
+                if len(answers) > _ANSWER_OCTETS or not self._has_frame():
+                    break
+                answers += self._next_answer()
+        except Ended as end:
+            if not answers:
+                raise
+            self._broken = end  # once what was answered before is out
+        if answers:
+            self._unsent = memoryview(answers)
+            self._send()
 
-    def _answer_next(self) -> None:
+    def _next_answer(self) -> bytes:
         message = self._frames.take()
         assert message is not None
         self._since = None
         try:
-            self._unsent = memoryview(framed(self._answer(message)))
+            return framed(self._answer(message))
         except DecodeError:
             raise Ended(f"a frame of {len(message)} octets that is no message") from None
-        self._send()
 
     def _receive(self) -> None:
         if self._last:

@@ -56,7 +56,7 @@ def _used(keys: ObjectKeys, asked: pb.Use) -> pb.Used:
         return pb.Used(refusal=refusal, detail=str(error))
     finally:
         if asked.algorithm in ALGORITHMS and asked.operation in _OPERATIONS:  # nobody makes up labels
-            metrics.USES.labels(asked.algorithm, asked.operation, result).inc()
+            metrics.of_use(asked.algorithm, asked.operation, result).inc()
 
 
 _OPERATIONS: Final = frozenset(Operation)
