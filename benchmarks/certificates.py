@@ -1,14 +1,17 @@
 """Certificates: how many are issued in a second through the vaults' API, and how soon a declared one is there.
 
 The whole way is measured: key, signing request, two commits by the data plane, issue and two commits by the controller.
-API server, etcd, HSM sidecar, data plane, controller and the asking side share the cores.
+API server, etcd, HSM sidecar, data plane, controller and the asking side share the cores. By ACME they are asked of
+Pebble, which looks for proofs in BIND, both on this machine; it lets a client look for its order once a second.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -16,10 +19,12 @@ import aiohttp
 from benchmarks.api import load_on
 from benchmarks.load import Load
 from benchmarks.objects import Row, at, row, running_system
+from hack.bootstrap.debs import BIND
 from hack.dev import system
 from strongroom.kube import errors, transport
 from strongroom.kube.client import KubeClient
 from strongroom.kube.resources import SECRETS, VAULTCERTIFICATES
+from tests.helpers import bind, pebble
 
 _KEYS = {
     "RSA 2048": {"kty": "RSA", "key_size": 2048},
@@ -29,6 +34,7 @@ _KEYS = {
 }
 _COUNT = {"RSA": 30, "EC": 300}
 _TOGETHER = {"RSA": 16, "EC": 96}  # each waits a second, in which it could be cancelled
+_ORDERED = 40
 _DECLARED = 20
 _NAMESPACE = "default"
 
@@ -38,23 +44,59 @@ def rows() -> list[Row]:
     with running_system() as (running, run):
         load = load_on(running, run)
         found = [asyncio.run(_issued(load, name, key)) for name, key in _KEYS.items()]
+        found += _ordered(load)
         return found + asyncio.run(_declared(running))
 
 
 async def _issued(load: Load, name: str, key: dict[str, Any]) -> Row:
     kind, word = name.partition(" ")[0], name.replace(" ", "").lower()
-    count = _COUNT[kind]
     policy = {"issuer": {"name": "Self"}, "key_props": key, "x509_props": {"subject": "CN=bench.example"}}
     async with _session(load) as session:
-        numbers = iter(range(count))
+        rate = await _rate(session, load, word, policy, _COUNT[kind], _TOGETHER[kind])
+    return row(f"certificates issued to themselves, {name}", rate, "per s")
 
-        async def ask() -> None:
-            for number in numbers:
-                await _until_issued(session, load, f"{word}-{number}", policy)
 
-        began = time.perf_counter()
-        await asyncio.gather(*(ask() for _ in range(_TOGETHER[kind])))
-        return row(f"certificates issued to themselves, {name}", count / (time.perf_counter() - began), "per s")
+async def _rate(
+    session: aiohttp.ClientSession, load: Load, word: str, policy: dict[str, Any], count: int, together: int
+) -> float:
+    """Return how many are issued in a second."""
+    numbers = iter(range(count))
+
+    async def ask() -> None:
+        for number in numbers:
+            await _until_issued(session, load, f"{word}-{number}", policy)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(ask() for _ in range(together)))
+    return count / (time.perf_counter() - began)
+
+
+def _ordered(load: Load) -> list[Row]:
+    BIND.ensure()
+    if BIND.find() is None:
+        print("no BIND (Debian's bind9): certificates by ACME are not measured")
+        return []
+    with tempfile.TemporaryDirectory(prefix="sr-bench-") as directory:
+        places = Path(directory)
+        with bind.running(places / "bind") as dns, pebble.running(places / "pebble", dns.address) as server:
+            return [asyncio.run(_asked_of(load, dns, server))]
+
+
+async def _asked_of(load: Load, dns: bind.Bind, server: pebble.Pebble) -> Row:
+    update = {"server": "127.0.0.1", "port": dns.port, "key_name": bind.KEY_NAME, "secret": bind.SECRET}
+    dns01 = {"rfc2136": update, "propagation_seconds": 0}
+    issuer = {"provider": "ACME", "acme": {"directory": server.directory, "ca_bundle": server.ca, "dns01": dns01}}
+    policy = {
+        "issuer": {"name": "pebble"},
+        "key_props": _KEYS["EC P-256"],
+        "x509_props": {"subject": f"CN=bench.{bind.ZONE}", "sans": {"dns_names": [f"bench.{bind.ZONE}"]}},
+    }
+    async with _session(load) as session:
+        place = f"https://{load.host}:{load.port}/certificates/issuers/pebble?api-version=7.6"
+        async with session.put(place, json=issuer) as answer:
+            assert answer.status == 200, await answer.text()
+        rate = await _rate(session, load, "ordered", policy, _ORDERED, _ORDERED)
+    return row("certificates issued by ACME (Pebble), EC P-256", rate, "per s")
 
 
 async def _until_issued(session: aiohttp.ClientSession, load: Load, name: str, policy: dict[str, Any]) -> None:
