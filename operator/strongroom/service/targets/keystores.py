@@ -15,7 +15,7 @@ from strongroom.domain.vaults import State, VaultHead
 
 
 class Passwords:
-    """``store`` is that of secrets. Raises what it raises."""
+    """Passwords as they are served now. ``store`` is that of secrets, whose errors pass through."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -24,8 +24,8 @@ class Passwords:
         """Return the target with the version of each password that is served now. ``PasswordNotFound``."""
         if not spec.keystores:
             return spec
-        keystores = [replace(each, password=await self._settled(vault, each.password)) for each in spec.keystores]
-        return replace(spec, keystores=tuple(keystores))
+        settled = [replace(each, password=await self._settled(vault, each.password)) for each in spec.keystores]
+        return replace(spec, keystores=tuple(settled))
 
     async def read(self, vault: VaultHead, spec: TargetSpec) -> list[str]:
         """Return the passwords of a settled target's keystores, in their order.
