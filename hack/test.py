@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hack.bootstrap import kryoptic, nss
-from hack.bootstrap.debs import BIND, NGINX
+from hack.bootstrap.debs import BIND, NGINX, ensure_keytool
 from hack.check import ROOT
 from hack.progress import say
 
@@ -47,6 +47,7 @@ def main() -> int:
     kryoptic.ensure()
     BIND.ensure()
     NGINX.ensure()
+    ensure_keytool()
     with tempfile.TemporaryDirectory() as scratch:
         results = [(stage, *run(stage, Path(scratch) / f"{index}.json")) for index, stage in enumerate(STAGES)]
     print("\nSummary")

@@ -57,6 +57,7 @@ class Unpacked:
             self._fetch(archives)
             for package in sorted(archives.glob("*.deb")):
                 subprocess.run(["dpkg-deb", "-x", package, root], check=True, capture_output=True)
+            relink(root)
             shutil.rmtree(self._place, ignore_errors=True)
             root.replace(self._place)
 
@@ -75,5 +76,24 @@ class Unpacked:
             progress.run(f"Fetching {self.package}", command, cwd=Path.cwd())
 
 
+def relink(root: Path) -> None:
+    """Absolute links to what was unpacked too lead there, wherever the directory is moved: Java's to its settings."""
+    for link in (path for path in root.rglob("*") if path.is_symlink()):
+        target = root / link.readlink().relative_to("/") if link.readlink().is_absolute() else None
+        if target is not None and os.path.lexists(target):
+            link.unlink()
+            link.symlink_to(os.path.relpath(target, link.parent))
+
+
 NGINX = Unpacked("nginx", "usr/sbin/nginx", "tests of certificates under load")
 BIND = Unpacked("bind9", "usr/sbin/named", "tests of ACME")
+JAVA = Unpacked("default-jre-headless", "usr/lib/jvm/default-java/bin/keytool", "tests of keystores")
+
+
+def ensure_keytool() -> Path | None:
+    """Java's keytool: any that is on PATH, else that of Debian's package; None: it cannot be had."""
+    if found := shutil.which("keytool"):
+        return Path(found)
+    JAVA.ensure()
+    root = JAVA.find()
+    return root / JAVA.program if root else None

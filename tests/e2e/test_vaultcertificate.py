@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import pkcs12
 
 from hack.bootstrap.debs import NGINX
 from hack.localcluster import KubectlFailed
+from tests.helpers.canary import holds
 from tests.helpers.nginx import Handshakes, nginx
-from tests.helpers.system import System, annotated, vault, vaultcertificate
+from tests.helpers.system import System, annotated, secret, vault, vaultcertificate
 
 KIND = "vaultcertificate"
 RENEWALS = 5
@@ -97,6 +99,34 @@ def test_no_private_key_is_anywhere_but_in_the_target(system: System, premium: s
     for line in key.decode().splitlines()[1:-1]:
         assert line not in shown
         assert line not in system.controller.log.read_text()
+
+
+def test_a_keystore_opens_with_a_password_that_is_in_the_vault_alone_and_follows_it(system: System, demo: str) -> None:
+    reference = {"passwordSecretRef": {"name": "password"}}
+    target = {"name": "app-tls", "keystores": {"pkcs12": reference, "jks": reference}}
+    system.apply(vaultcertificate(demo, "app", target=target))
+    system.until_reason(demo, "app", "SourceNotFound", KIND)
+    system.apply(secret(demo, "password", target=None))
+    system.until_ready(demo, "app", KIND)
+    first = data(system, demo, "app-tls")
+    system.rotate(demo, "password", "1")
+    system.until(lambda: data(system, demo, "app-tls")["keystore.p12"] != first["keystore.p12"], "the next password")
+    held = {key: base64.b64decode(text) for key, text in data(system, demo, "app-tls").items()}
+    words = [word for _, word in system.stored_versions(demo, "demo", "password")]
+    assert len(words) == 2
+    [opening] = [word for word in words if _opens(held["keystore.p12"], word)]
+    assert _opens(held["truststore.p12"], opening)
+    assert not _opens(base64.b64decode(first["keystore.p12"]), opening)
+    shown = system.kubectl("get", f"{KIND}s,vaultsecrets,secrets,events", "-n", demo, "-o", "json")
+    shown += system.controller.log.read_text()
+    assert not [word for word in words if holds(shown.encode(), word)]
+
+
+def _opens(file: bytes, password: bytes) -> bool:
+    try:
+        return bool(pkcs12.load_pkcs12(file, password))
+    except ValueError:
+        return False
 
 
 @pytest.mark.skipif(NGINX.find() is None, reason="nginx is neither installed nor could its package be unpacked")

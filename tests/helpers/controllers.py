@@ -39,7 +39,7 @@ from strongroom.service.imports import Imports
 from strongroom.service.kekrotation import KekRotation
 from strongroom.service.publickeys import PublicKeyIndex
 from strongroom.service.rollouts import Rollouts
-from strongroom.service.targets import TargetIndex, Targets
+from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.store.backend import Blob, BlobKind
 from strongroom.store.collector import Collector
@@ -396,7 +396,7 @@ class Process:
                 questions=loop.questions[Face.SECRET],
                 maker=SecretMaker(Imports(world.kube)),
             ),
-            targets=Targets(client=world.kube, store=store, index=self.targets),
+            targets=Targets(client=world.kube, store=store, index=self.targets, passwords=Passwords(self.secret_store)),
             grants=Grants(world.kube, lambda: self.monotonic),
             rollouts=Rollouts(world.kube),
             store=self.secret_store,

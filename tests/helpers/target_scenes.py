@@ -15,7 +15,7 @@ from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi, Propagation
 from strongroom.kube.resources import SECRETS, VAULTSECRETS
-from strongroom.service.targets import TargetIndex, Targets
+from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.store.sealed import SealedStore
 from tests.helpers.stores import NOW, Lab, make_vault, next_head
 
@@ -52,7 +52,7 @@ class Scene:
     def restart(self) -> None:
         """A new process, that has seen nothing yet."""
         self.index = TargetIndex(lambda *owner: self.heard.append(owner))
-        self.targets = Targets(client=self.client, store=self.store, index=self.index)
+        self.targets = Targets(client=self.client, store=self.store, index=self.index, passwords=Passwords(self.store))
 
     # What the VaultSecret does
 

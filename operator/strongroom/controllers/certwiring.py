@@ -28,7 +28,7 @@ from strongroom.service.grants import Grants
 from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.rollouts import Rollouts
-from strongroom.service.targets import TargetIndex, Targets
+from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.service.vaultsettings import VaultSettings
 from strongroom.store.certificatefields import CertificateFields
 from strongroom.store.parts import PartStore
@@ -63,7 +63,7 @@ def certificate_parts(
     certificates = PartStore(store, Kind.CERTIFICATE)
     forge, settings = CertificateForge(keys=keys, clock=clock), VaultSettings(store, clock)
     versions = CertificateVersions(store=certificates, forge=forge, clock=clock)
-    issuers = Issuers(settings)
+    issuers, passwords = Issuers(settings), Passwords(PartStore(store, Kind.SECRET))
     declared = DeclaredCertificates(
         versions=versions,
         issuers=issuers,
@@ -76,7 +76,7 @@ def certificate_parts(
         resources=resources,
         declared=declared,
         versions=versions,
-        targets=Targets(client=client, store=CertificateFields(store), index=targets),
+        targets=Targets(client=client, store=CertificateFields(store), index=targets, passwords=passwords),
         grants=Grants(client, time.monotonic),
         rollouts=Rollouts(client),
         store=certificates,

@@ -143,6 +143,8 @@ class Observer:
         self._queue.add_later(Key(Kind.VAULT, vault.ref.namespace, vault.ref.name), _COUNTS_DELAY)
         self._claims.remember(key, {part.claim.uid for part in head.parts if part.claim})
         self._schedule.set(key, head.tending_due)
+        for reader in self._resources.opened_by(vault.ref.namespace, vault.ref.name, head.name):
+            self._queue.add(reader, Priority.FRESH)  # its keystore may have another password now
         parts = ((face, head.part(face)) for face in DECLARED_BY)
         in_step = [self._observe_part(vault, key, part, face) for face, part in parts if _is_about(part, face)]
         if any(in_step) and len(self._index.records(oid)) > sum(face.versions for face in head.faces.values()):

@@ -49,6 +49,7 @@ class Resources:
         self._known: dict[Key, Known] = {}
         self._of_vault: dict[tuple[str, str], set[Key]] = {}
         self._of_object: dict[tuple[str, str, str], tuple[Key, ...]] = {}
+        self._of_password: dict[tuple[str, str, str], set[Key]] = {}
 
     def take(self, kind: Kind, event: str | None, body: Mapping[str, Any]) -> None:
         """Take in a watch event. Only a new resource, spec, relevant annotation or foreign status is a change."""
@@ -93,6 +94,10 @@ class Resources:
         """Return the resources that name this object."""
         return self._of_object.get((namespace, vault, name.lower()), ())
 
+    def opened_by(self, namespace: str, vault: str, name: str) -> tuple[Key, ...]:
+        """Return the resources with keystores whose password is this object."""
+        return tuple(self._of_password.get((namespace, vault, name.lower()), ()))
+
     def keys(self, kind: Kind) -> list[Key]:
         """Return the keys of all resources of a kind."""
         return [key for key in self._known if key.kind is kind]
@@ -114,6 +119,8 @@ class Resources:
             self._of_vault.setdefault((key.namespace, new.parsed.vault), set()).add(key)
             place = (key.namespace, new.parsed.vault, new.parsed.object_name.lower())
             self._of_object[place] = (*self._of_object.get(place, ()), key)
+            for name in _passwords(new.parsed):
+                self._of_password.setdefault((key.namespace, new.parsed.vault, name), set()).add(key)
 
     def _forget(self, key: Key) -> None:
         known = self._known.pop(key, None)
@@ -123,6 +130,8 @@ class Resources:
             if not self._of_vault[place]:
                 del self._of_vault[place]
             self._forget_object(key, known.parsed)
+            for name in _passwords(known.parsed):
+                self._forget_password(key, (*place, name))
 
     def _forget_object(self, key: Key, parsed: Declaring) -> None:
         place = (key.namespace, parsed.vault, parsed.object_name.lower())
@@ -131,6 +140,15 @@ class Resources:
             self._of_object[place] = others
         else:
             del self._of_object[place]
+
+    def _forget_password(self, key: Key, place: tuple[str, str, str]) -> None:
+        self._of_password[place].discard(key)
+        if not self._of_password[place]:
+            del self._of_password[place]
+
+
+def _passwords(parsed: Declaring) -> frozenset[str]:
+    return parsed.passwords if isinstance(parsed, VaultCertificateResource) else frozenset()
 
 
 def key_of(kind: Kind, body: Mapping[str, Any]) -> Key:

@@ -49,7 +49,7 @@ from strongroom.service.kekrotation import KekRotation
 from strongroom.service.publickeys import PublicKeyIndex
 from strongroom.service.rollouts import Rollouts
 from strongroom.service.systemobjects import SystemObjects
-from strongroom.service.targets import TargetIndex, Targets
+from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.service.vaultsettings import VaultSettings
 from strongroom.store.audited import AuditedStore
@@ -204,7 +204,12 @@ class Controller:
                 maker=SecretMaker(Imports(self._client)),
                 total_octets=self._settings.total_octets,
             ),
-            targets=Targets(client=self._client, store=store, index=self._target_index),
+            targets=Targets(
+                client=self._client,
+                store=store,
+                index=self._target_index,
+                passwords=Passwords(PartStore(store, Face.SECRET)),
+            ),
             grants=Grants(self._client, time.monotonic),
             rollouts=Rollouts(self._client),
             store=PartStore(store, Face.SECRET),

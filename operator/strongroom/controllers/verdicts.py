@@ -32,6 +32,7 @@ _TABLE: tuple[tuple[type[errors.StrongroomError], Reason, bool, float | None], .
     (kube.NamespaceTerminating, Reason.NAMESPACE_TERMINATING, False, None),
     (kube.Forbidden, Reason.FORBIDDEN, False, SLOW_LOOK),
     (errors.ReferenceDenied, Reason.REFERENCE_DENIED, True, None),  # a grant elsewhere is no news here
+    (errors.PasswordNotFound, Reason.SOURCE_NOT_FOUND, False, SLOW_LOOK),
     (errors.LimitExceeded, Reason.LIMIT_EXCEEDED, False, SLOW_LOOK),
     (errors.StoreUnavailable, Reason.STORE_UNAVAILABLE, True, None),
     (errors.Conflict, Reason.PENDING, True, None),

@@ -15,6 +15,7 @@
         │   ├── KeyNotFound
         │   ├── CertificateNotFound
         │   ├── PendingNotFound   no certificate is on its way
+        │   ├── PasswordNotFound  the secret that is to be a keystore's password
         │   ├── ContactsNotFound
         │   └── IssuerNotFound
         ├── ReferenceDenied       a reference leads to what its user may not have
@@ -102,6 +103,10 @@ class CertificateNotFound(NotFound):
 
 class PendingNotFound(NotFound):
     """No version of the certificate is on its way."""
+
+
+class PasswordNotFound(NotFound):
+    """The vault has no secret of the name that a keystore's password is to be taken from, or it is switched off."""
 
 
 class ContactsNotFound(NotFound):

@@ -9,6 +9,8 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final
 
+from strongroom.domain.keystores import KeystoreSpec
+
 
 class SecretType(StrEnum):
     """The types of native Secrets that can be made (https://kubernetes.io/docs/concepts/configuration/secret/)."""
@@ -95,6 +97,7 @@ class TargetSpec:
     immutable: bool = False
     creation: CreationPolicy = CreationPolicy.OWNER
     deletion: DeletionPolicy = DeletionPolicy.DELETE
+    keystores: tuple[KeystoreSpec, ...] = ()  # of a certificate
 
     @property
     def place(self) -> tuple[str, str]:
@@ -114,7 +117,10 @@ class TargetSpec:
 @lru_cache(maxsize=1024)
 def _digest(spec: TargetSpec) -> str:
     """Asked for several times in each look at a target."""
-    text = json.dumps(asdict(spec), sort_keys=True)
+    plain = asdict(spec)
+    if not spec.keystores:  # as earlier releases wrote it: their targets are not written anew
+        del plain["keystores"]
+    text = json.dumps(plain, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -142,8 +142,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
         "Set a value through the vault's API, or add `spec.generate` or `spec.fromSecret`.",
     ),
     Reason.SOURCE_NOT_FOUND: (
-        "The native Secret of `spec.fromSecret` does not exist. Tried again by itself.",
-        "Create it in the same namespace, with the mark `strongroom.dev/import-by`.",
+        "The native Secret of `spec.fromSecret`, or the secret of the vault that has the password of `keystores`, does "
+        "not exist. Tried again by itself.",
+        "Create it: the native Secret in the same namespace, with the mark `strongroom.dev/import-by`; the secret in "
+        "the same vault, switched on.",
     ),
     Reason.REFERENCE_DENIED: (
         "A reference leads to something that this namespace may not use. Nothing is granted by default.",

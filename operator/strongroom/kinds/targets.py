@@ -83,15 +83,17 @@ class TargetTemplate(Shape):
     ]
 
 
+TARGET_RULES: Final = (
+    ("!has(self.keys) || !has(self.template) || !self.keys.exists(key, key in self.template.data)", _TWICE),
+    ("self.creationPolicy != 'Merge' || (self.type == 'Opaque' && !self.immutable)", _MERGE),
+)
+"""Of every target."""
+
+
 class Target(Shape):
     """A native Secret that holds the served version."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(
-            ("!has(self.keys) || !has(self.template) || !self.keys.exists(key, key in self.template.data)", _TWICE),
-            ("self.creationPolicy != 'Merge' || (self.type == 'Opaque' && !self.immutable)", _MERGE),
-        )
-    )
+    model_config = ConfigDict(json_schema_extra=rules(*TARGET_RULES))
 
     name: Annotated[
         str,

@@ -21,7 +21,7 @@ from strongroom.domain.certificates import (
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.rollouts import Workload
 from strongroom.domain.targets import SecretType, TargetSpec
-from strongroom.kinds import names
+from strongroom.kinds import keystores, names
 from strongroom.kinds.certificateshapes import (
     EXTENDED_USAGES,
     KEY_USAGES,
@@ -40,9 +40,10 @@ from strongroom.kinds.declaring import (
     vault_reference,
 )
 from strongroom.kinds.durations import DURATION, DURATION_LENGTH, between, duration_rules, parse_duration
+from strongroom.kinds.keystores import Keystores
 from strongroom.kinds.rollouts import RolloutTarget
 from strongroom.kinds.shapes import Shape, checked, rules, without_values
-from strongroom.kinds.targets import Target
+from strongroom.kinds.targets import TARGET_RULES, Target
 
 _SET: Final = {"x-kubernetes-list-type": "set"}
 SHORTEST: Final = 3600
@@ -68,6 +69,8 @@ _Duration = Annotated[str, Field(min_length=DURATION_LENGTH[0], max_length=DURAT
 class CertificateTarget(Target):
     """A native Secret that holds the current version."""
 
+    model_config = ConfigDict(json_schema_extra=rules(*TARGET_RULES, *keystores.TARGET_RULES))
+
     type: Annotated[
         SecretType,
         Field(
@@ -75,6 +78,24 @@ class CertificateTarget(Target):
             "certificates alone. A Secret whose type changes is made anew."
         ),
     ] = SecretType.TLS
+    keystores: Annotated[
+        Keystores | None,
+        Field(
+            description="Files under a password, for Java and others, beside the rest; with the type `Opaque` only "
+            "what is named here, in `keys` and in `template`."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _no_file_twice(self) -> Self:
+        if self.keystores:
+            keystores.check_names(self.keys, self.template.data if self.template else None)
+        return self
+
+    def to_domain(self, namespace: str) -> TargetSpec:
+        """See ``Target``."""
+        found = super().to_domain(namespace)
+        return replace(found, keystores=self.keystores.to_domain()) if self.keystores else found
 
 
 class VaultCertificateSpec(Shape):
@@ -95,6 +116,7 @@ class VaultCertificateSpec(Shape):
                 "((!has(self.exportable) || self.exportable) && self.privateKey.protection == 'Software')",
                 _PRIVATE,
             ),
+            *keystores.SPEC_RULES,
             ("!has(self.exportable) || !self.exportable || self.privateKey.protection == 'Software'", _KEPT),
             ("self.isCA || !(has(self.nameConstraints) || has(self.pathLength))", _OF_A_CA),
             (
@@ -201,7 +223,8 @@ class VaultCertificateSpec(Shape):
             description="A native Secret that holds the current version. Without `keys` and `template` it has "
             "`tls.crt` (with the chain), `ca.crt`, and `tls.key` where the private key may leave the vault. It is "
             "never written with a certificate that is not for its key. `keys` and `template` may use the fields "
-            "`certificate`, `leaf`, `chain`, `ca`, `privateKey` and `combined` (the key, then the certificates)."
+            "`certificate`, `leaf`, `chain`, `ca`, `privateKey` and `combined` (the key, then the certificates), and, "
+            "in DER, `leafDer` and `privateKeyDer` (PKCS #8)."
         ),
     ] = None
     rollout_restart_targets: Annotated[
@@ -231,6 +254,8 @@ class VaultCertificateSpec(Shape):
             raise ValueError(_KEPT)
         if self.target and self.target.type is SecretType.TLS and not self.lets_out:
             raise ValueError(_PRIVATE)
+        if self.target and self.target.keystores and self.target.keystores.private and not self.lets_out:
+            raise ValueError(keystores.PRIVATE)
         try:
             certificates.check(self.policy)
         except InvalidInput as error:
@@ -310,6 +335,11 @@ class VaultCertificateResource:
         """Is anything of it written into the cluster?"""
         return self.target is not None
 
+    @property
+    def passwords(self) -> frozenset[str]:
+        """The names, in lower case, of the secrets that are passwords of its keystores."""
+        return frozenset(each.password.secret.lower() for target in self.all_targets for each in target.keystores)
+
 
 def parse_vaultcertificate(body: Mapping[str, Any]) -> VaultCertificateResource:
     """Read a VaultCertificate.
@@ -347,7 +377,7 @@ def _target(spec: VaultCertificateSpec, namespace: str) -> TargetSpec | None:
         return None
     target = spec.target.to_domain(namespace)
     named_here = {key for key, _ in (*target.keys, *target.template)}
-    if named_here and target.type is not SecretType.TLS:
+    if (named_here or target.keystores) and target.type is not SecretType.TLS:
         return target
     wanted = _TLS_KEYS if spec.lets_out else _CERTIFICATES_ONLY
     more = tuple(pair for pair in wanted if pair[0] not in named_here)

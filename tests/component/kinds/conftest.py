@@ -12,7 +12,12 @@ from hack.localcluster import Cluster
 from hack.localcluster.errors import KubectlFailed
 
 ROOT = Path(__file__).resolve().parents[3]
-CRDS = ("vaults.strongroom.dev", "vaultsecrets.strongroom.dev", "vaultkeys.strongroom.dev")
+CRDS = (
+    "vaults.strongroom.dev",
+    "vaultsecrets.strongroom.dev",
+    "vaultkeys.strongroom.dev",
+    "vaultcertificates.strongroom.dev",
+)
 
 
 @pytest.fixture(scope="session")

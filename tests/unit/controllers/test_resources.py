@@ -192,6 +192,35 @@ def test_secrets_are_found_by_their_vault() -> None:
     assert {key.name for key, _ in listener.resources.of_vault("default", "other")} == {"s2"}
 
 
+def test_certificates_are_found_by_the_passwords_of_their_keystores() -> None:
+    listener = Listener()
+
+    def take(version: int, name: str, *passwords: str, event: str = "MODIFIED") -> None:
+        stores = {
+            form: {"passwordSecretRef": {"name": each}}
+            for form, each in zip(("jks", "pkcs12"), passwords, strict=False)
+        }
+        target = {"name": "t", "keystores": stores} if stores else {"name": "t"}
+        body = controllers.vaultcertificate(name, target=target)
+        listener.take(seen(version, name, body), event, Kind.CERTIFICATE)
+
+    def found(name: str, vault: str = "demo") -> set[str]:
+        return {key.name for key in listener.resources.opened_by("default", vault, name)}
+
+    take(1, "one", "Pw", "pw")
+    take(2, "two", "pw", "other")
+    assert (found("pW"), found("other"), found("pw", "another"), found("none")) == (
+        {"one", "two"},
+        {"two"},
+        set(),
+        set(),
+    )
+    take(3, "two")
+    assert (found("pw"), found("other")) == ({"one"}, set())
+    take(4, "one", event="DELETED")
+    assert found("pw") == set()
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: (

@@ -22,6 +22,7 @@ TABLE: dict[type[errors.StrongroomError], tuple[Reason, tuple[bool, float | None
     errors.KeyNotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.CertificateNotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.PendingNotFound: (Reason.FORBIDDEN, SLOWLY),
+    errors.PasswordNotFound: (Reason.SOURCE_NOT_FOUND, SLOWLY),
     errors.ContactsNotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.IssuerNotFound: (Reason.FORBIDDEN, SLOWLY),
     errors.NotFound: (Reason.FORBIDDEN, SLOWLY),

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from strongroom.domain.keystores import KeystoreFormat, KeystoreSpec, Password
 from strongroom.domain.target_decisions import Fate, TargetSeen, Wish, decide, fate
 from strongroom.domain.targets import (
     CreationPolicy,
@@ -124,6 +125,7 @@ def test_the_digest_changes_with_everything() -> None:
         "immutable": True,
         "creation": CreationPolicy.ORPHAN,
         "deletion": DeletionPolicy.RETAIN,
+        "keystores": (KeystoreSpec(KeystoreFormat.JKS, Password("pw")),),
     }
     assert other.keys() == {field.name for field in fields(TargetSpec)}
     digests = {replace(SPEC, **{name: value}).digest() for name, value in other.items()} | {SPEC.digest()}

@@ -2,10 +2,11 @@
 
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
-from hack.bootstrap import environment, kryoptic, packages, softhsm
+from hack.bootstrap import debs, environment, kryoptic, packages, softhsm
 
 
 def test_a_changed_lock_file_is_installed_anew(tmp_path):
@@ -57,3 +58,28 @@ def test_without_a_compiler_the_tests_on_kryoptic_skip_and_say_why(tmp_path, mon
     kryoptic.ensure()
     assert kryoptic.find() is None
     assert "tests on Kryoptic are skipped" in capsys.readouterr().err
+
+
+def test_links_into_an_unpacked_package_lead_there_and_others_stay(tmp_path):
+    (tmp_path / "root/etc").mkdir(parents=True)
+    (tmp_path / "root/usr/lib").mkdir(parents=True)
+    (tmp_path / "root/etc/settings").write_text("ours")
+    links = {"settings": "/etc/settings", "elsewhere": "/etc/nothing-of-ours", "beside": "settings"}
+    for name, target in links.items():
+        (tmp_path / "root/usr/lib" / name).symlink_to(target)
+    debs.relink(tmp_path / "root")
+    (tmp_path / "root").rename(tmp_path / "moved")
+    assert (tmp_path / "moved/usr/lib/settings").read_text() == "ours"
+    assert (tmp_path / "moved/usr/lib/beside").read_text() == "ours"
+    assert (tmp_path / "moved/usr/lib/elsewhere").readlink().is_absolute()
+
+
+def test_a_keytool_on_path_is_taken_and_else_that_of_the_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(debs, "cache_root", lambda: tmp_path)
+    monkeypatch.setattr(shutil, "which", lambda command: f"/opt/java/{command}")
+    assert str(debs.ensure_keytool()) == "/opt/java/keytool"
+    monkeypatch.setattr(shutil, "which", lambda command: None)
+    unpacked = tmp_path / "default-jre-headless" / debs.JAVA.program
+    unpacked.parent.mkdir(parents=True)
+    unpacked.touch()
+    assert debs.ensure_keytool() in (unpacked, "/" / Path(debs.JAVA.program))

@@ -7,10 +7,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from strongroom.domain.content import Content
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.keystores import KeystoreFormat, KeystoreSpec, Password
 from strongroom.domain.targets import SecretType, TargetSpec
+from strongroom.service.targets import data
 from strongroom.service.targets.data import TOTAL, data_of
 from tests.helpers.pairs import certificate, new_key, pem
 from tests.helpers.target_scenes import fields
@@ -20,6 +23,7 @@ SPEC = TargetSpec("apps", "t")
 VERSION = "0" * 32
 KEY = new_key("ec")
 CRT, PEM = certificate(KEY).decode(), pem(KEY).decode()
+DER = KEY.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 DOCKER = json.dumps({"auths": {"registry.example": {"auth": "eA=="}}})
 
 
@@ -127,3 +131,30 @@ def test_refused(spec: dict[str, Any], content: Content | str, complaint: str) -
     with pytest.raises(InvalidInput, match=complaint) as refused:
         made(content, **spec)
     assert CANARY not in str(refused.value)
+
+
+STORES = tuple(KeystoreSpec(format, Password("pw")) for format in KeystoreFormat)
+CERTIFICATE = {"certificate": CRT.encode(), "ca": CRT.encode()}
+WITH_KEY = Content.of_octets(CERTIFICATE | {"privateKeyDer": DER})
+
+
+def test_keystores_stand_beside_what_keys_name() -> None:
+    held = data_of(replace(SPEC, keys=(("ca.crt", "ca"),), keystores=STORES), WITH_KEY, VERSION, ["canary", "canary"])
+    assert held.keys() == {"ca.crt", "keystore.jks", "truststore.jks", "keystore.p12", "truststore.p12"}
+    assert not any(b"canary" in octets for octets in held.values())
+
+
+def test_keystores_count_for_the_size_of_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    held = data_of(replace(SPEC, keystores=STORES), WITH_KEY, VERSION, [CANARY, CANARY])
+    monkeypatch.setattr(data, "TOTAL", sum(map(len, held.values())))
+    with pytest.raises(InvalidInput, match="target t: it would have more than"):
+        data_of(replace(SPEC, keystores=STORES), WITH_KEY, VERSION, [CANARY, CANARY])
+
+
+def test_a_version_whose_key_may_not_leave_has_truststores_only() -> None:
+    content = Content.of_octets(CERTIFICATE)
+    with pytest.raises(InvalidInput, match=r"target t: keystore\.jks: the private key of this version may not leave"):
+        data_of(replace(SPEC, keystores=STORES), content, VERSION, [CANARY, CANARY])
+    trust = tuple(replace(each, private=False) for each in STORES)
+    held = data_of(replace(SPEC, keystores=trust), content, VERSION, [CANARY, CANARY])
+    assert held.keys() == {"truststore.jks", "truststore.p12"}

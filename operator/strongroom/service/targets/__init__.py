@@ -1,7 +1,8 @@
-"""Synced native Secrets: what is known of them (``index``), what they should hold (``data``, ``bodies``), writing
-them (``sync``)."""
+"""Synced native Secrets: what is known of them (``index``), what they should hold (``data``, ``keystores``,
+``bodies``), writing them (``sync``)."""
 
 from strongroom.service.targets.index import TargetIndex
+from strongroom.service.targets.keystores import Passwords
 from strongroom.service.targets.sync import Targets
 
-__all__ = ["TargetIndex", "Targets"]
+__all__ = ["Passwords", "TargetIndex", "Targets"]

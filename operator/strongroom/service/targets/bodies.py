@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from strongroom.domain.content import Content
@@ -15,13 +15,13 @@ from strongroom.service.targets.ownership import OUR_ANNOTATIONS, released
 from strongroom.service.targets.reading import written_stamp
 
 
-def compose(wish: Wish, content: Content, live_type: str) -> dict[str, Any]:
+def compose(wish: Wish, content: Content, live_type: str, passwords: Sequence[str] = ()) -> dict[str, Any]:
     """Return the Secret that is wished, without its fingerprint. ``InvalidInput`` when the content does not give it.
 
-    ``live_type``: a Secret that is merged into keeps its type.
+    ``live_type``: a Secret that is merged into keeps its type. ``passwords``: of its keystores, in their order.
     """
     spec, merges = wish.spec, wish.spec.creation is CreationPolicy.MERGE
-    data = data_of(spec, content, wish.version)
+    data = data_of(spec, content, wish.version, passwords)
     body: dict[str, Any] = {
         "apiVersion": "v1",
         "kind": "Secret",

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from strongroom.domain.content import VALUE, Content, Layout
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.targets import SecretType, TargetSpec
 from strongroom.service import templates
+from strongroom.service.targets import keystores
 from strongroom.service.targets.secrettypes import require_type
 
 TOTAL: Final = 512 * 1024
@@ -26,10 +27,15 @@ _KEYS_OF_VALUES: Final[dict[SecretType, str]] = {
 }
 
 
-def data_of(spec: TargetSpec, content: Content, version: str) -> dict[str, bytes]:
-    """Return the data of a target. ``InvalidInput`` names the target and the key, never a value."""
+def data_of(spec: TargetSpec, content: Content, version: str, passwords: Sequence[str] = ()) -> dict[str, bytes]:
+    """Return the data of a target. ``InvalidInput`` names the target and the key, never a value.
+
+    ``passwords``: of the target's keystores, in their order.
+    """
+    named = spec.keys or spec.template or spec.keystores
     try:
-        data = _mapped(spec, content, version) if spec.keys or spec.template else _plain(spec, content)
+        data = _mapped(spec, content, version) if named else _plain(spec, content)
+        data |= keystores.files(spec, content.fields(), passwords) if spec.keystores else {}
         if sum(len(key) + len(octets) for key, octets in data.items()) > TOTAL:
             raise InvalidInput(f"it would have more than {TOTAL} bytes")
         require_type(spec.type, data)
@@ -40,7 +46,7 @@ def data_of(spec: TargetSpec, content: Content, version: str) -> dict[str, bytes
 
 def _plain(spec: TargetSpec, content: Content) -> dict[str, bytes]:
     """Fields under their own names, and under those that the type wants."""
-    if content.layout is Layout.FIELDS:
+    if content.layout is not Layout.VALUE:
         renamed = _KEYS_OF_FIELDS.get(spec.type, {})
         return {renamed.get(name, name): octets for name, octets in content.fields().items()}
     if spec.type not in _KEYS_OF_VALUES:

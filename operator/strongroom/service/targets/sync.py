@@ -25,6 +25,7 @@ from strongroom.kube.api import KubeApi, PatchKind
 from strongroom.kube.resources import SECRETS, VAULTCERTIFICATES, VAULTSECRETS
 from strongroom.service.targets import bodies, ownership
 from strongroom.service.targets.index import TargetIndex
+from strongroom.service.targets.keystores import Passwords
 from strongroom.service.targets.reading import facts, read_target
 
 _RESOURCES = {VAULT_SECRET: VAULTSECRETS, VAULT_CERTIFICATE: VAULTCERTIFICATES}
@@ -35,10 +36,11 @@ _OF_THE_CLUSTER = ("kubernetes.io/service-account-token", "bootstrap.kubernetes.
 class Targets:
     """Brings targets to what is wished. Raises ``kube.errors`` and what ``Store`` raises."""
 
-    def __init__(self, *, client: KubeApi, store: Store, index: TargetIndex) -> None:
+    def __init__(self, *, client: KubeApi, store: Store, index: TargetIndex, passwords: Passwords) -> None:
         self._client = client
         self._store = store
         self._index = index
+        self._passwords = passwords
 
     async def sync(
         self,
@@ -53,13 +55,15 @@ class Targets:
         """Make the target hold the served version; return what was done.
 
         ``content`` of that version saves a read when it is known; ``fresh`` looks at the API server instead of what
-        was last seen. ``InvalidInput`` when the version does not give what the spec asks for. Whether the owner may
-        write into the target's namespace was decided before.
+        was last seen. ``InvalidInput`` when the version does not give what the spec asks for, ``PasswordNotFound`` when
+        there is no password for its keystores. Whether the owner may write into the target's namespace was decided
+        before.
         """
         if spec.namespace == SYSTEM_NAMESPACE:
             raise InvalidInput(f"target {spec.name}: no target may be in the namespace {SYSTEM_NAMESPACE}")
+        spec = await self._passwords.settled(vault, spec)
         wish = Wish(owner, spec, head.faces[Kind.SECRET].served, (head.created, head.generation))
-        work = _Work(self._client, self._store, self._index, wish, vault, head, content)
+        work = _Work(self._client, self._store, self._index, self._passwords, wish, vault, head, content)
         if not fresh:
             action = await work.decide(self._index.get(*spec.place))
             if action in (TargetAction.NONE, TargetAction.CONFLICT):
@@ -114,12 +118,13 @@ class _Work:
         client: KubeApi,
         store: Store,
         index: TargetIndex,
+        passwords: Passwords,
         wish: Wish,
         vault: VaultHead,
         head: ObjectHead,
         content: Content | None,
     ) -> None:
-        self._client, self._store, self._index = client, store, index
+        self._client, self._store, self._index, self._passwords = client, store, index, passwords
         self._wish, self._vault, self._head, self._content = wish, vault, head, content
 
     async def decide(self, seen: TargetSeen | None) -> TargetAction:
@@ -209,7 +214,8 @@ class _Work:
         if self._content is None:
             version = await self._store.version(self._vault, self._head, self._wish.version)
             self._content = version.content
-        body = bodies.compose(self._wish, self._content, live_type)
+        passwords = await self._passwords.read(self._vault, self._wish.spec)
+        body = bodies.compose(self._wish, self._content, live_type, passwords)
         notes = body["metadata"]["annotations"]
         notes[names.TARGET_MAC] = await self._fingerprint(read_target(bodies.as_unstored(body)))
         return body
