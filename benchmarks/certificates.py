@@ -106,7 +106,9 @@ async def _until_issued(session: aiohttp.ClientSession, load: Load, name: str, p
         assert answer.status == 202, await answer.text()
     while True:
         async with session.get(f"{place}/pending?api-version=7.6") as answer:
-            if (await answer.json())["status"] == "completed":
+            found = await answer.json()
+            assert found["status"] != "failed", found
+            if found["status"] == "completed":
                 return
         await asyncio.sleep(0.1)
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from secrets import randbelow
 from typing import Final, TypeVar
 
 from strongroom.acme.accounts import Accounts
@@ -20,7 +21,7 @@ from strongroom.acme.solvers import Solver, solvers_of
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, directory_of
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificateplanning import Advice
-from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.errors import IssuerBusy, IssuerUnavailable, Refused
 from strongroom.domain.http01 import NameGrant
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import ObjectHead
@@ -33,7 +34,8 @@ AT_ONCE: Final = 8
 AT_ONCE_OF_A_VAULT: Final = 4
 """Orders that are worked on: a server that hangs holds a few of the controller's turns, not all."""
 
-_BUSY_SECONDS: Final = 15
+_BUSY_SECONDS: Final = (5, 10)
+"""Until one that found no turn looks again, at least, and how many more at random."""
 
 T = TypeVar("T")
 Keep = Callable[[str], Awaitable[None]]
@@ -136,7 +138,8 @@ class AcmeAuthority:
     @contextmanager
     def _turn(self, vault: str) -> Iterator[None]:
         if self._busy.total() >= AT_ONCE or self._busy[vault] >= AT_ONCE_OF_A_VAULT:
-            raise IssuerUnavailable("other certificates are being asked for; this one follows", _BUSY_SECONDS)
+            after = _BUSY_SECONDS[0] + randbelow(_BUSY_SECONDS[1])
+            raise IssuerBusy("other certificates are being asked for; this one follows", after)
         self._busy[vault] += 1
         try:
             yield

@@ -197,12 +197,20 @@ def carrying_due(head: ObjectHead, now: int) -> bool:
 
 
 def put_off(head: ObjectHead, now: int, code: str, message: str, at_least: int = 0) -> ObjectHead:
-    """Return the head whose operation is tried again later, by exponential back-off. ``at_least``: seconds."""
+    """Return the head whose operation failed and is tried again, ever more slowly. ``at_least``: seconds."""
     assert head.certificate is not None
     assert head.certificate.pending is not None
     pending = head.certificate.pending
     wait = max(at_least, min(_FIRST_RETRY * 2 ** min(pending.attempts, 16), _LAST_RETRY))
     later = replace(pending, attempts=pending.attempts + 1, due=now + wait, code=code, message=message)
+    return head.changed(certificate=replace(head.certificate, pending=later))
+
+
+def in_line(head: ObjectHead, now: int, code: str, message: str, seconds: int) -> ObjectHead:
+    """Return the head whose operation was not tried, and is so in so many seconds."""
+    assert head.certificate is not None
+    assert head.certificate.pending is not None
+    later = replace(head.certificate.pending, due=now + seconds, code=code, message=message)
     return head.changed(certificate=replace(head.certificate, pending=later))
 
 

@@ -8,6 +8,7 @@
     │   ├── StoreUnavailable      API server unreachable, overloaded, or its answer unknown
     │   ├── SinkUnavailable       the receiver of notices did not take one
     │   ├── IssuerUnavailable     an issuer of certificates, or what proves a name to it, cannot serve now
+    │   │   └── IssuerBusy        other certificates are being asked for
     │   └── Conflict              somebody else wrote first: read again, decide again
     └── Refused                   time alone heals nothing; somebody must act
         ├── InvalidInput          a bound or format is violated
@@ -75,6 +76,10 @@ class IssuerUnavailable(Retryable):
     def __init__(self, message: str, after: int = 0) -> None:
         super().__init__(message)
         self.after = after
+
+
+class IssuerBusy(IssuerUnavailable):
+    """Other certificates are being asked for. Nothing was tried, so it is no failure."""
 
 
 class Conflict(Retryable):

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from strongroom.domain import certificateplanning as planning
 from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.certificates import SELF, Progress
-from strongroom.domain.errors import Conflict, IssuerNotFound, IssuerUnavailable, Refused, Retryable
+from strongroom.domain.errors import Conflict, IssuerBusy, IssuerNotFound, IssuerUnavailable, Refused, Retryable
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.keyuse import succeeding
 from strongroom.domain.objects import Kind, ObjectHead
@@ -137,6 +137,10 @@ class CertificateIssuing:
             made = await self._versions.finish(vault, course.stored, chain)
         except Conflict:
             raise
+        except IssuerBusy as busy:
+            after = planning.in_line(course.stored.head, self._clock(), type(busy).__name__, str(busy), busy.after)
+            await self._store.commit(vault, course.stored, after)
+            return Carried()
         except (Retryable, Refused) as error:
             return await self._failed(vault, course.stored, error)
         reason = RENEWED if Kind.CERTIFICATE in head.faces else ISSUED

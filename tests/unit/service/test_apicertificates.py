@@ -28,6 +28,7 @@ from strongroom.domain.errors import (
     Conflict,
     HsmUnavailable,
     InvalidInput,
+    IssuerBusy,
     LimitExceeded,
     Managed,
     NotPending,
@@ -382,6 +383,19 @@ async def test_what_an_issuer_refuses_is_given_up_and_says_why() -> None:
     pending = (await Replica(world).certificates.operation(await Replica(world).vault(), "db")).pending
     assert (pending.status, pending.message) == (Progress.FAILED, "the account is closed")
     assert (await issue(world)).version
+
+
+async def test_waiting_for_a_turn_is_no_failure_and_does_not_get_slower() -> None:
+    world = await make_world()
+    await ask(Replica(world), await with_issuer(world))
+    world.now += 2
+    busy = Refuses(IssuerBusy("others are asked for", 7))
+    for _ in range(20):
+        assert not (await busy.issuing(world).carry_on(await Replica(world).vault(), "db")).reason
+        pending = (await Replica(world).certificates.operation(await Replica(world).vault(), "db")).pending
+        assert (pending.status, pending.attempts, pending.due) == (Progress.IN_PROGRESS, 0, world.now + 7)
+        world.now += 7
+    assert len(busy.asked) == 20
 
 
 @pytest.mark.parametrize("error", [Refused("the account is closed"), HsmUnavailable("away")])
