@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from strongroom.domain.content import VALUE
 from strongroom.domain.keystores import ALIAS, FILES, KeystoreFormat, KeystoreProfile, KeystoreSpec, Password
 from strongroom.kinds import names
+from strongroom.kinds.certificaterules import LETS_OUT
 from strongroom.kinds.imports import FieldName
 from strongroom.kinds.shapes import Shape, rules
 
@@ -114,11 +115,10 @@ TARGET_RULES: Final = tuple(
 )
 """What a target with keystores must not name itself."""
 
-_LETS_OUT: Final = "((!has(self.exportable) || self.exportable) && self.privateKey.protection == 'Software')"
 SPEC_RULES: Final = tuple(
     (
         f"!has(self.target) || !has(self.target.keystores) || !has(self.target.keystores.{each}) || "
-        f"!('{KEYSTORE}' in self.target.keystores.{each}.stores) || {_LETS_OUT}",
+        f"!('{KEYSTORE}' in self.target.keystores.{each}.stores) || {LETS_OUT}",
         PRIVATE,
     )
     for each in ("jks", "pkcs12")
