@@ -15,13 +15,12 @@ from strongroom.domain.certificates import CertificatePolicy
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.fields import Fields
 from strongroom.kinds.certificatepolicyparts import (
-    AzMember,
-    PolicyAttributes,
     PolicyIssuer,
     PolicyKey,
     PolicyLifetimeAction,
     PolicyPart,
     PolicySecret,
+    Unread,
 )
 from strongroom.kinds.certificatepolicyx509 import PolicyX509
 from strongroom.kinds.shapes import rules
@@ -88,13 +87,15 @@ class PolicyShape(PolicyPart):
         ),
     ] = None
     id: Annotated[str | None, Field(description="Not read: where the policy came from.", max_length=1024)] = None
-    attributes: Annotated[PolicyAttributes | None, Field(description="Not read, as the API does not.")] = None
-    issuer_parameters: Annotated[AzMember | None, _az_member("issuerParameters")] = None
-    key_properties: Annotated[AzMember | None, _az_member("keyProperties")] = None
-    secret_properties: Annotated[AzMember | None, _az_member("secretProperties")] = None
-    x509_certificate_properties: Annotated[AzMember | None, _az_member("x509CertificateProperties")] = None
+    attributes: Annotated[
+        Unread | None, Field(description="Not read, as the API does not read it; `spec.enabled` is.")
+    ] = None
+    issuer_parameters: Annotated[Unread | None, _az_member("issuerParameters")] = None
+    key_properties: Annotated[Unread | None, _az_member("keyProperties")] = None
+    secret_properties: Annotated[Unread | None, _az_member("secretProperties")] = None
+    x509_certificate_properties: Annotated[Unread | None, _az_member("x509CertificateProperties")] = None
     az_lifetime_actions: Annotated[
-        tuple[AzMember, ...] | None,
+        tuple[Unread, ...] | None,
         _az_member("lifetimeActions"),
         Field(max_length=ACTIONS, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = None

@@ -7,7 +7,6 @@ from typing import Annotated, Final, Literal
 from pydantic import ConfigDict, Field
 
 from strongroom.domain.certificatepolicies import BITS, DAYS, ISSUER_LENGTH, TYPE_LENGTH
-from strongroom.domain.fields import LATEST
 from strongroom.domain.keytypes import RSA_SIZES
 from strongroom.kinds.shapes import Shape, rules
 
@@ -54,7 +53,11 @@ class PolicyKey(PolicyPart):
     ] = None
     key_size: Annotated[
         int | None,
-        Field(description="Bits of an RSA key: 2048 (the default), 3072 or 4096.", ge=0, le=max(RSA_SIZES)),
+        Field(
+            description="Bits of an RSA key: 2048 (the default), 3072 or 4096; of an EC key those of its curve.",
+            ge=0,
+            le=max(RSA_SIZES),
+        ),
     ] = None
     reuse_key: Annotated[
         bool | None, Field(description="`true`: a renewal keeps the key. Default: each version has one of its own.")
@@ -138,15 +141,7 @@ class PolicyIssuer(PolicyPart):
     ] = None
 
 
-class PolicyAttributes(PolicyPart):
-    """What an answer of the API has beside the policy."""
+class Unread(PolicyPart):
+    """What comes along with a policy, or is refused with the name of the right member: its inside is no matter."""
 
-    enabled: Annotated[bool | None, Field(description="Not read; `spec.enabled` is.")] = None
-    created: Annotated[int | None, Field(description="Not read. Unix seconds.", ge=0, le=LATEST)] = None
-    updated: Annotated[int | None, Field(description="Not read. Unix seconds.", ge=0, le=LATEST)] = None
-
-
-class AzMember(PolicyPart):
-    """Whatever the az CLI prints there: it is refused with the name of the right member, so its inside is no matter."""
-
-    model_config = ConfigDict(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True})
+    model_config = ConfigDict(json_schema_extra={"x-kubernetes-preserve-unknown-fields": True, "maxProperties": 16})

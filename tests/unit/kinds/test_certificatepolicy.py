@@ -27,35 +27,9 @@ from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY
 from strongroom.kinds.certificaterules import IN_POLICY
 from strongroom.kinds.vaultcertificate import VaultCertificateResource, parse_vaultcertificate
+from tests.helpers.certificatepolicies import AZ, BESIDE, MISNAMED, NAMED, RENEW, WHOLE
 
-NAMED = {"subject": "CN=app.example"}
-RENEW = {"trigger": {"lifetime_percentage": 80}, "action": {"action_type": "AutoRenew"}}
 P384 = KeySpec(KeyType.EC, curve=Curve.P384)
-WHOLE: dict[str, Any] = {
-    "id": "https://mine.vault.azure.net/certificates/app/policy",
-    "issuer": {"name": "certificate/root", "cty": "OV-SSL", "cert_transparency": False},
-    "key_props": {"exportable": True, "kty": "EC", "key_size": 384, "reuse_key": True, "crv": "P-384"},
-    "secret_props": {"contentType": "application/x-pem-file"},
-    "x509_props": {
-        "subject": "CN=app.example,O=Example",
-        "sans": {
-            "emails": ["a@app.example"],
-            "dns_names": ["app.example", "*.app.example"],
-            "upns": ["u@app.example"],
-            "uris": ["spiffe://app.example/a"],
-            "ipAddresses": ["192.0.2.1", "2001:db8::1"],
-        },
-        "ekus": ["1.3.6.1.5.5.7.3.1"],
-        "key_usage": ["digitalSignature", "keyAgreement"],
-        "validity_months": 6,
-        "basic_constraints": {"ca": False},
-    },
-    "lifetime_actions": [
-        RENEW,
-        {"trigger": {"days_before_expiry": 20}, "action": {"action_type": "EmailContacts"}},
-    ],
-    "attributes": {"enabled": True, "created": 1790000000, "updated": 1790000001},
-}
 READ = CertificatePolicy(
     P384,
     "CN=app.example,O=Example",
@@ -203,26 +177,6 @@ def test_delivery_and_the_rest_stand_beside_it() -> None:
     assert found.attributes == DeclaredAttributes(enabled=False, tags=(("team", "a"),))
 
 
-BESIDE: dict[str, Any] = {
-    "issuerRef": {"name": "Self"},
-    "commonName": "a",
-    "subject": "CN=a",
-    "dnsNames": [],
-    "ipAddresses": ["192.0.2.1"],
-    "uris": ["urn:a"],
-    "emailAddresses": ["a@b.example"],
-    "duration": "90d",
-    "renewBefore": "30d",
-    "renewBeforePercentage": 30,
-    "usages": ["server auth"],
-    "privateKey": {},
-    "isCA": False,
-    "nameConstraints": {"permitted": {"dnsDomains": ["a.example"]}},
-    "pathLength": 0,
-    "exportable": True,
-}
-
-
 @pytest.mark.parametrize("field", IN_POLICY)
 def test_a_policy_stands_alone(field: str) -> None:
     with pytest.raises(InvalidInput, match=r"policy stands in place of .*leave these out, or policy"):
@@ -268,19 +222,13 @@ def test_complaints_name_the_member(members: dict[str, Any], said: str) -> None:
     assert said in str(refused.value)
 
 
-@pytest.mark.parametrize(
-    ("word", "value", "right"),
-    [
-        ("issuerParameters", {"name": "Self", "certificateTransparency": None}, "issuer"),
-        ("keyProperties", {"keyType": "RSA"}, "key_props"),
-        ("secretProperties", {"contentType": "application/x-pkcs12"}, "secret_props"),
-        ("x509CertificateProperties", {"validityInMonths": 12}, "x509_props"),
-        ("lifetimeActions", [{"trigger": {"daysBeforeExpiry": 90}}], "lifetime_actions"),
-    ],
-)
-def test_what_the_az_cli_prints_is_told_apart(word: str, value: Any, right: str) -> None:
-    with pytest.raises(InvalidInput, match=f"{word} is what the az CLI prints; the REST API's member is {right},"):
-        policy(**{word: value})
+@pytest.mark.parametrize(("word", "right"), MISNAMED)
+def test_what_the_az_cli_prints_is_told_apart(word: str, right: str) -> None:
+    said = f"{word} is what the az CLI prints; the REST API's member is {right},"
+    with pytest.raises(InvalidInput, match=said):
+        policy(**{word: AZ[word]})
+    with pytest.raises(InvalidInput, match=said):
+        parsed(policy=AZ)
 
 
 @pytest.mark.parametrize("key", [{"exportable": False}, {"kty": "EC-HSM"}])
