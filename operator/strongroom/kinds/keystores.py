@@ -20,8 +20,8 @@ TRUSTSTORE: Final = "Truststore"
 _NONE: Final = "keystores has jks, pkcs12, or both"
 _TAKEN: Final = f"with keystores, neither keys nor template.data names {', '.join(FILES)}"
 PRIVATE: Final = (
-    "a keystore holds the private key: it needs exportable true and privateKey.protection Software; truststores do "
-    "not: stores: [Truststore]"
+    "a keystore holds the private key: it needs exportable true and privateKey.protection Software, of a policy "
+    "key_props.exportable true and a kty without -HSM; truststores do not: stores: [Truststore]"
 )
 
 

@@ -12,6 +12,7 @@ from strongroom.kinds.vaultcertificate import parse_vaultcertificate
 from tests.component.kinds.conftest import Objects
 from tests.helpers.certificatepolicies import AZ, BESIDE, MISNAMED, NAMED, RENEW, WHOLE
 
+KEYSTORES = {"pkcs12": {"passwordSecretRef": {"name": "password"}}}
 SELF = {"issuer": {"name": "Self"}}
 EMAIL = RENEW | {"action": {"action_type": "EmailContacts"}}
 
@@ -36,6 +37,8 @@ def by_policy(target: dict[str, Any] | None = None, **members: Any) -> dict[str,
         certificate(policy=WHOLE, target={"name": "a"}),
         by_policy(target={"name": "a"}, **SELF, lifetime_actions=[RENEW, EMAIL]),
         by_policy(target={"name": "a", "type": "Opaque"}, key_props={"kty": "EC-HSM", "exportable": False}),
+        by_policy(target={"name": "a", "keystores": KEYSTORES}),
+        certificate(commonName="a", target={"name": "a", "keystores": KEYSTORES}),
         by_policy(key_props={"kty": "EC", "key_size": 521, "crv": "P-521"}),
         by_policy(key_props={"kty": "RSA", "key_size": 4096, "reuse_key": False}),
         by_policy(x509_props={"subject": "", "sans": {"ipAddresses": ["192.0.2.1"]}}),
@@ -67,6 +70,10 @@ def test_what_is_accepted_here_and_there(objects: Objects, spec: dict[str, Any])
         (by_policy(key_props={"kty": "EC-HSM", "exportable": True}), "cannot be exported"),
         (by_policy(key_props={"exportable": False}, target={"name": "a"}), "kubernetes.io/tls"),
         (by_policy(key_props={"kty": "RSA-HSM"}, target={"name": "a"}), "kubernetes.io/tls"),
+        (
+            by_policy(key_props={"kty": "RSA-HSM"}, target={"name": "a", "type": "Opaque", "keystores": KEYSTORES}),
+            "a keystore holds the private key",
+        ),
         (by_policy(keyProperties={"keyType": "RSA"}), "the REST API's member is key_props"),
         (by_policy(lifetimeActions=[{"trigger": {"daysBeforeExpiry": 90}}]), "member is lifetime_actions"),
     ],
