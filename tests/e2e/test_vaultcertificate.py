@@ -77,6 +77,7 @@ def test_a_certificate_of_each_key_is_made_and_openssl_accepts_it(
         ({"renewBefore": "10d", "renewBeforePercentage": 10}, "exclude each other"),
         ({"duration": "10m"}, "at least 1h"),
         ({"pathLength": 0}, "isCA"),
+        ({"policy": {"x509_props": {"subject": "CN=a"}}}, "leave these out, or policy"),
         ({"usages": ["signing"]}, "Unsupported value"),
         ({"issuerRef": {"name": "not a name"}}, "issuerRef.name"),
         ({"vaultRef": {"name": "UPPER"}}, "vaultRef.name"),
@@ -88,6 +89,23 @@ def test_a_wrong_declaration_is_refused_when_it_is_applied(
     with pytest.raises(KubectlFailed) as caught:
         system.apply(vaultcertificate(demo, "app", **spec))
     assert said in str(caught.value)
+
+
+def test_a_policy_is_declared_and_edited(system: System, premium: str) -> None:
+    names = {"subject": "CN=app.example", "sans": {"dns_names": ["app.example"], "ipAddresses": ["192.0.2.1"]}}
+    policy = {"issuer": {"name": "Self"}, "key_props": {"kty": "EC", "crv": "P-384"}, "x509_props": names}
+    fields: dict[str, Any] = {"commonName": None, "dnsNames": None, "privateKey": None}
+    system.apply(vaultcertificate(premium, "app", policy=policy, **fields))
+    system.until_ready(premium, "app", KIND)
+    first = certificate(system, premium)
+    found = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert [str(each.value) for each in found] == ["app.example", "192.0.2.1"]
+    changed = {**policy, "x509_props": {**names, "subject": "CN=www.app.example", "validity_months": 1}}
+    system.apply(vaultcertificate(premium, "app", policy=changed, **fields))
+    system.until(lambda: certificate(system, premium).serial_number != first.serial_number, "a version by the policy")
+    assert certificate(system, premium).subject.rfc4514_string() == "CN=www.app.example"
+    line = system.kubectl("get", KIND, "-n", premium, "app", "--no-headers").split()
+    assert line[:4] == ["app", "demo", "Self", "app-tls"]
 
 
 def test_no_private_key_is_anywhere_but_in_the_target(system: System, premium: str) -> None:

@@ -45,7 +45,7 @@ class CertificateReport:
 def status_of(known: Known, report: CertificateReport, versions: Sequence[VersionInfo], now: int) -> dict[str, Any]:
     """Return the whole status; None removes a field."""
     old = known.status_dict()
-    status = {**old, **_of_head(known, report, versions), **_of_target(known, report)}
+    status = {**old, **_of_spec(known), **_of_head(known, report, versions), **_of_target(known, report)}
     status["conditions"] = _conditions(known, report, now)
     status["consecutiveFailures"] = rounded(report.failures)
     if report.synced in WROTE:
@@ -101,6 +101,11 @@ def _progress(head: ObjectHead, pending: Pending) -> str:
             f"certificate to /certificates/{head.name}/pending/merge"
         )
     return f"asked of the issuer {pending.issuer}"
+
+
+def _of_spec(known: Known) -> dict[str, Any]:
+    resource = known.parsed
+    return {"issuerName": resource.recipe.issuer} if isinstance(resource, VaultCertificateResource) else {}
 
 
 def _of_head(known: Known, report: CertificateReport, versions: Sequence[VersionInfo]) -> dict[str, Any]:

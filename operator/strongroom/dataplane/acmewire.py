@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from strongroom.crypto import certfacts, pemblocks
-from strongroom.dataplane.wire import Fields
 from strongroom.domain import acmesettings
 from strongroom.domain.acmesettings import AcmeSettings, Rfc2136, TsigAlgorithm, Webhook
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 
 URL_LENGTH: Final = 2048
 NAME_LENGTH: Final = 254

@@ -6,10 +6,10 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from strongroom.dataplane.openapischemas import Json, object_of, text_of
-from strongroom.dataplane.wire import Fields
 from strongroom.domain.casettings import CaSettings
 from strongroom.domain.certificates import MAX_MONTHS
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.domain.names import OBJECT_NAME
 from strongroom.domain.vaults import DAY
 

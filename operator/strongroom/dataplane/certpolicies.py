@@ -1,64 +1,18 @@
-"""Policies of certificates as Azure Key Vault's REST API has them."""
+"""Policies of certificates in requests and answers of Azure Key Vault's REST API."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
-from strongroom.dataplane.keywire import WORD_LENGTH
-from strongroom.dataplane.wire import CONTENT_TYPE_LENGTH, Fields, Place
-from strongroom.domain import certificates
-from strongroom.domain.certificates import (
-    Action,
-    AlternativeNames,
-    CertificatePolicy,
-    LifetimeAction,
-    Usage,
-)
+from strongroom.dataplane.wire import Place
+from strongroom.domain.certificatepolicies import BITS, SANS, WORD_LENGTH, read
+from strongroom.domain.certificates import CertificatePolicy, LifetimeAction
 from strongroom.domain.errors import InvalidInput
-from strongroom.domain.keytypes import Curve, KeySpec, key_spec
+from strongroom.domain.fields import Fields
+from strongroom.domain.keytypes import KeySpec
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY
-
-SUBJECT_LENGTH: Final = 1024
-NAME_LENGTH: Final = 512
-NAMES: Final = 100
-USAGES: Final = 9
-EKUS: Final = 32
-ACTIONS: Final = 8
-ISSUER_LENGTH: Final = 127
-DAYS: Final = certificates.MAX_MONTHS * 27
-
-_BITS: Final = {Curve.P256: 256, Curve.P384: 384, Curve.P521: 521, Curve.P256K: 256}
-_SANS: Final = {"emails": "emails", "dns_names": "dns", "upns": "upns", "uris": "uris", "ipAddresses": "addresses"}
-"""Members of ``sans``, and the fields that they are."""
-
-
-def read(fields: Fields, base: CertificatePolicy | None) -> CertificatePolicy:
-    """Return the policy that a request describes: what it does not mention is as in ``base``, or Azure's default."""
-    spec = _read_spec(fields.inner("key_props"), base)
-    issuer = fields.inner("issuer")
-    name = issuer.text("name", ISSUER_LENGTH)
-    plain = base or _default(spec, ca=bool(fields.inner("x509_props").inner("basic_constraints").flag("ca")))
-    policy = _with_x509(_with_key(plain, spec, fields), fields.inner("x509_props"))
-    transparency, kind = issuer.flag("cert_transparency"), issuer.text("cty", CONTENT_TYPE_LENGTH)
-    policy = replace(
-        policy,
-        issuer=certificates.canonical_issuer(name) if name else policy.issuer,
-        certificate_type=policy.certificate_type if kind is None else kind,
-        transparency=policy.transparency if transparency is None else transparency,
-    )
-    actions = _read_actions(fields)
-    if actions is None:
-        return policy if base else replace(policy, actions=certificates.default_actions(policy.issuer))
-    return replace(policy, actions=actions)
-
-
-def _default(spec: KeySpec, *, ca: bool) -> CertificatePolicy:
-    """Azure's, but that a CA signs certificates and revocation lists, for whatever use."""
-    usages = certificates.ca_usages() if ca else certificates.default_usages(spec)
-    ekus = () if ca else (certificates.SERVER_AUTH, certificates.CLIENT_AUTH)
-    return CertificatePolicy(spec, usages=usages, ekus=ekus, exportable=not spec.hsm)
 
 
 def imported(fields: Fields, base: CertificatePolicy, content_type: str) -> CertificatePolicy:
@@ -88,7 +42,7 @@ def shown(place: Place, head: ObjectHead, of: CertificatePolicy) -> dict[str, An
         "secret_props": {"contentType": of.content_type},
         "x509_props": {
             "subject": of.subject,
-            "sans": {word: list(getattr(of.names, name)) for word, name in _SANS.items() if getattr(of.names, name)},
+            "sans": {word: list(getattr(of.names, name)) for word, name in SANS.items() if getattr(of.names, name)},
             "ekus": list(of.ekus),
             "key_usage": [usage.value for usage in of.usages],
             "validity_months": of.months,
@@ -100,83 +54,13 @@ def shown(place: Place, head: ObjectHead, of: CertificatePolicy) -> dict[str, An
     }
 
 
-def _read_spec(key: Fields, base: CertificatePolicy | None) -> KeySpec:
-    kty, curve = key.text("kty", WORD_LENGTH), key.text("crv", WORD_LENGTH)
-    size = key.number("key_size", 0, 2**16)
-    if base is not None and kty is None and curve is None and size is None:
-        return base.key
-    if kty is None and base is not None:
-        kty = base.key.kty
-    spec = key_spec(kty or "RSA", None if (kty or "").startswith("EC") else size, curve)
-    if spec.curve is not None and size not in (None, 0, _BITS.get(spec.curve)):
-        raise InvalidInput(f"key_props.key_size: a key on the curve {spec.curve} has {_BITS.get(spec.curve)} bits")
-    return spec
-
-
-def _with_key(policy: CertificatePolicy, spec: KeySpec, fields: Fields) -> CertificatePolicy:
-    key = fields.inner("key_props")
-    exportable, reuse = key.flag("exportable"), key.flag("reuse_key")
-    content_type = fields.inner("secret_props").text("contentType", CONTENT_TYPE_LENGTH)
-    return replace(
-        policy,
-        key=spec,
-        exportable=policy.exportable if exportable is None else exportable,
-        reuse_key=policy.reuse_key if reuse is None else reuse,
-        content_type=content_type or policy.content_type,
-    )
-
-
-def _with_x509(policy: CertificatePolicy, x509: Fields) -> CertificatePolicy:
-    subject, months = x509.text("subject", SUBJECT_LENGTH), x509.number("validity_months", 0, certificates.MAX_MONTHS)
-    usages, ekus = x509.words("key_usage", USAGES, WORD_LENGTH), x509.words("ekus", EKUS, 128)
-    ca = x509.inner("basic_constraints").flag("ca")
-    return replace(
-        policy,
-        subject=policy.subject if subject is None else subject,
-        names=_read_names(x509.inner("sans")) if x509.plain("sans") else policy.names,
-        ekus=policy.ekus if ekus is None else tuple(ekus),
-        usages=policy.usages if usages is None else _read_usages(usages),
-        months=months or policy.months,
-        lifetime=0 if months else policy.lifetime,
-        ca=policy.ca if ca is None else ca,
-    )
-
-
-def _read_names(sans: Fields) -> AlternativeNames:
-    found = {name: tuple(sans.words(word, NAMES, NAME_LENGTH) or ()) for word, name in _SANS.items()}
-    return AlternativeNames(**found)
-
-
-def _read_usages(words: list[str]) -> tuple[Usage, ...]:
-    try:
-        return tuple(dict.fromkeys(Usage(word) for word in words))
-    except ValueError:
-        raise InvalidInput(f"x509_props.key_usage has these words: {', '.join(Usage)}") from None
-
-
-def _read_actions(fields: Fields) -> tuple[LifetimeAction, ...] | None:
-    if not fields.has("lifetime_actions"):
-        return None
-    return tuple(_read_action(each) for each in fields.items("lifetime_actions", ACTIONS))
-
-
-def _read_action(each: Fields) -> LifetimeAction:
-    trigger, word = each.inner("trigger"), each.inner("action").required_text("action_type", WORD_LENGTH)
-    known = {action.lower(): action for action in Action}
-    if word.lower() not in known:
-        raise InvalidInput(f"lifetime_actions: the action_type is one of {', '.join(Action)}")
-    percentage = trigger.number("lifetime_percentage", 1, 99)
-    days = trigger.number("days_before_expiry", 1, DAYS)
-    return LifetimeAction(known[word.lower()], percentage or 0, (days or 0) * DAY)
-
-
 def _described(spec: KeySpec) -> str:
     return f"{spec.type} {spec.curve or spec.size}"
 
 
 def _shown_key(of: CertificatePolicy) -> dict[str, Any]:
     curve = of.key.curve
-    key = {"exportable": of.exportable, "kty": of.key.kty, "key_size": _BITS[curve] if curve else of.key.size}
+    key = {"exportable": of.exportable, "kty": of.key.kty, "key_size": BITS[curve] if curve else of.key.size}
     return key | {"reuse_key": of.reuse_key} | ({"crv": curve.value} if curve else {})
 
 

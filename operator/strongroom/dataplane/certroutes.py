@@ -9,10 +9,10 @@ from strongroom.dataplane import certpaths, certpolicies, certwire, wire
 from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
-from strongroom.dataplane.wire import Fields
-from strongroom.domain import base64url
+from strongroom.domain import base64url, certificatepolicies
 from strongroom.domain.certificates import PEM, PKCS12, CertificatePolicy
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apicertificates import ApiCertificates, Change
 from strongroom.service.apilists import ApiLists
@@ -74,7 +74,7 @@ class CertRoutes:
     async def _update(self, visit: Visit, body: bytes) -> Reply:
         fields, vault, (name, version) = Fields.of(body), visit.served.head, _place(visit)
         if certpolicies.mentioned(fields):
-            await self._certificates.set_policy(vault, name, partial(certpolicies.read, fields.inner("policy")))
+            await self._certificates.set_policy(vault, name, partial(certificatepolicies.read, fields.inner("policy")))
         wanted = certwire.read_wanted(fields)
         found = await self._certificates.update(vault, name, version, wanted)
         return _bundle(visit, await self._certificates.whole(vault, found))
@@ -112,7 +112,7 @@ class CertRoutes:
         return Reply(certpolicies.shown(visit.place, head, policy))
 
     async def _update_policy(self, visit: Visit, body: bytes) -> Reply:
-        change = partial(certpolicies.read, Fields.of(body))
+        change = partial(certificatepolicies.read, Fields.of(body))
         head, policy = await self._certificates.set_policy(visit.served.head, _name(visit), change)
         return Reply(certpolicies.shown(visit.place, head, policy))
 
@@ -161,7 +161,7 @@ def _asked(fields: Fields) -> Change:
 
     def change(present: CertificatePolicy | None) -> CertificatePolicy:
         if certpolicies.mentioned(fields):
-            return certpolicies.read(fields.inner("policy"), None)
+            return certificatepolicies.read(fields.inner("policy"), None)
         if present is None:
             raise InvalidInput("Property policy is required: how the certificate is made")
         return present

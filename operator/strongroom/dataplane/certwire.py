@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from strongroom.dataplane import certpolicies, wire
-from strongroom.dataplane.wire import Fields, Place
+from strongroom.dataplane.wire import Place
 from strongroom.domain import base64url
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.certificates import PEM, SELF, UNKNOWN, Pending
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.domain.objects import Attributes
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.certificateversions import FoundCertificate, FoundOperation

@@ -8,7 +8,7 @@ from strongroom.dataplane import certpaths, issuerwire
 from strongroom.dataplane.operations import Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
-from strongroom.dataplane.wire import Fields
+from strongroom.domain.fields import Fields
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.names import fold
 from strongroom.domain.vaults import VaultHead

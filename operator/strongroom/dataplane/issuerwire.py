@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import Any, Final
 
 from strongroom.dataplane import acmewire, cawire
-from strongroom.dataplane.wire import Fields, Place
+from strongroom.dataplane.wire import Place
 from strongroom.domain.errors import InvalidInput, IssuerNotFound
+from strongroom.domain.fields import Fields
 from strongroom.domain.issuers import Contacts, Issuer, Person
 
 PROVIDER_LENGTH: Final = 64

@@ -11,9 +11,9 @@ from strongroom.dataplane import keypaths, keywire, wire
 from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
-from strongroom.dataplane.wire import Fields
 from strongroom.domain import base64url, keytypes
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apikeys import ApiKeys, FoundKey
 from strongroom.service.apilists import ApiLists

@@ -7,11 +7,12 @@ from typing import Any, Final
 
 from strongroom.crypto import release
 from strongroom.dataplane import wire
-from strongroom.dataplane.wire import Fields, Place
+from strongroom.dataplane.wire import Place
 from strongroom.domain import base64url
 from strongroom.domain.algorithms import VALUE_OCTETS, Given, Made
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.domain.keytypes import KeySpec, Operation, key_spec
 from strongroom.domain.objects import Attributes, ObjectHead
 from strongroom.domain.releasepolicies import POLICY_OCTETS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from strongroom.dataplane import cawire, certpolicies, certwire, issuerwire, openapiacme, wire
+from strongroom.dataplane import cawire, certwire, issuerwire, openapiacme, wire
 from strongroom.dataplane.openapischemas import BASE64URL, Json, object_of, page_of, reference, text_of
 from strongroom.dataplane.operations import BACKUP_BODY
-from strongroom.domain import certificates, keytypes
+from strongroom.domain import certificatepolicies, certificates, keytypes
 
 _BASE64: Final = "^[A-Za-z0-9+/\\s]*={0,2}\\s*$"
 _SECONDS: Final[Json] = {"type": "integer", "description": "Unix seconds."}
@@ -128,30 +128,34 @@ def _policy() -> dict[str, Json]:
         "crv": {"enum": [*(each.value for each in keytypes.EC_CURVES), None]},
     }
     issuer = {
-        "name": text_of(certpolicies.ISSUER_LENGTH, nullable=True),
-        "cty": text_of(wire.CONTENT_TYPE_LENGTH, nullable=True),
+        "name": text_of(certificatepolicies.ISSUER_LENGTH, nullable=True),
+        "cty": text_of(certificatepolicies.TYPE_LENGTH, nullable=True),
         "cert_transparency": _FLAG,
     }
     return {
         "key_props": object_of(key),
         "secret_props": object_of({"contentType": {"enum": [*certificates.CONTENT_TYPES, None]}}),
         "x509_props": object_of(_x509()),
-        "lifetime_actions": {"type": "array", "maxItems": certpolicies.ACTIONS, "items": _action()},
+        "lifetime_actions": {"type": "array", "maxItems": certificatepolicies.ACTIONS, "items": _action()},
         "issuer": object_of(issuer),
     }
 
 
 def _x509() -> dict[str, Json]:
-    names = {"type": "array", "maxItems": certpolicies.NAMES, "items": text_of(certpolicies.NAME_LENGTH)}
+    names = {"type": "array", "maxItems": certificatepolicies.NAMES, "items": text_of(certificatepolicies.NAME_LENGTH)}
     usages = {
         "type": "array",
-        "maxItems": certpolicies.USAGES,
+        "maxItems": certificatepolicies.USAGES,
         "items": {"enum": [u.value for u in certificates.Usage]},
     }
     return {
-        "subject": text_of(certpolicies.SUBJECT_LENGTH, nullable=True) | {"description": "RFC 4514."},
+        "subject": text_of(certificatepolicies.SUBJECT_LENGTH, nullable=True) | {"description": "RFC 4514."},
         "sans": object_of(dict.fromkeys(("emails", "dns_names", "upns", "uris", "ipAddresses"), names)),
-        "ekus": {"type": "array", "maxItems": certpolicies.EKUS, "items": text_of(128)},
+        "ekus": {
+            "type": "array",
+            "maxItems": certificatepolicies.EKUS,
+            "items": text_of(certificatepolicies.EKU_LENGTH),
+        },
         "key_usage": usages,
         "validity_months": {"type": ["integer", "null"], "minimum": 0, "maximum": certificates.MAX_MONTHS},
         "basic_constraints": object_of({"ca": _FLAG}),
@@ -161,7 +165,7 @@ def _x509() -> dict[str, Json]:
 def _action() -> Json:
     trigger = {
         "lifetime_percentage": {"type": ["integer", "null"], "minimum": 1, "maximum": 99},
-        "days_before_expiry": {"type": ["integer", "null"], "minimum": 1, "maximum": certpolicies.DAYS},
+        "days_before_expiry": {"type": ["integer", "null"], "minimum": 1, "maximum": certificatepolicies.DAYS},
     }
     action = {"action_type": {"enum": [each.value for each in certificates.Action]}}
     return object_of({"trigger": object_of(trigger), "action": object_of(action, "action_type")}, "trigger", "action")

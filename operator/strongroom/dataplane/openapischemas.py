@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from strongroom.dataplane import operations, wire
+from strongroom.domain.fields import LATEST
 from strongroom.domain.names import HEX_ID, OBJECT_NAME
 
 Json = dict[str, Any]
@@ -109,7 +110,7 @@ def _error_form(code: str, inners: list[str]) -> Json:
 
 def changes() -> Json:
     """Return the members that change what is known of a version."""
-    moment = {"type": ["integer", "null"], "minimum": 0, "maximum": wire.LATEST, "description": "Unix seconds."}
+    moment = {"type": ["integer", "null"], "minimum": 0, "maximum": LATEST, "description": "Unix seconds."}
     return {
         "contentType": text_of(wire.CONTENT_TYPE_LENGTH, nullable=True),
         "tags": {

@@ -6,9 +6,9 @@ from strongroom.dataplane import secretpaths, wire
 from strongroom.dataplane.operations import BACKUP_BODY, Operation
 from strongroom.dataplane.paging import page_reply, paging
 from strongroom.dataplane.visit import Handler, Reply, Visit
-from strongroom.dataplane.wire import Fields
 from strongroom.domain import base64url
 from strongroom.domain.apiobjects import Condition
+from strongroom.domain.fields import Fields
 from strongroom.domain.vaults import DAY
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apilists import ApiLists

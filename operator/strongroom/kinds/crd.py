@@ -188,7 +188,7 @@ VAULT_CERTIFICATE: Final = Kind(
     rule=_NAMED,
     columns=(
         Column("Vault", ".spec.vaultRef.name"),
-        Column("Issuer", ".spec.issuerRef.name"),
+        Column("Issuer", ".status.issuerName"),
         Column("Target", ".spec.target.name"),
         Column("Ready", f"{_READY}.status"),
         Column("Reason", f"{_READY}.reason", wide=True),

@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from strongroom.domain.content import VALUE
 from strongroom.domain.keystores import ALIAS, FILES, KeystoreFormat, KeystoreProfile, KeystoreSpec, Password
 from strongroom.kinds import names
+from strongroom.kinds.certificaterules import LETS_OUT
 from strongroom.kinds.imports import FieldName
 from strongroom.kinds.shapes import Shape, rules
 
@@ -19,8 +20,8 @@ TRUSTSTORE: Final = "Truststore"
 _NONE: Final = "keystores has jks, pkcs12, or both"
 _TAKEN: Final = f"with keystores, neither keys nor template.data names {', '.join(FILES)}"
 PRIVATE: Final = (
-    "a keystore holds the private key: it needs exportable true and privateKey.protection Software; truststores do "
-    "not: stores: [Truststore]"
+    "a keystore holds the private key: it needs exportable true and privateKey.protection Software, of a policy "
+    "key_props.exportable true and a kty without -HSM; truststores do not: stores: [Truststore]"
 )
 
 
@@ -114,11 +115,10 @@ TARGET_RULES: Final = tuple(
 )
 """What a target with keystores must not name itself."""
 
-_LETS_OUT: Final = "((!has(self.exportable) || self.exportable) && self.privateKey.protection == 'Software')"
 SPEC_RULES: Final = tuple(
     (
         f"!has(self.target) || !has(self.target.keystores) || !has(self.target.keystores.{each}) || "
-        f"!('{KEYSTORE}' in self.target.keystores.{each}.stores) || {_LETS_OUT}",
+        f"!('{KEYSTORE}' in self.target.keystores.{each}.stores) || {LETS_OUT}",
         PRIVATE,
     )
     for each in ("jks", "pkcs12")

@@ -21,7 +21,8 @@ from strongroom.domain.certificates import (
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.rollouts import Workload
 from strongroom.domain.targets import SecretType, TargetSpec
-from strongroom.kinds import keystores, names
+from strongroom.kinds import certificaterules, keystores, names
+from strongroom.kinds.certificatepolicy import PolicyShape
 from strongroom.kinds.certificateshapes import (
     EXTENDED_USAGES,
     KEY_USAGES,
@@ -49,16 +50,8 @@ _SET: Final = {"x-kubernetes-list-type": "set"}
 SHORTEST: Final = 3600
 LONGEST: Final = 3650 * 86_400
 _LIFE: Final = "must be at least 1h and at most 3650d"
+_DEFAULT_DURATION: Final = "90d"
 _BEFORE: Final = "must be at least 5m and at most 3650d"
-_ONE_SUBJECT: Final = "commonName and subject exclude each other"
-_A_NAME: Final = "commonName, subject, dnsNames, ipAddresses, uris or emailAddresses: at least one is needed"
-_ONE_TIME: Final = "renewBefore and renewBeforePercentage exclude each other"
-_PRIVATE: Final = (
-    "a target of the type kubernetes.io/tls holds the private key: it needs exportable true and privateKey.protection "
-    "Software"
-)
-_OF_A_CA: Final = "nameConstraints and pathLength are of a CA: they need isCA"
-_KEPT: Final = "exportable: a key in the HSM cannot be exported; leave exportable out or set it to false"
 _TLS_KEYS: Final = (("ca.crt", "ca"), ("tls.crt", "certificate"), ("tls.key", "privateKey"))
 _CERTIFICATES_ONLY: Final = _TLS_KEYS[:2]
 
@@ -102,33 +95,19 @@ class VaultCertificateSpec(Shape):
     """What the certificate should be."""
 
     model_config = ConfigDict(
-        json_schema_extra=rules(
-            same_object_name("VaultCertificate"),
-            ("!(has(self.commonName) && has(self.subject))", _ONE_SUBJECT),
-            (
-                "has(self.commonName) || has(self.subject) || has(self.dnsNames) || has(self.ipAddresses) || "
-                "has(self.uris) || has(self.emailAddresses)",
-                _A_NAME,
-            ),
-            ("!(has(self.renewBefore) && has(self.renewBeforePercentage))", _ONE_TIME),
-            (
-                "!has(self.target) || self.target.type != 'kubernetes.io/tls' || "
-                "((!has(self.exportable) || self.exportable) && self.privateKey.protection == 'Software')",
-                _PRIVATE,
-            ),
-            *keystores.SPEC_RULES,
-            ("!has(self.exportable) || !self.exportable || self.privateKey.protection == 'Software'", _KEPT),
-            ("self.isCA || !(has(self.nameConstraints) || has(self.pathLength))", _OF_A_CA),
-            (
-                "!has(self.rolloutRestartTargets) || has(self.target)",
-                "rolloutRestartTargets need a target: Pods read the certificate from it",
-            ),
-        )
+        json_schema_extra=rules(same_object_name("VaultCertificate"), *certificaterules.RULES, *keystores.SPEC_RULES)
     )
 
     vault_ref: Annotated[VaultReference, vault_reference("VaultCertificate", "certificate")]
     object_name: Annotated[str | None, name_in_vault("certificate")] = None
-    issuer_ref: Annotated[IssuerReference, Field(description="Who issues it. Default: `Self`.")] = IssuerReference()
+    policy: Annotated[
+        PolicyShape | None,
+        Field(
+            description="How versions are made, as a certificate policy of Azure Key Vault's REST API, in place of the "
+            "fields from `issuerRef` to `exportable`. What it leaves out is as in Azure."
+        ),
+    ] = None
+    issuer_ref: Annotated[IssuerReference | None, Field(description="Who issues it. Default: `Self`.")] = None
     common_name: Annotated[
         str | None,
         Field(
@@ -165,13 +144,13 @@ class VaultCertificateSpec(Shape):
         tuple[_Name, ...], Field(description="E-mail addresses that it is for.", max_length=100, json_schema_extra=_SET)
     ] = ()
     duration: Annotated[
-        _Duration,
+        _Duration | None,
         Field(
             description="How long a version is valid: `2160h`, `90d` (the default). Issuers may give less.",
             json_schema_extra=rules(*duration_rules(SHORTEST, LONGEST, _LIFE)),
         ),
         AfterValidator(checked(between(SHORTEST, LONGEST, _LIFE))),
-    ] = "90d"
+    ] = None
     renew_before: Annotated[
         _Duration | None,
         Field(
@@ -193,8 +172,10 @@ class VaultCertificateSpec(Shape):
             json_schema_extra=_SET,
         ),
     ] = ()
-    private_key: Annotated[PrivateKey, Field(description="Its key. Default: RSA with 2048 bits.")] = PrivateKey()
-    is_ca: Annotated[bool, Field(alias="isCA", description="Whether it may issue certificates itself.")] = False
+    private_key: Annotated[PrivateKey | None, Field(description="Its key. Default: RSA with 2048 bits.")] = None
+    is_ca: Annotated[
+        bool | None, Field(alias="isCA", description="Whether it may issue certificates itself. Default: `false`.")
+    ] = None
     name_constraints: Annotated[
         NameConstraints | None, Field(description="Of a CA: bounds of what it may issue certificates for.")
     ] = None
@@ -246,18 +227,21 @@ class VaultCertificateSpec(Shape):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        given = self.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+        if self.policy is not None and not given.keys().isdisjoint(certificaterules.IN_POLICY):
+            raise ValueError(certificaterules.ONE_OF_TWO)
         if self.common_name and self.subject:
-            raise ValueError(_ONE_SUBJECT)
+            raise ValueError(certificaterules.ONE_SUBJECT)
         if self.renew_before and self.renew_before_percentage:
-            raise ValueError(_ONE_TIME)
-        if self.exportable and self.private_key.protection == "HSM":
-            raise ValueError(_KEPT)
+            raise ValueError(certificaterules.ONE_TIME)
+        if self.exportable and self._key.protection == "HSM":
+            raise ValueError(certificaterules.KEPT)
         if self.target and self.target.type is SecretType.TLS and not self.lets_out:
-            raise ValueError(_PRIVATE)
+            raise ValueError(certificaterules.PRIVATE)
         if self.target and self.target.keystores and self.target.keystores.private and not self.lets_out:
             raise ValueError(keystores.PRIVATE)
         try:
-            certificates.check(self.policy)
+            certificates.check(self.recipe)
         except InvalidInput as error:
             raise ValueError(str(error)) from None
         return self
@@ -265,28 +249,39 @@ class VaultCertificateSpec(Shape):
     @property
     def lets_out(self) -> bool:
         """May the private key be read?"""
-        return self.private_key.protection == "Software" and self.exportable is not False
+        if self.policy is not None:
+            return self.policy.to_domain().exportable
+        return self._key.protection == "Software" and self.exportable is not False
 
     @property
-    def policy(self) -> CertificatePolicy:
-        """The same in domain words; ``InvalidInput`` for a size that the key cannot have."""
-        spec, life = self.private_key.spec, parse_duration(self.duration)
+    def recipe(self) -> CertificatePolicy:
+        """How versions are made, in domain words; ``InvalidInput`` for a size that the key cannot have."""
+        return self._mapped if self.policy is None else self.policy.to_domain()
+
+    @property
+    def _key(self) -> PrivateKey:
+        return self.private_key or PrivateKey()
+
+    @property
+    def _mapped(self) -> CertificatePolicy:
+        """From the words of cert-manager."""
+        spec, life, ca = self._key.spec, parse_duration(self.duration or _DEFAULT_DURATION), bool(self.is_ca)
         usages = tuple(KEY_USAGES[word] for word in self.usages if word in KEY_USAGES)
         ekus = tuple(EXTENDED_USAGES[word] for word in self.usages if word in EXTENDED_USAGES)
-        if not self.usages and not self.is_ca:
+        if not self.usages and not ca:
             ekus = (certificates.SERVER_AUTH,)
-        issuer = self.issuer_ref.issuer
+        issuer = (self.issuer_ref or IssuerReference()).issuer
         return CertificatePolicy(
             spec,
             self.subject or (f"CN={_escaped(self.common_name)}" if self.common_name else ""),
             AlternativeNames(self.email_addresses, self.dns_names, (), self.uris, self.ip_addresses),
             issuer,
             exportable=self.lets_out,
-            reuse_key=self.private_key.rotation_policy == "Never",
+            reuse_key=self._key.rotation_policy == "Never",
             ekus=ekus,
-            usages=usages or certificates.ca_usages() if self.is_ca else usages or certificates.default_usages(spec),
+            usages=usages or (certificates.ca_usages() if ca else certificates.default_usages(spec)),
             lifetime=life,
-            ca=self.is_ca,
+            ca=ca,
             actions=(self._renewal(issuer, life),),
             permitted=self.name_constraints.permitted.dns_domains if self.name_constraints else (),
             path_length=self.path_length,
@@ -358,7 +353,7 @@ def parse_vaultcertificate(body: Mapping[str, Any]) -> VaultCertificateResource:
         deleting="deletionTimestamp" in meta,
         vault=spec.vault_ref.name,
         object_name=named(spec.object_name, meta["name"]),
-        recipe=spec.policy,
+        recipe=spec.recipe,
         attributes=DeclaredAttributes(
             enabled=spec.enabled, tags=tuple(sorted(spec.tags.items())) if spec.tags is not None else None
         ),

@@ -30,6 +30,13 @@ class VaultCertificateStatus(Shape):
     serial_number: Annotated[
         str | None, Field(description="Its serial number, in hexadecimal digits.", max_length=64)
     ] = None
+    issuer_name: Annotated[
+        str | None,
+        Field(
+            description="Who is asked for versions: `Self`, `Unknown`, an issuer of the vault, or `certificate/NAME`.",
+            max_length=160,
+        ),
+    ] = None
     issuer: Annotated[str | None, Field(description="The name of who signed it (RFC 4514).", max_length=1024)] = None
     not_before: Annotated[Timestamp | None, Field(description="From when on it is valid.")] = None
     not_after: Annotated[Timestamp | None, Field(description="Until when it is valid.")] = None

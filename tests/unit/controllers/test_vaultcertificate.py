@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from strongroom.domain.apiobjects import Wanted
@@ -261,6 +263,50 @@ async def test_a_write_into_the_cluster_that_fails_is_made_up_for(write: str, af
     assert world.reason(KEY) == "Available"
     assert certificate_in(world).public_key() == load_pem_private_key(data(world)["tls.key"], None).public_key()
     assert (await head_of(world)).faces[Face.CERTIFICATE].versions == 1
+
+
+def by_policy(**members: Any) -> dict[str, Any]:
+    """A certificate whose declaration is Azure Key Vault's policy."""
+    policy = {
+        "issuer": {"name": "Self"},
+        "key_props": {"kty": "EC"},
+        "x509_props": {"subject": "CN=app.example", "sans": {"dns_names": ["app.example"]}},
+        **members,
+    }
+    return vaultcertificate(policy=policy, commonName=None, dnsNames=None, privateKey=None)
+
+
+async def test_a_policy_declares_a_certificate_and_a_change_of_it_acts_as_one_of_the_fields() -> None:
+    world, process = await make(by_policy())
+    first = certificate_in(world)
+    assert world.reason(KEY) == "Available"
+    assert world.status(KEY)["issuerName"] == "Self"
+    assert first.subject.rfc4514_string() == "CN=app.example"
+    assert isinstance(first.public_key(), EllipticCurvePublicKey)
+    assert first.not_valid_after_utc - first.not_valid_before_utc > timedelta(days=364)
+    due = (await head_of(world)).faces[Face.CERTIFICATE].due
+    early = [{"trigger": {"lifetime_percentage": 50}, "action": {"action_type": "AutoRenew"}}]
+    world.apply(by_policy(lifetime_actions=early))
+    await settle(world, process)
+    assert certificate_in(world) == first
+    sooner = (await head_of(world)).faces[Face.CERTIFICATE].due
+    assert due is not None
+    assert sooner is not None
+    assert sooner < due - 60 * DAY
+    world.apply(by_policy(lifetime_actions=early, x509_props={"subject": "CN=b.example"}))
+    await settle(world, process)
+    assert certificate_in(world).subject.rfc4514_string() == "CN=b.example"
+
+
+async def test_a_policy_beside_the_fields_is_refused_and_what_there_is_stays() -> None:
+    world, process = await make(by_policy())
+    first = certificate_in(world)
+    both = by_policy()
+    world.apply({**both, "spec": {**both["spec"], "commonName": "app.example"}})
+    await settle(world, process)
+    assert world.reason(KEY) == "!InvalidSpec"
+    assert "policy stands in place of" in world.status(KEY)["conditions"][0]["message"]
+    assert certificate_in(world) == first
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ import pytest
 
 from strongroom.crypto import certfiles
 from strongroom.dataplane import issuerwire
-from strongroom.dataplane.wire import Fields, Place
+from strongroom.dataplane.wire import Place
 from strongroom.domain.acmesettings import AcmeSettings, Rfc2136, TsigAlgorithm, Webhook
 from strongroom.domain.errors import InvalidInput
+from strongroom.domain.fields import Fields
 from strongroom.domain.issuers import Issuer
 from tests.helpers.certificates import self_signed
 
