@@ -5,6 +5,7 @@ A stage that finds no tests at all has failed: it would otherwise look like succ
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,8 @@ STAGES = (
 
 
 def main() -> int:
+    # A shell that starts us in the background has switched it off, for us and for all that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     nss.ensure()
     kryoptic.ensure()
     BIND.ensure()

@@ -76,6 +76,11 @@ async def cancel(certificates: Certificates, asked: Asked) -> str:
     return views.operation(await certificates.cancel(asked.name), asked.output)
 
 
+async def forget(certificates: Certificates, asked: Asked) -> str:
+    """Remove the last operation."""
+    return views.operation(await certificates.forget(asked.name), asked.output)
+
+
 async def policy(certificates: Certificates, asked: Asked, changed: Mapping[str, Any] | None) -> str:
     """Show the policy, after a change if there is one."""
     found = await (certificates.policy(asked.name) if changed is None else certificates.set_policy(asked.name, changed))
@@ -104,6 +109,11 @@ async def issuer(certificates: Certificates, asked: Asked) -> str:
 async def set_issuer(certificates: Certificates, asked: Asked, wanted: Mapping[str, Any]) -> str:
     """Make or replace an issuer."""
     return issuerviews.one(await certificates.set_issuer(asked.name, wanted), asked.output)
+
+
+async def update_issuer(certificates: Certificates, asked: Asked, change: Mapping[str, Any]) -> str:
+    """Change an issuer."""
+    return issuerviews.one(await certificates.update_issuer(asked.name, change), asked.output)
 
 
 async def delete_issuer(certificates: Certificates, asked: Asked) -> str:

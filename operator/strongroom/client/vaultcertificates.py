@@ -47,6 +47,10 @@ class Certificates(Objects):
             "PATCH", f"{self._path(name)}/pending", body={"cancellation_requested": True}
         )
 
+    async def forget(self, name: str) -> dict[str, Any]:
+        """Remove the operation, which ends without a version if it has none; return it as it was."""
+        return await self._session.request("DELETE", f"{self._path(name)}/pending")
+
     async def merge(self, name: str, chain: Sequence[str], changes: Changes) -> dict[str, Any]:
         """Bring in what an issuer outside made: certificates as PEM, or as DER in base64."""
         body = {"x5c": [*chain], **changes.body()}
@@ -87,6 +91,10 @@ class Certificates(Objects):
     async def set_issuer(self, name: str, issuer: Mapping[str, Any]) -> dict[str, Any]:
         """Make an issuer, or replace the one of this name."""
         return await self._session.request("PUT", _issuer(name), body=issuer)
+
+    async def update_issuer(self, name: str, change: Mapping[str, Any]) -> dict[str, Any]:
+        """Change what ``change`` mentions of an issuer."""
+        return await self._session.request("PATCH", _issuer(name), body=change)
 
     async def delete_issuer(self, name: str) -> dict[str, Any]:
         """Remove an issuer; return it as it was."""

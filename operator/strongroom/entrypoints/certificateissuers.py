@@ -30,9 +30,11 @@ def add_issuers(commands: Any) -> None:
     inner = issuers.add_subparsers(required=True, metavar="COMMAND")
     add(inner, "list", certificatecommands.issuers, "list the issuers")
     _add(inner, "show", certificatecommands.issuer, "show an issuer, without its password")
-    made = _add(inner, "set", _set, "make an issuer, or replace the one of this name")
     text = "JSON of it, as the reference of the API has it; default: standard input"
+    made = _add(inner, "set", _set, "make an issuer, or replace the one of this name")
     made.add_argument("--file", metavar="FILE", type=Path, help=text)
+    changed = _add(inner, "update", _update, "change what the file mentions of an issuer; acme and ca as a whole")
+    changed.add_argument("--file", metavar="FILE", type=Path, help=text)
     _add(inner, "delete", certificatecommands.delete_issuer, "remove an issuer")
 
 
@@ -47,6 +49,13 @@ async def _contacts(certificates: Certificates, options: argparse.Namespace) -> 
 
 
 async def _set(certificates: Certificates, options: argparse.Namespace) -> str:
+    return await certificatecommands.set_issuer(certificates, options, _read(options))
+
+
+async def _update(certificates: Certificates, options: argparse.Namespace) -> str:
+    return await certificatecommands.update_issuer(certificates, options, _read(options))
+
+
+def _read(options: argparse.Namespace) -> dict[str, Any]:
     """The file may hold a password, so no refusal repeats it."""
-    wanted = issuerviews.read(inputs.octets(options.file, _OCTETS))
-    return await certificatecommands.set_issuer(certificates, options, wanted)
+    return issuerviews.read(inputs.octets(options.file, _OCTETS))

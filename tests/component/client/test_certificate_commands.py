@@ -86,6 +86,9 @@ async def test_what_is_not_made_yet_is_seen_and_can_be_cancelled(person: Person)
         await person.run("download web")
     await person.run("cancel web")
     assert await person.run("pending web -o raw") == "cancelled"
+    assert await person.run("forget web -o raw") == "cancelled"
+    with pytest.raises(errors.NotFound):
+        await person.run("pending web")
 
 
 async def test_waiting_ends(person: Person, monkeypatch: pytest.MonkeyPatch, lab: DoorLab) -> None:
@@ -227,7 +230,13 @@ async def test_issuers(person: Person) -> None:
     with pytest.raises(InvalidInput) as refused:
         await person.run("issuers set Ours", b'"hunter2"')
     assert "hunter2" not in str(refused.value)
+    change = json.dumps({"credentials": {"account_id": "us"}}).encode()
+    await person.run("issuers update Ours", change)
+    shown = await fields(person, "issuers show ours")
+    assert (shown["account"], shown["provider"]) == ("us", "Test")
     await person.run("issuers delete Ours")
+    with pytest.raises(errors.NotFound):
+        await person.run("issuers update Ours", change)
     with pytest.raises(errors.NotFound):
         await person.run("issuers show Ours")
 
