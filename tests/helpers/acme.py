@@ -14,6 +14,7 @@ from strongroom.acme.deadline import Deadline
 from strongroom.acme.session import Session
 from strongroom.controllers.workqueue import Key
 from strongroom.crypto.certfiles import Bundle
+from strongroom.domain import certificateplanning as planning
 from strongroom.domain.acmesettings import AcmeAccount, AcmeSettings, Rfc2136
 from strongroom.domain.apiobjects import Wanted
 from strongroom.domain.certificates import AlternativeNames, CertificatePolicy, Pending
@@ -97,6 +98,14 @@ class AcmeVault:
         done = await self.carry_on(after=1, name=name)
         assert done.status == "completed", done
         return (await self.chain(name))[0]
+
+    async def forget_revocation(self) -> None:
+        """As if the last revocation had not been stored."""
+        api = Replica(self.world)
+        place = await api.vault()
+        stored = await api.store.object(place, "db", fresh=True)
+        assert stored is not None
+        await api.store.commit(place, stored, planning.revoked(stored.head, ""))
 
     async def copy(self, name: str) -> None:
         """Bring the served version in under another name, with the same policy."""

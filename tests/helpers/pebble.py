@@ -67,6 +67,14 @@ class Pebble:
         with urllib.request.urlopen(url, json.dumps(wanted).encode(), context=context):
             pass
 
+    def status(self, certificate: x509.Certificate) -> tuple[str, int]:
+        """Whether a certificate is ``Valid`` or ``Revoked``, and why (CRLReason; 0 as well when it is not)."""
+        context = ssl.create_default_context(cadata=self.ca)
+        url = f"https://127.0.0.1:{self.management}/cert-status-by-serial/{certificate.serial_number:x}"
+        with urllib.request.urlopen(url, context=context) as answer:
+            found = json.loads(answer.read())
+        return found["Status"], found.get("Reason") or 0
+
     def root(self, index: int = 0) -> x509.Certificate:
         """The root of a chain that it issues by."""
         context = ssl.create_default_context(cadata=self.ca)

@@ -25,6 +25,7 @@ from strongroom.domain.errors import IssuerBusy, IssuerUnavailable, Refused
 from strongroom.domain.http01 import NameGrant
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import ObjectHead
+from strongroom.domain.revocation import CODES, RevocationReason
 from strongroom.domain.vaults import VaultHead
 
 SECONDS: Final = 120.0
@@ -92,6 +93,16 @@ class AcmeAuthority:
                 account, _ = await self._account(vault, issuer)
                 session = await self._threaded(lambda: Session(account, settings.ca, deadline))
                 return await self._threaded(lambda: session.advice(certificate))
+            finally:
+                deadline.cancel()
+
+    async def revoke(self, vault: VaultHead, issuer: Issuer, certificate: bytes, reason: RevocationReason) -> None:
+        """See ``certificateissuing.Authority``. The account must be the one that ordered it."""
+        with self._turn(vault.id):
+            deadline = Deadline(self._seconds)
+            try:
+                session = await self._signed_in(vault, issuer, deadline)
+                await self._threaded(lambda: session.revoke(certificate, CODES[reason]))
             finally:
                 deadline.cancel()
 

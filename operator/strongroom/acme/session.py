@@ -102,6 +102,15 @@ class Session:
             return ""
         return certfacts.renewal_id(before)
 
+    def revoke(self, certificate: bytes, code: int) -> None:
+        """Revoke a certificate (DER) of this account; ``code``: a CRLReason (RFC 8555, section 7.6)."""
+        with self.translated():
+            try:
+                self.client.revoke(certfacts.load(certificate), code)
+            except messages.Error as error:
+                if error.code != "alreadyRevoked":
+                    raise
+
     def read(self, url: str) -> requests.Response:
         """Return what is at a URL (POST-as-GET: RFC 8555, section 6.3)."""
         return self._net.post(url, None, new_nonce_url=self.client.directory["newNonce"])

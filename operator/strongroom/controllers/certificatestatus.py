@@ -32,6 +32,7 @@ class CertificateReport:
     unsynced: Verdict | None = None  # why it does not
     unready: Verdict | None = None
     failures: int = 0  # in a row, this one included
+    revoked_by: str = ""  # the issuer that has just revoked a version
     restarted: list[Workload] = field(default_factory=list)
 
     @property

@@ -21,6 +21,7 @@ from strongroom.service.certificateca import VaultCa
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuers import Issuers
 from strongroom.service.certificateissuing import Authority, CertificateIssuing
+from strongroom.service.certificaterevoking import CertificateRevoking
 from strongroom.service.certificateversions import CertificateVersions
 from strongroom.service.declared import Questions
 from strongroom.service.declared_certificates import DeclaredCertificates
@@ -72,10 +73,17 @@ def certificate_parts(
         questions=questions,
         total_octets=total_octets,
     )
+    acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), grants=name_grants)
+    ca = VaultCa(store=certificates, versions=versions, clock=clock)
+    authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca, **dict.fromkeys(PROVIDERS, acme)}
+    issuing = CertificateIssuing(
+        store=certificates, versions=versions, issuers=issuers, authorities=authorities, clock=clock
+    )
     reconciler = VaultCertificateReconciler(
         resources=resources,
         declared=declared,
         versions=versions,
+        revoking=CertificateRevoking(store=certificates, versions=versions, issuers=issuers, issuing=issuing),
         targets=Targets(client=client, store=CertificateFields(store), index=targets, passwords=passwords),
         grants=Grants(client, time.monotonic),
         rollouts=Rollouts(client),
@@ -84,11 +92,5 @@ def certificate_parts(
         metrics=metrics,
         url_of=url_of,
         clock=clock,
-    )
-    acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), grants=name_grants)
-    ca = VaultCa(store=certificates, versions=versions, clock=clock)
-    authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca, **dict.fromkeys(PROVIDERS, acme)}
-    issuing = CertificateIssuing(
-        store=certificates, versions=versions, issuers=issuers, authorities=authorities, clock=clock
     )
     return CertificateParts(reconciler, issuing)

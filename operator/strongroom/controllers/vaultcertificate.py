@@ -16,12 +16,14 @@ from strongroom.domain import errors, objects
 from strongroom.domain.certificates import CertificatePolicy
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import ObjectHead, VersionInfo, managed_view
+from strongroom.domain.revocation import Revocation
 from strongroom.domain.targets import VAULT_CERTIFICATE, WROTE, Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import VaultHead
 from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultcertificate import VaultCertificateResource
 from strongroom.kube import errors as kube
 from strongroom.kube.events import EventType
+from strongroom.service.certificaterevoking import CertificateRevoking
 from strongroom.service.certificateversions import CertificateVersions
 from strongroom.service.declared import Declared
 from strongroom.service.grants import Grants
@@ -52,6 +54,7 @@ class VaultCertificateReconciler:
         resources: Resources,
         declared: Declared[CertificatePolicy],
         versions: CertificateVersions,
+        revoking: CertificateRevoking,
         targets: Targets,
         grants: Grants,
         rollouts: Rollouts,
@@ -64,6 +67,7 @@ class VaultCertificateReconciler:
         self._resources = resources
         self._declared = declared
         self._versions = versions
+        self._revoking = revoking
         self._targets = targets
         self._grants = grants
         self._rollouts = rollouts
@@ -115,8 +119,21 @@ class VaultCertificateReconciler:
         if vault is None or head is None:
             return
         report.unready = report.unready or waiting(head)
+        assert head.certificate is not None
+        if resource.revoke is not None and head.certificate.revoked != str(resource.revoke):
+            await self._revoke(vault, head, resource.revoke, report)
         if objects.Kind.CERTIFICATE in head.faces:
             await self._deliver(key, known, resource, vault, head, report)
+
+    async def _revoke(self, vault: VaultHead, head: ObjectHead, wanted: Revocation, report: CertificateReport) -> None:
+        """What is served is served all the same, revoked or not: a renewal takes its place."""
+        try:
+            report.revoked_by = await self._revoking.revoke(vault, head.name, wanted)
+        except errors.StrongroomError as error:
+            said = verdict(error)
+            if said.reason is Reason.FORBIDDEN:
+                said = Verdict(Reason.REVOCATION_FAILED, said.message, look_again=SLOW_LOOK)
+            report.unready = report.unready or said
 
     async def _deliver(
         self,
@@ -203,6 +220,9 @@ class VaultCertificateReconciler:
         for reason in report.outcome.events:
             if note := _EVENT_NOTES.get(reason):
                 self._reporter.event(key, known.uid, EventType.NORMAL, reason, note.format(issuer=issuer))
+        if report.revoked_by and isinstance(known.parsed, VaultCertificateResource):
+            note = f"The issuer {report.revoked_by} revoked the version {known.parsed.revoke}"
+            self._reporter.event(key, known.uid, EventType.NORMAL, "CertificateRevoked", note)
         if report.synced in WROTE:
             self._metrics.target_writes.labels(action=report.synced.value).inc()
         if report.restarted:

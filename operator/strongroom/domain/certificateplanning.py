@@ -214,6 +214,12 @@ def in_line(head: ObjectHead, now: int, code: str, message: str, seconds: int) -
     return head.changed(certificate=replace(head.certificate, pending=later))
 
 
+def revoked(head: ObjectHead, what: str) -> ObjectHead:
+    """Return the head that remembers a revocation, so that it is asked for once."""
+    assert head.certificate is not None
+    return head.changed(certificate=replace(head.certificate, revoked=what))
+
+
 def ordered(head: ObjectHead, order: str) -> ObjectHead:
     """Return the head that knows its issuer's order: a later try goes on with it. ``order``: its URL."""
     assert head.certificate is not None

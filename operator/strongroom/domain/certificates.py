@@ -170,6 +170,7 @@ class CertificateState:
     pending: Pending | None = None
     made: str = ""  # digest of the policy that the current version was made by
     trigger: str = ""  # the last handled value of the renew annotation
+    revoked: str = ""  # the last revocation that was carried out
     advice_due: int | None = None  # when the issuer is asked when it wants the renewal; None: it never says
 
 

@@ -60,6 +60,7 @@ class Reason(StrEnum):
     TIER_REFUSED = "TierRefused"
     ISSUING = "Issuing"
     ISSUANCE_FAILED = "IssuanceFailed"
+    REVOCATION_FAILED = "RevocationFailed"
 
 
 TYPE_MEANINGS: Final[Mapping[ConditionType, str]] = {
@@ -178,6 +179,10 @@ REASON_MEANINGS: Final[Mapping[Reason, tuple[str, str]]] = {
     Reason.ISSUANCE_FAILED: (
         "The issuer did not give the certificate; the message says why. What was issued before stays in use.",
         "Correct what the message names. It is tried again by itself; `strongroom.dev/renew` tries at once.",
+    ),
+    Reason.REVOCATION_FAILED: (
+        "The issuer did not revoke what the annotation `strongroom.dev/revoke` names; the message says why.",
+        "Correct the annotation, or remove it. The certificate is served and renewed meanwhile.",
     ),
 }
 

@@ -19,6 +19,9 @@ ROTATE_KEK: Final = f"{GROUP}/rotate-kek"
 RENEW: Final = f"{GROUP}/renew"
 """On a VaultCertificate: any new value asks for a new version, once per value."""
 
+REVOKE: Final = f"{GROUP}/revoke"
+"""On a VaultCertificate: a version, and perhaps a reason, that its issuer is asked to revoke, once per value."""
+
 SYNC: Final = f"{GROUP}/sync"
 """On a VaultSecret or VaultKey: any new value compares the target with the vault again, by asking the API server."""
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from strongroom.domain.revocation import RevocationReason
 from strongroom.kinds import names
 from strongroom.kinds.conditions import REASON_MEANINGS, TYPE_MEANINGS
 from strongroom.kinds.crd import KINDS, Kind
@@ -13,6 +14,12 @@ from strongroom.kinds.crd import KINDS, Kind
 _ANNOTATIONS = (
     (names.ROTATE, "VaultSecret, VaultKey", "Any new value makes a new version, once per value."),
     (names.RENEW, "VaultCertificate", "Any new value asks for a new version, once per value."),
+    (
+        names.REVOKE,
+        "VaultCertificate",
+        "`<version>` or `<version> <reason>`: the issuer (ACME) is asked to revoke it, once per value. Reasons: "
+        f"{', '.join(f'`{each}`' for each in RevocationReason)}.",
+    ),
     (names.SYNC, "VaultSecret, VaultKey, VaultCertificate", "Any new value compares the targets with the vault again."),
     (
         names.RECOVER,

@@ -16,6 +16,7 @@ from strongroom.domain.errors import Refused
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store
+from strongroom.domain.revocation import RevocationReason
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.service.certificateversions import CertificateVersions
 
@@ -66,6 +67,10 @@ class VaultCa:
     async def advice(self, _: VaultHead, __: Issuer, ___: bytes) -> Advice:
         """See ``certificateissuing.Authority``: it has none."""
         return Advice()
+
+    async def revoke(self, _: VaultHead, issuer: Issuer, __: bytes, ___: RevocationReason) -> None:
+        """See ``certificateissuing.Authority``: it publishes no list."""
+        raise Refused(f"the issuer {issuer.name} is a CA of this vault, which has no list of revoked certificates")
 
     async def _authority(self, vault: VaultHead, name: str) -> CertificateMaterial:
         stored = await self._store.object(vault, name)

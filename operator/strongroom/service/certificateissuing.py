@@ -17,6 +17,7 @@ from strongroom.domain.issuers import Issuer
 from strongroom.domain.keyuse import succeeding
 from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.ports import Store, Stored
+from strongroom.domain.revocation import RevocationReason
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.service.certificateissuers import Issuers
 from strongroom.service.certificateversions import CertificateVersions
@@ -59,6 +60,10 @@ class Authority(Protocol):
 
     async def advice(self, vault: VaultHead, issuer: Issuer, certificate: bytes, /) -> planning.Advice:
         """Return when a certificate (DER) is to be renewed. ``Retryable``, ``Refused``."""
+        ...
+
+    async def revoke(self, vault: VaultHead, issuer: Issuer, certificate: bytes, reason: RevocationReason, /) -> None:
+        """Have a certificate (DER) revoked. Of one that is so already: nothing. ``Retryable``, ``Refused``."""
         ...
 
 
@@ -122,7 +127,7 @@ class CertificateIssuing:
         served = await self._versions.material(vault, head, head.faces[Kind.CERTIFICATE].current)
         try:
             issuer = await self._issuers.get(vault, head.certificate.policy.issuer)
-            authority = self._authority(issuer)
+            authority = self.authority(issuer)
             advice = await authority.advice(vault, issuer, served.certificate)
         except Conflict:
             raise
@@ -155,13 +160,14 @@ class CertificateIssuing:
             return await self._versions.forge.self_signed(vault, head.name, head.certificate.policy, waiting.key)
         issuer = await self._issuers.get(vault, head.pending.issuer)
         before = await self._before(vault, head)
-        return await self._authority(issuer).issue(vault, head, issuer, waiting, course.keep, before)
+        return await self.authority(issuer).issue(vault, head, issuer, waiting, course.keep, before)
 
     async def _before(self, vault: VaultHead, head: ObjectHead) -> bytes | None:
         face = head.faces.get(Kind.CERTIFICATE)
         return (await self._versions.material(vault, head, face.current)).certificate if face else None
 
-    def _authority(self, issuer: Issuer) -> Authority:
+    def authority(self, issuer: Issuer) -> Authority:
+        """Return who is asked for an issuer. ``Refused`` when nobody is."""
         authority = self._authorities.get(issuer.provider.lower())
         if authority is None or not issuer.enabled:
             why = f"its provider {issuer.provider} is none that issues here" if issuer.enabled else "it is disabled"

@@ -456,3 +456,45 @@ async def test_the_key_and_secret_of_a_certificate_that_nobody_declares_are_nobo
     world.apply(vaultcertificate())
     await settle(world, process)
     assert world.reason(KEY) == "Available"
+
+
+# Revocation
+
+
+def message(world: World) -> str:
+    (ready,) = (each for each in world.status(KEY)["conditions"] if each["type"] == "Ready")
+    return str(ready["message"])
+
+
+@pytest.mark.parametrize(
+    ("issuer", "said"),
+    [
+        ({"name": "Self"}, "the issuer Self revokes nothing"),
+        ({"kind": "VaultCertificate", "name": "root"}, "has no list of revoked certificates"),
+    ],
+    ids=["itself", "a CA of the vault"],
+)
+async def test_what_cannot_be_revoked_is_said_and_served_all_the_same(issuer: dict[str, str], said: str) -> None:
+    root = vaultcertificate(name="root", commonName="root", dnsNames=None, isCA=True, target=None)
+    world, process = await make(root)
+    await settle(world, process, after=2, name="root")
+    world.apply(vaultcertificate(issuerRef=issuer))
+    await settle(world, process, after=2)
+    before = data(world)
+    version = world.status(KEY)["currentVersion"]
+    world.apply(annotated(vaultcertificate(issuerRef=issuer), revoke=f"{version} superseded"))
+    await settle(world, process)
+    assert world.reason(KEY) == "!RevocationFailed"
+    assert said in message(world)
+    assert data(world) == before
+    world.apply(annotated(vaultcertificate(issuerRef=issuer), revoke=""))
+    await settle(world, process)
+    assert world.reason(KEY) == "Available"
+
+
+async def test_a_revocation_that_cannot_be_read_is_said() -> None:
+    world, process = await make(vaultcertificate())
+    world.apply(annotated(vaultcertificate(), revoke="the old one"))
+    await settle(world, process)
+    assert world.reason(KEY) == "!InvalidSpec"
+    assert "strongroom.dev/revoke" in message(world)
