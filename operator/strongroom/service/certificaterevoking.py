@@ -6,19 +6,19 @@ from strongroom.domain import certificateplanning as planning
 from strongroom.domain.certificates import SELF, UNKNOWN
 from strongroom.domain.errors import Refused
 from strongroom.domain.objects import Kind, ObjectHead
+from strongroom.domain.ports import Store
 from strongroom.domain.revocation import Revocation
 from strongroom.domain.vaults import VaultHead
 from strongroom.service.certificateissuers import Issuers
 from strongroom.service.certificateissuing import CertificateIssuing
 from strongroom.service.certificateversions import CertificateVersions
-from strongroom.store.parts import PartStore
 
 
 class CertificateRevoking:
     """Raises what ``Authority`` and ``Store`` raise. ``store`` is that of certificates."""
 
     def __init__(
-        self, *, store: PartStore, versions: CertificateVersions, issuers: Issuers, issuing: CertificateIssuing
+        self, *, store: Store, versions: CertificateVersions, issuers: Issuers, issuing: CertificateIssuing
     ) -> None:
         self._store = store
         self._versions = versions

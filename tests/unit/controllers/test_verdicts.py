@@ -35,6 +35,7 @@ TABLE: dict[type[errors.StrongroomError], tuple[Reason, tuple[bool, float | None
     kube.NotFound: (Reason.FORBIDDEN, SLOWLY),
     kube.AlreadyExists: (Reason.PENDING, RETRY),
     errors.IssuerUnavailable: (Reason.PENDING, RETRY),
+    errors.IssuerBusy: (Reason.PENDING, RETRY),
     errors.SinkUnavailable: (Reason.PENDING, RETRY),
     errors.ReferenceDenied: (Reason.REFERENCE_DENIED, RETRY),
     kube.Conflict: (Reason.PENDING, RETRY),
