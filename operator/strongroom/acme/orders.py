@@ -23,6 +23,8 @@ _PAUSES: Final = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds between looks at what the server works on; the last goes on."""
 
 _ALTERNATES: Final = 8
+_PROOFS: Final = 128
+"""More than names that a certificate may have: a server that wants more would fill what all vaults share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +82,11 @@ class Orders:
             return self._download(self._finalized(order))
 
     def _prove(self, wanting: list[messages.AuthorizationResource]) -> None:
-        found = [self._challenge(each) for each in wanting]
-        if not found:
+        if not wanting:
             return
+        if len(wanting) > _PROOFS:
+            raise Refused(f"{self._session.who} wants {len(wanting)} proofs, more than a certificate has names")
+        found = [self._challenge(each) for each in wanting]
         try:
             for each in found:
                 each.solver.present(each.proof.name, each.proof.value, self._session.deadline)

@@ -25,7 +25,7 @@ AUDIT_KEYS_KEY: Final = "keys.pem"
 WANTED: Final = f"{names.GROUP}/trust-bundle"
 """Label of a namespace whose pods use vaults of other namespaces."""
 
-OURS: Final = {"app.kubernetes.io/managed-by": "strongroom"}
+OURS: Final = names.OURS
 _MANAGER = "strongroom-trust-bundle"
 _log = logging.getLogger(__name__)
 

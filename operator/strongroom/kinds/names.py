@@ -59,6 +59,9 @@ Default: the namespace's name.
 SHARD: Final = f"{GROUP}/shard"
 """On a Vault: the shard of controllers that serves it and its secrets. Without it: the shard without a name."""
 
+OURS: Final = {"app.kubernetes.io/managed-by": "strongroom"}
+"""Labels of ConfigMaps that Strongroom makes for itself and for everybody."""
+
 MANAGED_BY: Final = f"{GROUP}/managed-by"
 """On a synchronised Secret or ConfigMap: the UID of the resource that writes it.
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from strongroom.domain.errors import IssuerUnavailable
 from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import CONFIG_MAPS
@@ -74,8 +75,7 @@ class HttpProofs:
         await self._client.patch(CONFIG_MAPS, SYSTEM_NAMESPACE, NAME, {"data": dict(data)}, field_manager=_MANAGER)
 
     async def _create(self) -> None:
-        labels = {"app.kubernetes.io/managed-by": "strongroom"}
-        metadata: dict[str, Any] = {"name": NAME, "namespace": SYSTEM_NAMESPACE, "labels": labels}
+        metadata: dict[str, Any] = {"name": NAME, "namespace": SYSTEM_NAMESPACE, "labels": dict(names.OURS)}
         body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
         with suppress(errors.AlreadyExists):  # by another shard's controller
             await self._client.create(CONFIG_MAPS, SYSTEM_NAMESPACE, body, field_manager=_MANAGER)

@@ -75,6 +75,13 @@ class Connection:
             raise self._broken
         if not self._has_frame():
             self._receive()
+        answers = self._answers()
+        if answers:
+            self._unsent = memoryview(answers)
+            self._send()
+
+    def _answers(self) -> bytearray:
+        """Return those of the messages of a turn. What ends the connection does so once they are out."""
         answers = bytearray()
         try:
             for _ in range(_AT_ONCE):
@@ -84,10 +91,8 @@ class Connection:
         except Ended as end:
             if not answers:
                 raise
-            self._broken = end  # once what was answered before is out
-        if answers:
-            self._unsent = memoryview(answers)
-            self._send()
+            self._broken = end
+        return answers
 
     def _next_answer(self) -> bytes:
         message = self._frames.take()
