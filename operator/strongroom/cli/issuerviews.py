@@ -59,6 +59,7 @@ def one(item: Item, output: str) -> str:
         ("account", str(members(item, "credentials").get("account_id") or "")),
         ("organization", str(members(item, "org_details").get("id") or "")),
         *_settings("acme", members(item, "acme")),
+        ("acme proofs", _proofs(members(item, "acme"))),
         *_settings("ca", members(item, "ca")),
         ("enabled", flag(attributes.get("enabled"))),
         *((word, times.show(attributes.get(word))) for word in ("created", "updated")),
@@ -70,6 +71,12 @@ def name_of(item: Item) -> str:
     """Return the issuer's name, empty when an answer says none."""
     found = _ID.fullmatch(str(item.get("id", "")))
     return found[1] if found else ""
+
+
+def _proofs(acme: Item) -> str:
+    """How names are proven, in the order in which it is tried."""
+    ways = [word for word in ("rfc2136", "webhook") if word in members(acme, "dns01")]
+    return ", ".join([*(f"dns01 {word}" for word in ways), *(["http01"] if "http01" in acme else [])])
 
 
 def _settings(kind: str, found: Item) -> list[tuple[str, str]]:

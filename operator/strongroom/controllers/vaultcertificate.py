@@ -12,13 +12,13 @@ from strongroom.controllers.resources import Known, Resources
 from strongroom.controllers.verdicts import SLOW_LOOK, Verdict, undelivered, verdict
 from strongroom.controllers.workqueue import Key
 from strongroom.crypto import certfacts
-from strongroom.domain import errors, objects
+from strongroom.domain import errors, objects, revocation
 from strongroom.domain.certificates import CertificatePolicy
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import ObjectHead, VersionInfo, managed_view
-from strongroom.domain.revocation import Revocation
 from strongroom.domain.targets import VAULT_CERTIFICATE, WROTE, Owner, TargetAction, TargetSpec
 from strongroom.domain.vaults import VaultHead
+from strongroom.kinds import names
 from strongroom.kinds.conditions import Reason
 from strongroom.kinds.vaultcertificate import VaultCertificateResource
 from strongroom.kube import errors as kube
@@ -119,16 +119,21 @@ class VaultCertificateReconciler:
         if vault is None or head is None:
             return
         report.unready = report.unready or waiting(head)
-        assert head.certificate is not None
-        if resource.revoke is not None and head.certificate.revoked != str(resource.revoke):
+        if resource.revoke:
             await self._revoke(vault, head, resource.revoke, report)
         if objects.Kind.CERTIFICATE in head.faces:
             await self._deliver(key, known, resource, vault, head, report)
 
-    async def _revoke(self, vault: VaultHead, head: ObjectHead, wanted: Revocation, report: CertificateReport) -> None:
+    async def _revoke(self, vault: VaultHead, head: ObjectHead, text: str, report: CertificateReport) -> None:
         """What is served is served all the same, revoked or not: a renewal takes its place."""
+        assert head.certificate is not None
         try:
-            report.revoked_by = await self._revoking.revoke(vault, head.name, wanted)
+            wanted = revocation.parse(text)
+            if wanted is not None and head.certificate.revoked != str(wanted):
+                report.revoked_by = await self._revoking.revoke(vault, head.name, wanted)
+        except errors.InvalidInput as error:
+            note = f"the annotation {names.REVOKE} {error}"
+            report.unready = Verdict(Reason.REVOCATION_FAILED, note, look_again=SLOW_LOOK)
         except errors.StrongroomError as error:
             said = verdict(error)
             if said.reason is Reason.FORBIDDEN:

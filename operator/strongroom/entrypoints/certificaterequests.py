@@ -34,7 +34,7 @@ def add_requests(commands: Any, kind: Kind) -> None:
     csr = kind.add(commands, "csr", _csr, "print the signing request of the last operation, as PEM", ("raw",))
     csr.add_argument("--out-file", metavar="FILE", type=Path, help="write it there")
     kind.add(commands, "cancel", certificatecommands.cancel, "end the operation without a version")
-    kind.add(commands, "forget", certificatecommands.forget, "remove the operation; it ends without a version")
+    kind.add(commands, "forget", certificatecommands.forget, "remove the operation; one under way makes no version")
     merge = kind.add(commands, "merge", _merge, "bring in what an authority outside made of the signing request")
     text = "PEM, DER or PKCS #7 of the certificate and its issuers; may be repeated"
     merge.add_argument("--file", dest="files", action="append", metavar="FILE", type=Path, required=True, help=text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 from pydantic.functional_validators import AfterValidator
 
-from strongroom.domain import certificates, revocation
+from strongroom.domain import certificates
 from strongroom.domain.attributes import UNDECLARED, DeclaredAttributes
 from strongroom.domain.certificates import (
     UNKNOWN,
@@ -19,7 +19,6 @@ from strongroom.domain.certificates import (
     LifetimeAction,
 )
 from strongroom.domain.errors import InvalidInput
-from strongroom.domain.revocation import Revocation
 from strongroom.domain.rollouts import Workload
 from strongroom.domain.targets import SecretType, TargetSpec
 from strongroom.kinds import certificaterules, keystores, names
@@ -320,7 +319,7 @@ class VaultCertificateResource:
     renew: str = ""  # values of the annotations of these names
     sync: str = ""
     recover: bool = False
-    revoke: Revocation | None = None
+    revoke: str = ""
 
     @property
     def all_targets(self) -> tuple[TargetSpec, ...]:
@@ -365,15 +364,8 @@ def parse_vaultcertificate(body: Mapping[str, Any]) -> VaultCertificateResource:
         renew=asked(annotations, names.RENEW),
         sync=asked(annotations, names.SYNC),
         recover=annotations.get(names.RECOVER) == "true",
-        revoke=_revocation(annotations),
+        revoke=asked(annotations, names.REVOKE),
     )
-
-
-def _revocation(annotations: Mapping[str, str]) -> Revocation | None:
-    try:
-        return revocation.parse(asked(annotations, names.REVOKE))
-    except InvalidInput as error:
-        raise InvalidInput(f"metadata.annotations[{names.REVOKE}]: {error}") from None
 
 
 def _target(spec: VaultCertificateSpec, namespace: str) -> TargetSpec | None:

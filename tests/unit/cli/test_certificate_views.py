@@ -226,3 +226,18 @@ def test_a_wrong_command_line(line: str, capsys: pytest.CaptureFixture[str]) -> 
         certificatecommands.main(line.split())
     assert raised.value.code == 2
     assert "hunter2" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("acme", "shown"),
+    [
+        ({"directory": "https://a.example/dir"}, None),
+        ({"dns01": {"rfc2136": {"server": "ns"}, "propagation_seconds": 5}}, "dns01 rfc2136"),
+        ({"dns01": {"webhook": {"url": "https://b.example"}}, "http01": {}}, "dns01 webhook, http01"),
+        ({"http01": {}}, "http01"),
+    ],
+)
+def test_how_an_issuer_proves_names(acme: dict[str, object], shown: str | None) -> None:
+    lines = issuerviews.one({"provider": "ACME", "acme": acme}, "table").splitlines()
+    found = {name: text.strip() for name, text in (line.split(":", 1) for line in lines)}
+    assert found.get("acme proofs") == shown

@@ -492,9 +492,12 @@ async def test_what_cannot_be_revoked_is_said_and_served_all_the_same(issuer: di
     assert world.reason(KEY) == "Available"
 
 
-async def test_a_revocation_that_cannot_be_read_is_said() -> None:
+async def test_a_revocation_that_cannot_be_read_is_said_and_keeps_nothing_from_being_delivered() -> None:
     world, process = await make(vaultcertificate())
-    world.apply(annotated(vaultcertificate(), revoke="the old one"))
+    await settle(world, process, after=2)
+    body = annotated(vaultcertificate(target={"name": "moved-tls"}), revoke="the old one")
+    world.apply(body)
     await settle(world, process)
-    assert world.reason(KEY) == "!InvalidSpec"
-    assert "strongroom.dev/revoke" in message(world)
+    assert world.reason(KEY) == "!RevocationFailed"
+    assert "strongroom.dev/revoke is a version" in message(world)
+    assert data(world, "moved-tls")["tls.crt"]
