@@ -39,6 +39,7 @@ from strongroom.service.imports import Imports
 from strongroom.service.kekrotation import KekRotation
 from strongroom.service.publickeys import PublicKeyIndex
 from strongroom.service.rollouts import Rollouts
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.service.tending import Tending
 from strongroom.store.backend import Blob, BlobKind
@@ -54,6 +55,7 @@ from tests.helpers.memory import MemoryBackend, MemoryKeys
 from tests.helpers.stores import NOW
 
 NAMESPACE = "default"
+DOMAIN = "vault.test"
 PLURALS = {
     Kind.VAULT: "vaults",
     Kind.SECRET: "vaultsecrets",
@@ -169,6 +171,7 @@ class World:
         self.keys = MemoryKeys()
         self.token = FakeToken()
         self.now = NOW
+        self.domain = DOMAIN  # of processes that are started from now on
         self.wrote: list[str] = []
         self.name_grants: tuple[NameGrant, ...] = ()
         self.notices: list[Notice] = []
@@ -384,7 +387,7 @@ class Process:
             reporter=reporter,
             hsm=self.hsm,
             clock=self._clock,
-            domain="vault.test",
+            domain=DOMAIN,
             on_usable=loop.vault_usable,
         )
         self.secret_store = PartStore(store, Face.SECRET)
@@ -414,7 +417,7 @@ class Process:
             public_keys=self.public_keys,
             reporter=reporter,
             metrics=self.metrics,
-            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.vault.test",
+            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.{DOMAIN}",
             clock=self._clock,
             monotonic=lambda: self.monotonic,
             total_octets=2**30,
@@ -429,10 +432,12 @@ class Process:
             targets=self.targets,
             reporter=reporter,
             metrics=self.metrics,
-            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.vault.test",
+            url_of=lambda vault: f"https://{vault.name}.{vault.namespace}.{DOMAIN}",
             clock=self._clock,
             total_octets=2**30,
             name_grants=world.name_grants,
+            system=SystemObjects(store, self._clock),
+            domain=world.domain,
         )
         self.certificates = certificates.reconciler
         tending = Tending(

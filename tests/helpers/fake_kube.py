@@ -97,7 +97,7 @@ class FakeKube(KubeApi):
         if key in self.objects:
             raise errors.AlreadyExists(409, "AlreadyExists", "exists")
         body = copy.deepcopy(dict(change.body or {}))
-        body["metadata"] = {**body["metadata"], "uid": f"uid-{self.version + 1}"}
+        body["metadata"] = {**body["metadata"], "uid": f"uid-{self.version + 1}", "generation": 1}
         if change.namespace is not None:
             body["metadata"]["namespace"] = change.namespace
         return self._commit("ADDED", key, _managed({}, body, change))
@@ -105,6 +105,9 @@ class FakeKube(KubeApi):
     def _update(self, key: Key, change: Write) -> dict[str, Any]:
         body = copy.deepcopy(dict(change.body or {}))
         self._check(key, body["metadata"]["resourceVersion"])
+        live = self.objects[key]
+        generation = live["metadata"].get("generation", 1) + (live.get("spec") != body.get("spec"))
+        body["metadata"] = {**body["metadata"], "generation": generation}
         return self._commit("MODIFIED", key, _managed(self.objects[key], body, change))
 
     def _patch(self, key: Key, change: Write) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
 from strongroom.kube.api import KubeApi
-from strongroom.service import certificateca
+from strongroom.service import bootstrapca, certificateca
+from strongroom.service.bootstrapca import BootstrapCa
 from strongroom.service.certificateca import VaultCa
 from strongroom.service.certificateforge import CertificateForge
 from strongroom.service.certificateissuers import Issuers
@@ -29,6 +30,7 @@ from strongroom.service.grants import Grants
 from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.keyforge import KeyForge
 from strongroom.service.rollouts import Rollouts
+from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.targets import Passwords, TargetIndex, Targets
 from strongroom.service.vaultsettings import VaultSettings
 from strongroom.store.certificatefields import CertificateFields
@@ -59,6 +61,8 @@ def certificate_parts(
     clock: Callable[[], int],
     total_octets: int,
     name_grants: tuple[NameGrant, ...],
+    system: SystemObjects,
+    domain: str,
 ) -> CertificateParts:
     """Return the parts."""
     certificates = PartStore(store, Kind.CERTIFICATE)
@@ -74,8 +78,13 @@ def certificate_parts(
         total_octets=total_octets,
     )
     acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), grants=name_grants)
-    ca = VaultCa(store=certificates, versions=versions, clock=clock)
-    authorities: Mapping[str, Authority] = {certificateca.PROVIDER: ca, **dict.fromkeys(PROVIDERS, acme)}
+    authorities: Mapping[str, Authority] = {
+        certificateca.PROVIDER: VaultCa(store=certificates, versions=versions, clock=clock),
+        bootstrapca.PROVIDER: BootstrapCa(
+            objects=system, domain=domain, store=certificates, versions=versions, clock=clock
+        ),
+        **dict.fromkeys(PROVIDERS, acme),
+    }
     issuing = CertificateIssuing(
         store=certificates, versions=versions, issuers=issuers, authorities=authorities, clock=clock
     )

@@ -22,6 +22,7 @@ from strongroom.controllers.keywiring import key_parts
 from strongroom.controllers.loop import Loop
 from strongroom.controllers.objectnews import ObjectNews
 from strongroom.controllers.reporting import RESOURCES, Reporter
+from strongroom.controllers.servingcertificates import ServingCertificates
 from strongroom.controllers.shards import lease_name
 from strongroom.controllers.systemvault import SystemVaultKeeper
 from strongroom.controllers.trustbundle import AUDIT_KEYS, AUDIT_KEYS_KEY, TrustBundle
@@ -246,6 +247,8 @@ class Controller:
             clock=clock,
             total_octets=self._settings.total_octets,
             name_grants=self._settings.name_grants,
+            system=self._objects,
+            domain=self._settings.domain,
         )
         tending = Tending(
             store=store,
@@ -261,6 +264,7 @@ class Controller:
             objects=self._objects,
             bundle=TrustBundle(self._client),
             audit_keys=TrustBundle(self._client, AUDIT_KEYS, AUDIT_KEYS_KEY),
+            serving=ServingCertificates(self._client, resources, self._settings.domain),
             domain=self._settings.domain,
             namespaces=lambda: {key.namespace for key in resources.keys(Kind.VAULT)},
             clock=clock,

@@ -1,4 +1,6 @@
-"""What the leader of the shard without a name does for the installation: its key material, and the trust bundle."""
+"""What the leader of the shard without a name does for the installation: its key material, the trust bundle, and the
+certificates that the data plane serves with.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ import logging
 from collections.abc import Callable, Collection
 from typing import Final
 
+from strongroom.controllers.servingcertificates import ServingCertificates
 from strongroom.controllers.trustbundle import TrustBundle
 from strongroom.crypto.keypairs import make_key_pair
 from strongroom.crypto.signing import make_token_signing
@@ -35,6 +38,7 @@ class SystemVaultKeeper:
         objects: SystemObjects,
         bundle: TrustBundle,
         audit_keys: TrustBundle,
+        serving: ServingCertificates,
         domain: str,
         namespaces: Callable[[], Collection[str]],
         clock: Callable[[], int],
@@ -43,6 +47,7 @@ class SystemVaultKeeper:
         self._objects = objects
         self._bundle = bundle
         self._audit_keys = audit_keys
+        self._serving = serving
         self._domain = domain
         self._namespaces = namespaces
         self._clock = clock
@@ -65,18 +70,19 @@ class SystemVaultKeeper:
             await asyncio.sleep(wait)
 
     async def keep(self) -> None:
-        """Make what is missing or due, and publish. Raises what the store and the API server raise."""
+        """Make what is missing or due, publish, and declare. Raises what the store and the API server raise."""
         if await ensure_authority(self._objects, self._domain, self._clock()):
             _log.info("made a certificate authority for %s", self._domain)
         if await self._objects.ensure(TOKEN_SIGNING, make_token_signing, every=TOKEN_SIGNING_SECONDS):
             _log.info("made a key that signs tokens")
         if await self._objects.ensure(AUDIT_SIGNING, _make_audit_signing, every=AUDIT_SIGNING_SECONDS):
             _log.info("made a key that signs audit checkpoints")
-        await self._publish()
+        namespaces = set(self._namespaces())
+        await self._publish(namespaces)
+        await self._serving.keep(namespaces)
 
-    async def _publish(self) -> None:
-        bundle = (await read_authorities(self._objects, self._domain, self._clock())).bundle
-        namespaces, now = set(self._namespaces()), self._monotonic()
+    async def _publish(self, namespaces: set[str]) -> None:
+        bundle, now = (await read_authorities(self._objects, self._domain, self._clock())).bundle, self._monotonic()
         if bundle != self._published or now - self._round_at >= _ROUND:
             await self._bundle.publish(bundle, namespaces)
             await self._publish_audit_keys()

@@ -1,4 +1,4 @@
-"""X.509 (RFC 5280) for our own servers: a CA that may name one domain, and short-lived leafs. PEM in and out.
+"""X.509 (RFC 5280) for our own servers: a CA that may name one domain, and what it signed. PEM in and out.
 
 All keys are EC P-256: every client has it, and a signature takes microseconds. Times are Unix seconds.
 """
@@ -12,6 +12,7 @@ from ipaddress import ip_network
 from typing import Final
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
@@ -22,7 +23,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from strongroom.crypto import certfacts, certfiles, keyengine
+from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.errors import Tampered
+from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 
 CERTIFICATE: Final = "certificate"
 PRIVATE_KEY: Final = "privateKey"
@@ -30,7 +34,10 @@ PRIVATE_KEY: Final = "privateKey"
 _DAY = 86_400
 CA_SECONDS: Final = 3652 * _DAY
 LEAF_SECONDS: Final = 7 * _DAY
-"""A leaf is cheap to replace and cannot be revoked, so it is short-lived."""
+"""Of a certificate that a server makes for itself: cheap to replace, and not to be revoked, so it is short-lived."""
+
+KEY: Final = KeySpec(KeyType.EC, curve=Curve.P256)
+"""Of all certificates here."""
 
 _SKEW = 3600  # a client's clock may be behind ours
 _ANY_ADDRESS = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -73,6 +80,12 @@ class CertificateAuthority:
         """The certificate."""
         return self.certificate.public_bytes(Encoding.PEM).decode("ascii")
 
+    @property
+    def material(self) -> CertificateMaterial:
+        """The certificate with its key, as certificates of vaults are kept."""
+        key = keyengine.material(KEY, self.private_key)
+        return CertificateMaterial(key, (self.certificate.public_bytes(Encoding.DER),))
+
     def issue(self, names: Sequence[str], now: int) -> Leaf:
         """Return a server's certificate for these DNS names, with a key of its own."""
         key = generate_private_key(SECP256R1())
@@ -92,6 +105,25 @@ class CertificateAuthority:
         )
         certificate = builder.sign(self.private_key, SHA256())
         return Leaf(certificate.public_bytes(Encoding.PEM), _private_pem(key), now, ends)
+
+
+def leaf_of(material: CertificateMaterial, name: str, trusted: Sequence[CertificateAuthority], now: int) -> Leaf | None:
+    """Return what a server shows for a DNS name; None for what clients who trust these authorities would refuse."""
+    certificate, facts = certfacts.load(material.certificate), certfacts.facts(material.certificate)
+    if name not in facts.names.dns or not facts.begins <= now < facts.ends:
+        return None
+    if not material.key.private or not any(_signed(certificate, each) for each in trusted):
+        return None
+    pem = certificate.public_bytes(Encoding.PEM)
+    return Leaf(pem, certfiles.pem(material.key.private, ()), facts.begins, facts.ends)
+
+
+def _signed(certificate: x509.Certificate, authority: CertificateAuthority) -> bool:
+    try:
+        certificate.verify_directly_issued_by(authority.certificate)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
 
 
 def make_authority(domain: str, now: int) -> dict[str, str]:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,7 @@ from strongroom.dataplane.tls import ServingTls
 from strongroom.dataplane.tokendoor import TokenDoor
 from strongroom.domain.errors import StrongroomError
 from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.domain.objects import Kind
 from strongroom.domain.tokenkeys import Hsm
 from strongroom.kube.api import KubeApi
 from strongroom.kube.informer import Informer
@@ -35,6 +36,7 @@ from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS
 from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.identity.assembly import Identity, IdentitySettings
 from strongroom.service.servingcerts import read_authorities
+from strongroom.service.servingleaves import TOKEN_SERVICE, ServingLeaves
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.store.index import Index
 from strongroom.store.keyring import Keyring
@@ -44,6 +46,7 @@ from strongroom.store.kubernetes import (
     KubernetesBackend,
     feed,
 )
+from strongroom.store.parts import PartStore
 from strongroom.store.records import RecordCache
 from strongroom.store.sealed import SealedStore
 from strongroom.telemetry.dataplane import DataPlaneMetrics
@@ -97,6 +100,7 @@ class DataPlane:
         self._served = ServedNamespaces()
         domain = settings.identity.domain
         self._tls = ServingTls(domain=domain, has_vault=self._served.__contains__, clock=self._clock)
+        self._leaves = ServingLeaves(PartStore(self._store, Kind.CERTIFICATE), domain)
         self._certified = asyncio.Event()
         self._identity = Identity(settings.identity, client, self._objects, self._clock, time.monotonic)
         self._api = VaultsApi(
@@ -199,7 +203,7 @@ class DataPlane:
         await self._api.run()
 
     async def _upkeep(self) -> None:
-        """Drop expired keys from memory; follow the certificate authority and succeed certificates."""
+        """Drop expired keys from memory; follow the certificates of the system vault."""
         said = ""
         while True:
             self._keyring.forget_expired()
@@ -216,9 +220,10 @@ class DataPlane:
     async def _certify(self) -> None:
         if not self._index.complete:
             return
-        found = await read_authorities(self._objects, self._settings.identity.domain, self._clock())
-        self._tls.use(found.signing)
-        self._tls.renew()
+        now = self._clock()
+        found = await read_authorities(self._objects, self._settings.identity.domain, now)
+        leaves = await self._leaves.read((TOKEN_SERVICE, *self._served), found, now)
+        self._tls.use(found.signing, leaves)
         if found.signing is not None:
             self._metrics.authority_ends.set(found.signing.ends)
             self._certified.set()
@@ -293,3 +298,7 @@ class ServedNamespaces:
 
     def __contains__(self, namespace: object) -> bool:
         return isinstance(namespace, str) and self._counts.get(namespace, 0) > 0
+
+    def __iter__(self) -> Iterator[str]:
+        """Those of now, whatever changes meanwhile."""
+        return iter([namespace for namespace, count in self._counts.items() if count > 0])

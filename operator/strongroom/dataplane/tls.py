@@ -1,19 +1,21 @@
 """TLS of the data plane: a certificate per namespace that has a vault, chosen by the name that the client asks for.
 
-Leaf keys are made here and live in this process's memory only. A certificate is issued when it is first asked for,
-which takes less than a millisecond, and succeeded in the background at half its life; a handshake waits for nothing.
+They are certificates of the system vault, put in place as they are renewed there. Where the vault has none (a namespace
+of a moment ago, or one whose renewal failed until the end), one is issued here, under the same authority: for that its
+key lives in this process's memory only. It takes less than a millisecond; a handshake waits for nothing.
 """
 
 from __future__ import annotations
 
 import os
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from strongroom.crypto.certificates import CertificateAuthority, Leaf
+from strongroom.service.servingleaves import TOKEN_SERVICE, dns_name
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has nothing else."""
@@ -22,8 +24,9 @@ _Socket = ssl.SSLObject | ssl.SSLSocket
 
 
 @dataclass(frozen=True, slots=True)
-class _Issued:
+class _Shown:
     context: ssl.SSLContext
+    leaf: Leaf | None  # of the vault; None: issued here
     renew_at: int
 
 
@@ -37,24 +40,23 @@ class ServingTls:
         self._has_vault = has_vault
         self._clock = clock
         self._authority: CertificateAuthority | None = None
-        self._issued: dict[str, _Issued] = {}  # by namespace; empty for the token service
+        self._leaves: Mapping[str, Leaf] = {}  # of the vault, by namespace; empty for the token service
+        self._shown: dict[str, _Shown] = {}  # what was asked for so far
         self.context = _context()
         self.context.sni_callback = self._choose
 
-    def use(self, authority: CertificateAuthority | None) -> None:
-        """Sign with this CA from now on, or with none; what another one signed is succeeded."""
-        if authority is None or self._authority is None or authority.pem != self._authority.pem:
-            self._issued.clear()
-        self._authority = authority
-
-    def renew(self) -> None:
-        """Succeed what is at half its life, forget what is served no more. Called every minute or so."""
-        now = self._clock()
-        for namespace, issued in list(self._issued.items()):
-            if namespace and not self._has_vault(namespace):
-                del self._issued[namespace]
-            elif issued.renew_at <= now:
-                self._issue(namespace)
+    def use(self, authority: CertificateAuthority | None, leaves: Mapping[str, Leaf]) -> None:
+        """Show these from now on, and where there is none sign with this CA, or with none; forget what is served no
+        more. Connections that are open go on. Called every few seconds.
+        """
+        another = authority is None or self._authority is None or authority.pem != self._authority.pem
+        self._authority, self._leaves = authority, leaves
+        for namespace, shown in list(self._shown.items()):
+            served = not namespace or self._has_vault(namespace)
+            if not served or shown.leaf != leaves.get(namespace) or (shown.leaf is None and another):
+                del self._shown[namespace]
+            elif shown.renew_at <= self._clock():
+                self._show(namespace)
 
     def complaint(self) -> str:
         """Return why nobody can connect, empty when all is well. May be asked from another thread."""
@@ -68,29 +70,31 @@ class ServingTls:
         namespace = self._namespace_of(name or "")
         if namespace is None or (namespace and not self._has_vault(namespace)):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        issued = self._issued.get(namespace) or self._issue(namespace)
-        if issued is None:
+        shown = self._shown.get(namespace) or self._show(namespace)
+        if shown is None:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
-        socket.context = issued.context
+        socket.context = shown.context
         return None
 
     def _namespace_of(self, name: str) -> str | None:
-        """Return the namespace, empty for the token service, None for a name that is not ours."""
+        """Return the namespace, or the token service; None for a name that is not ours."""
         labels = name.lower().removesuffix(f".{self._domain}")
         if labels == "sts":
-            return ""
+            return TOKEN_SERVICE
         vault, _, namespace = labels.partition(".")
         return namespace if vault and namespace and "." not in namespace else None
 
-    def _issue(self, namespace: str) -> _Issued | None:
-        if self._authority is None:
+    def _show(self, namespace: str) -> _Shown | None:
+        now, leaf = self._clock(), self._leaves.get(namespace)
+        if leaf is not None and now < leaf.ends:
+            shown = _Shown(_context(leaf), leaf, leaf.ends)
+        elif self._authority is not None:
+            own = self._authority.issue([dns_name(namespace, self._domain)], now)
+            shown = _Shown(_context(own), None, now + (own.ends - own.begins) // 2)
+        else:
             return None
-        now = self._clock()
-        names = [f"*.{namespace}.{self._domain}"] if namespace else [f"sts.{self._domain}"]
-        leaf = self._authority.issue(names, now)
-        issued = _Issued(_context(leaf), now + (leaf.ends - leaf.begins) // 2)
-        self._issued[namespace] = issued
-        return issued
+        self._shown[namespace] = shown
+        return shown
 
 
 def _context(leaf: Leaf | None = None) -> ssl.SSLContext:

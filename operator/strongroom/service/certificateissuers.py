@@ -12,6 +12,7 @@ from strongroom.domain.errors import ContactsNotFound, InvalidInput, IssuerNotFo
 from strongroom.domain.issuers import Contacts, Issuer
 from strongroom.domain.names import account_name, fold
 from strongroom.domain.vaults import VaultHead
+from strongroom.service import bootstrapca, systemobjects
 from strongroom.service.vaultsettings import VaultSettings
 
 _CONTACTS: Final = "certificates/contacts"
@@ -30,7 +31,7 @@ class Issuers:
 
     async def check(self, vault: VaultHead, name: str) -> None:
         """Raise ``InvalidInput`` unless certificates can be asked of this issuer."""
-        if name in BUILT_IN or name.startswith(PREFIX):
+        if name in BUILT_IN or name.startswith(PREFIX) or _is_ours(vault, name):
             return
         found = await self._find(vault, name) or await self._find(vault, name, fresh=True)
         if found is None:
@@ -42,6 +43,8 @@ class Issuers:
 
     async def get(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Issuer:
         """Return an issuer; a certificate of the vault that issues needs no account. ``NotFound``."""
+        if _is_ours(vault, name):
+            return bootstrapca.ISSUER
         if name.startswith(PREFIX):
             return Issuer(name, "VaultCA", ca=CaSettings(name.removeprefix(PREFIX)))
         found = await self._find(vault, name, fresh=fresh)
@@ -93,6 +96,10 @@ class Issuers:
 
     async def _find(self, vault: VaultHead, name: str, *, fresh: bool = False) -> Issuer | None:
         return _read(await self._settings.read(vault, _place(name), fresh=fresh))
+
+
+def _is_ours(vault: VaultHead, name: str) -> bool:
+    return name == bootstrapca.ISSUER.name and vault.ref == systemobjects.REF
 
 
 def _read(octets: bytes) -> Issuer | None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from strongroom.crypto.certificates import LEAF_SECONDS, CertificateAuthority, make_authority
+from strongroom.crypto.certificates import CertificateAuthority, make_authority
 from strongroom.domain.vaults import DAY
 from strongroom.service.systemobjects import BOOTSTRAP_CA, SystemObjects, SystemVersion
 
@@ -21,19 +21,28 @@ PUBLISHED_SECONDS: Final = 30 * DAY
 """For how long a new CA is published before it signs: clients read the bundle when they start."""
 
 
+SERVING_SECONDS: Final = 30 * DAY
+"""For how long a serving certificate is good."""
+
+
 @dataclass(frozen=True, slots=True)
 class Authorities:
     """The CAs of the installation. ``signing`` is None when none may name the domain."""
 
     signing: CertificateAuthority | None
-    bundle: str  # PEM of all that are to be trusted, newest first
+    trusted: tuple[CertificateAuthority, ...] = ()  # newest first
+
+    @property
+    def bundle(self) -> str:
+        """PEM of all that are to be trusted, newest first."""
+        return "".join(each.pem for each in self.trusted)
 
 
 async def read_authorities(objects: SystemObjects, domain: str, now: int) -> Authorities:
     """Return the CAs as stored. Raises what ``SystemObjects`` raises."""
     found = [(version, CertificateAuthority.load(version.fields)) for version in await objects.read(BOOTSTRAP_CA)]
     trusted = [(version, authority) for version, authority in found if authority.ends > now]
-    return Authorities(choose(trusted, domain, now), "".join(authority.pem for _, authority in trusted))
+    return Authorities(choose(trusted, domain, now), tuple(authority for _, authority in trusted))
 
 
 def choose(
@@ -43,7 +52,7 @@ def choose(
     fit = [
         (version.created, authority)
         for version, authority in found
-        if authority.domain == domain and authority.ends > now + LEAF_SECONDS
+        if authority.domain == domain and authority.ends > now + SERVING_SECONDS
     ]
     known = [authority for created, authority in fit if created + PUBLISHED_SECONDS <= now]
     return known[0] if known else fit[-1][1] if fit else None

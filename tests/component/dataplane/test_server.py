@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import pytest
 from aiohttp import web
 
-from strongroom.crypto.certificates import LEAF_SECONDS, CertificateAuthority, make_authority
+from strongroom.crypto.certificates import LEAF_SECONDS, CertificateAuthority, Leaf, make_authority
 from strongroom.dataplane import server as server_module
 from strongroom.dataplane.limits import BodyIncomplete, BodyTooLarge, InFlight, TooManyRequests, read_body
 from strongroom.dataplane.server import DataPlaneServer, ServerSettings
@@ -45,7 +45,11 @@ class Site:
         self.tls = ServingTls(
             domain=DOMAIN, has_vault=self.namespaces.__contains__, clock=lambda: int(time.time()) + self.ahead
         )
-        self.tls.use(self.authority)
+        self.use()
+
+    def use(self, **leaves: Leaf) -> None:
+        """Tell it what there is now, as it is told every few seconds. ``leaves``: of the vault, by namespace."""
+        self.tls.use(self.authority, leaves)
 
     def client(self, **options: object) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=self.authority.pem)
@@ -147,7 +151,7 @@ async def test_a_namespace_is_served_as_soon_as_it_has_a_vault_and_no_longer() -
         site.namespaces.add("new")
         assert b"200" in await site.ask(get("demo.new.vault.example"), "demo.new.vault.example")
         site.namespaces.remove("new")
-        site.tls.renew()
+        site.use()
         with pytest.raises(REFUSED):
             await site.connect("demo.new.vault.example")
 
@@ -164,11 +168,35 @@ async def test_a_certificate_is_kept_for_half_its_life_and_then_succeeded_withou
         site.ahead = -LEAF_SECONDS // 2 + 60
         first = await certificate(site)
         site.ahead = 0
-        site.tls.renew()
+        site.use()
         assert await certificate(site) == first
         site.ahead = 60
-        site.tls.renew()
+        site.use()
         assert await certificate(site) != first
+
+
+async def test_a_certificate_of_the_vault_is_shown_from_when_it_is_there_until_it_ends() -> None:
+    async with serving() as site:
+        seen, now = [await certificate(site)], int(time.time())
+        for age in (0, LEAF_SECONDS - 60):
+            leaf = site.authority.issue([f"*.default.{DOMAIN}"], now - age)
+            site.use(default=leaf)
+            seen.append(await certificate(site))
+            assert seen[-1] == ssl.PEM_cert_to_DER_cert(leaf.certificate.decode())
+        site.ahead = 60
+        site.use(default=leaf)
+        seen.append(await certificate(site))
+        assert len(set(seen)) == 4
+
+
+async def test_a_connection_goes_on_while_certificates_change() -> None:
+    async with serving() as site:
+        reader, writer = await site.connect()
+        site.use(default=site.authority.issue([f"*.default.{DOMAIN}"], int(time.time())))
+        await certificate(site)
+        writer.write(get())
+        assert b"200" in await reader.read()
+        writer.close()
 
 
 async def test_another_authority_signs_at_once() -> None:
@@ -177,14 +205,14 @@ async def test_another_authority_signs_at_once() -> None:
         site.authority = authority()
         with pytest.raises(ssl.SSLCertVerificationError):
             await certificate(site)
-        site.tls.use(site.authority)
+        site.use()
         await certificate(site)
 
 
 async def test_without_an_authority_nobody_connects_and_that_is_told() -> None:
     async with serving() as site:
         assert site.tls.complaint() == ""
-        site.tls.use(None)
+        site.tls.use(None, {})
         assert DOMAIN in site.tls.complaint()
         with pytest.raises(REFUSED):
             await site.connect()

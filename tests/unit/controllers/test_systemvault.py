@@ -7,6 +7,8 @@ from collections.abc import Collection
 
 import pytest
 
+from strongroom.controllers.resources import Resources
+from strongroom.controllers.servingcertificates import ServingCertificates
 from strongroom.controllers.systemvault import AUDIT_SIGNING_SECONDS, TOKEN_SIGNING_SECONDS, SystemVaultKeeper
 from strongroom.controllers.trustbundle import TrustBundle
 from strongroom.crypto.certificates import CertificateAuthority
@@ -14,6 +16,7 @@ from strongroom.domain.errors import NotFound, StoreUnavailable
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.service import systemobjects
 from strongroom.service.systemobjects import AUDIT_SIGNING, BOOTSTRAP_CA, TOKEN_SIGNING, SystemObjects
+from tests.helpers.fake_kube import FakeKube
 from tests.helpers.stores import NOW, Lab, make_vault
 
 DOMAIN = "vault.example"
@@ -55,7 +58,7 @@ class World:
 
     def __init__(self) -> None:
         self.lab, self.now, self.namespaces = Lab(), NOW, {"a"}
-        self.bundle, self.audit_keys = Published(), PublishedKeys()
+        self.bundle, self.audit_keys, self.kube = Published(), PublishedKeys(), FakeKube()
         self.objects = SystemObjects(self.lab.process(complete=True), lambda: self.now)
 
     def keeper(self) -> SystemVaultKeeper:
@@ -63,6 +66,7 @@ class World:
             objects=self.objects,
             bundle=self.bundle,
             audit_keys=self.audit_keys,
+            serving=ServingCertificates(self.kube, Resources(lambda *_: None, lambda *_: None), DOMAIN),
             domain=DOMAIN,
             namespaces=lambda: self.namespaces,
             clock=lambda: self.now,

@@ -52,7 +52,7 @@ def signs(found: Authorities) -> str:
 
 
 async def test_the_first_signs_at_once_and_is_made_once(world: World) -> None:
-    assert await world.read() == Authorities(None, "")
+    assert await world.read() == Authorities(None)
     assert await world.ensure()
     world.now += RENEW_SECONDS - 1
     assert not await world.ensure()
@@ -78,7 +78,7 @@ async def test_a_successor_signs_once_clients_know_it_and_both_are_trusted(world
 async def test_what_has_ended_is_trusted_no_more(world: World) -> None:
     await world.ensure()
     world.now += CA_SECONDS
-    assert await world.read() == Authorities(None, "")
+    assert await world.read() == Authorities(None)
     assert await world.ensure()
     (new, _) = await world.stored()
     found = await world.read()
