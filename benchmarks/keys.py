@@ -25,7 +25,8 @@ from strongroom.domain.algorithms import ALGORITHMS, Given, Made
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, Operation
 from strongroom.hsm.client import HsmClient
-from strongroom.hsm.gathering import Gathering, Send
+from strongroom.hsm.gathering import Gathering
+from strongroom.hsm.userskeys import UseCall, sending
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 CALLERS = (2, 16)
@@ -79,7 +80,7 @@ async def _alone(run: RunDir, key: KeyMaterial, case: Case) -> list[Row]:
     """Measure with one use in a message. A client gathers them, which is what this shows the worth of."""
     found: list[Row] = []
     async with HsmClient(run.socket) as client:
-        client._gathering = Alone(client._send_quick, client._send_slow)
+        client._gathering = Alone(client._quick.send)
         call = partial(_use, client, key, case, case.operation, Given(bytes(case.octets)))
         for callers in CALLERS:
             seen = measured(await drive_tasks(call, callers), SECONDS, callers)
@@ -90,9 +91,9 @@ async def _alone(run: RunDir, key: KeyMaterial, case: Case) -> list[Row]:
 class Alone(Gathering):
     """Gathers nothing."""
 
-    def __init__(self, quick: Send, slow: Send) -> None:
-        super().__init__(quick, slow)
-        self._send = quick
+    def __init__(self, call: UseCall) -> None:
+        super().__init__(sending(call), ())
+        self._send = sending(call)
 
     async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
         return (await self._send([use]))[0]

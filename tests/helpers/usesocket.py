@@ -13,6 +13,7 @@ from typing import Self
 from strongroom.hsm.client import HsmClient
 from strongroom.hsm.frames import Frames, framed
 from strongroom.hsm.sidecar.useserver import UseServer
+from strongroom.hsm.usesocket import UseSocket
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def serving(answer: Callable[[bytes], bytes] = bytes.upper) -> Iterator[Path]:
     """Yield the path of a socket whose messages ``answer`` answers."""
     with tempfile.TemporaryDirectory(prefix="sr-") as directory:
         path = Path(directory) / "hsm.sock.uses"
-        server = UseServer(path, answer)
+        server = UseServer([path], answer)
         server.start()
         try:
             yield path
@@ -67,12 +68,18 @@ class Peer:
 
 
 def as_with_an_older_sidecar(client: HsmClient) -> HsmClient:
-    """Let a client find no socket for uses."""
-    client._quick._path = client._quick._path.with_name("there-is-none")
+    """Let a client find no sockets for uses."""
+    for each in (client._quick, *client._slow):
+        each._path = each._path.with_name("there-is-none")
     return client
+
+
+def is_connected(socket: UseSocket) -> bool:
+    """Say whether a client's socket for uses is."""
+    connection = socket._connection
+    return connection is not None and connection.is_open
 
 
 def goes_by_the_socket(client: HsmClient) -> bool:
     """Say whether its quick uses do, after one was answered."""
-    connection = client._quick._connection
-    return connection is not None and connection.is_open
+    return is_connected(client._quick)

@@ -18,11 +18,11 @@ from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.messages import from_message, to_message
-from strongroom.hsm.places import uses_socket
-from strongroom.hsm.quickuses import QuickUses
+from strongroom.hsm.places import slow_sockets, uses_socket
 from strongroom.hsm.states import MAX_MESSAGE_OCTETS, State
 from strongroom.hsm.statuses import RESULTS, to_domain
 from strongroom.hsm.userskeys import UsersKeys
+from strongroom.hsm.usesocket import UseSocket
 from strongroom.wire.hsm import hsm_pb2 as pb
 from strongroom.wire.hsm import hsm_pb2_grpc as stubs
 
@@ -99,8 +99,9 @@ class HsmClient(KeyService, UsersKeys):
         self._stub: Any = stubs.HsmStub(self._channel)  # type: ignore[no-untyped-call]
         self._deadline = deadline
         self._observe = observe or _unseen
-        self._quick = QuickUses(uses_socket(socket), deadline, self._seen, partial(self._call, "UseKeys"))
-        UsersKeys.__init__(self, self._call, self._quick.send, deadline)
+        self._quick = self._use_socket(uses_socket(socket))
+        self._slow = tuple(map(self._use_socket, slow_sockets(socket)))
+        UsersKeys.__init__(self, self._call, self._quick.send, tuple(each.send for each in self._slow), deadline)
 
     async def __aenter__(self) -> Self:
         return self
@@ -113,7 +114,8 @@ class HsmClient(KeyService, UsersKeys):
     async def close(self) -> None:
         """Cancel what is in flight and let go of the sockets."""
         self.close_uses()
-        self._quick.close()
+        for each in (self._quick, *self._slow):
+            each.close()
         await self._channel.close()
 
     async def generate_kek(self, owner: str, version: int) -> WrappedKey:
@@ -170,6 +172,9 @@ class HsmClient(KeyService, UsersKeys):
                 yield now
             last = now
             await asyncio.sleep(interval)
+
+    def _use_socket(self, path: Path) -> UseSocket:
+        return UseSocket(path, self._deadline, self._seen, partial(self._call, "UseKeys"))
 
     async def _call(self, method: str, request: Any, deadline: float | None = None) -> Any:
         with self._seen(method):

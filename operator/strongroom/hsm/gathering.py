@@ -5,17 +5,19 @@ with what else was asked for until then; those that come while all lanes are bus
 They go one pass after the answers are out, so that who asks again at once is in the next message and not behind it: a
 use of P-256 with 16 callers took both processes 170 us instead of 230, by calls.
 
-Quick uses have two lanes, of one connection: while the sidecar's one thread for them carries out a message, the client
-takes in the answers to the other and makes up the next. Slow uses have several lanes, which are calls: they leave the
-sidecar's interpreter alone and need the cores. And no quick use ever waits behind a slow one.
+A way is a connection, and has two lanes: while the thread at its other end carries out a message, the client takes in
+the answers to the other and makes up the next. Quick uses have one way: a second thread would only fight for the
+sidecar's interpreter. Slow uses have several: they leave the interpreter alone and need the cores. And no quick use
+ever waits behind a slow one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
 from strongroom.domain.errors import HsmUnavailable
@@ -23,8 +25,7 @@ from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm.bounds import MAX_USES
 from strongroom.wire.hsm import hsm_pb2 as pb
 
-_QUICK_LANES: Final = 2
-_SLOW_LANES: Final = 3  # of a sidecar's threads; one more is for quick uses, and two make RSA keys
+_LANES: Final = 2  # of each way
 _MAX_WAITING: Final = 4096
 _MAX_WEIGHT: Final = 64
 _RSA_WEIGHTS: Final = {2048: 8, 3072: 16, 4096: 32}
@@ -42,13 +43,13 @@ class _Waiting:
 
 
 class Gathering:
-    """``quick`` and ``slow`` carry out one message of such uses, and return an answer to each use, in order.
+    """``quick`` and each of ``slow`` carry out one message of such uses, and return an answer to each use, in order.
 
     Each caller gets what they raise.
     """
 
-    def __init__(self, quick: Send, slow: Send) -> None:
-        self._quick, self._slow = _Lanes(quick, _QUICK_LANES), _Lanes(slow, _SLOW_LANES)
+    def __init__(self, quick: Send, slow: Sequence[Send]) -> None:
+        self._quick, self._slow = _Lanes([quick]), _Lanes(slow)
 
     async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
         """Send it, alone or with others, and return the answer. ``HsmUnavailable`` when too many wait."""
@@ -63,11 +64,10 @@ class Gathering:
 
 
 class _Lanes:
-    """So many messages under way at once."""
+    """So many messages under way at once, over as many ways as there are."""
 
-    def __init__(self, send: Send, lanes: int) -> None:
-        self._send = send
-        self._free = lanes
+    def __init__(self, ways: Sequence[Send]) -> None:
+        self._free = dict.fromkeys(ways, _LANES)
         self._starting = 0  # lanes that are taken, and whose message is not made up yet
         self._waiting: deque[_Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -86,10 +86,13 @@ class _Lanes:
             self._waiting.popleft().answer.cancel()
 
     def _start(self) -> None:
-        while self._free and self._starting < len(self._waiting):
-            self._free -= 1
+        while self._starting < len(self._waiting):
+            way, free = max(self._free.items(), key=itemgetter(1))
+            if not free:
+                return
+            self._free[way] -= 1
             self._starting += 1
-            task = asyncio.create_task(self._carry())
+            task = asyncio.create_task(self._carry(way))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -109,10 +112,10 @@ class _Lanes:
             self._waiting.popleft()
         return together
 
-    async def _carry(self) -> None:
+    async def _carry(self, way: Send) -> None:
         together = self._next()
         try:
-            answers = await self._send([each.use for each in together]) if together else []
+            answers = await way([each.use for each in together]) if together else []
             for each, answer in zip(together, answers, strict=True):
                 if not each.answer.done():
                     each.answer.set_result(answer)
@@ -123,7 +126,7 @@ class _Lanes:
             if not isinstance(error, Exception):
                 raise
         finally:
-            self._free += 1
+            self._free[way] += 1
             self._start()
 
 

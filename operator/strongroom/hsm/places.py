@@ -14,11 +14,17 @@ from strongroom.domain.errors import InvalidInput
 
 _MAX_SOCKET_OCTETS: Final = 107  # sun_path of sockaddr_un, without its final NUL
 _USES: Final = ".uses"
+_SLOW_USES: Final = (".use1", ".use2", ".use3")
 
 
 def uses_socket(socket: Path) -> Path:
-    """Return the socket for uses of keys that a sidecar has beside its gRPC socket."""
+    """Return the socket for quick uses of keys that a sidecar has beside its gRPC socket."""
     return socket.with_name(socket.name + _USES)
+
+
+def slow_sockets(socket: Path) -> tuple[Path, ...]:
+    """Return those for slow uses: as many as a client has under way."""
+    return tuple(socket.with_name(socket.name + each) for each in _SLOW_USES)
 
 
 def fits(socket: Path) -> bool:
@@ -27,11 +33,11 @@ def fits(socket: Path) -> bool:
 
 
 def check_uses_socket(socket: Path) -> None:
-    """Raise ``InvalidInput`` when the path of a sidecar's gRPC socket leaves no room for the name of the other one."""
+    """Raise ``InvalidInput`` when the path of a sidecar's gRPC socket leaves no room for the names of the others."""
     if not fits(uses_socket(socket)):
         most = _MAX_SOCKET_OCTETS - len(_USES)
         raise InvalidInput(
-            f"the path of a sidecar's socket has at most {most} octets, for a second one ends in {_USES}"
+            f"the path of a sidecar's socket has at most {most} octets, for there are others that end like {_USES}"
         )
 
 

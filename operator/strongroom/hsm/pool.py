@@ -135,6 +135,7 @@ class HsmPool(KeyService, TokenKeys):
             except (HsmUnavailable, Refused) as error:  # of the token, not of the key
                 failure = failure or error
                 member.complaint = str(error)  # until it says itself that it serves
+                self._changed.set()
         raise failure or self._members.verdict(key)
 
     async def _watch(self, member: Member) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import nullcontext
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 from strongroom.domain.tokenkeys import TokenKeys
 from strongroom.hsm import bounds
-from strongroom.hsm.gathering import Gathering
+from strongroom.hsm.gathering import Gathering, Send
 from strongroom.hsm.messages import made_from_message, material_from_message, spec_to_message, to_message
 from strongroom.wire.hsm import hsm_pb2 as pb
 
@@ -28,22 +28,21 @@ _REFUSALS: Final[dict[int, type[StrongroomError]]] = {
 Call = Callable[[str, Any, float | None], Awaitable[Any]]
 """Makes one call: method, request, deadline in seconds or None for the usual one."""
 
-QuickCall = Callable[[pb.UseKeysRequest], Awaitable[pb.UseKeysResponse]]
-"""Carries out quick uses, within the usual deadline."""
+UseCall = Callable[[pb.UseKeysRequest], Awaitable[pb.UseKeysResponse]]
+"""Carries out uses, within the usual deadline."""
 
 
 class UsersKeys(TokenKeys):
-    """``TokenKeys`` over ``call`` and ``quick``.
+    """``TokenKeys`` over ``call``, ``quick`` for quick uses, and the ways in ``slow`` for the others.
 
     ``deadline`` bounds a use, its waiting for others included, in seconds.
     """
 
-    def __init__(self, call: Call, quick: QuickCall, deadline: float) -> None:
+    def __init__(self, call: Call, quick: UseCall, slow: Sequence[UseCall], deadline: float) -> None:
         self._remote = call
-        self._remote_quick = quick
         self._patience = deadline
         self._making = asyncio.Semaphore(_MAKING_AT_ONCE)
-        self._gathering = Gathering(self._send_quick, self._send_slow)
+        self._gathering = Gathering(sending(quick), tuple(map(sending, slow)))
 
     async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
         bounds.check_hsm(spec)
@@ -97,11 +96,14 @@ class UsersKeys(TokenKeys):
         """Give up the uses that wait or are under way."""
         self._gathering.close()
 
-    async def _send_quick(self, uses: list[pb.Use]) -> list[pb.Used]:
-        return _each(uses, await self._remote_quick(pb.UseKeysRequest(uses=uses)))
 
-    async def _send_slow(self, uses: list[pb.Use]) -> list[pb.Used]:
-        return _each(uses, await self._remote("UseKeys", pb.UseKeysRequest(uses=uses), None))
+def sending(call: UseCall) -> Send:
+    """Return what carries out one message. ``HsmUnavailable`` when a use was not answered."""
+
+    async def send(uses: list[pb.Use]) -> list[pb.Used]:
+        return _each(uses, await call(pb.UseKeysRequest(uses=uses)))
+
+    return send
 
 
 def _each(uses: list[pb.Use], answer: pb.UseKeysResponse) -> list[pb.Used]:

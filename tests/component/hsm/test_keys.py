@@ -202,4 +202,4 @@ async def test_many_callers_mix_everything(client: HsmClient) -> None:
     after = await client.status()
     assert after.serving
     assert (after.restarts, after.logins) == (before.restarts, before.logins)
-    assert after.sessions <= 8  # anchor, six threads, keeper
+    assert after.sessions <= 10  # anchor, eight threads, keeper

@@ -41,6 +41,18 @@ def test_connections_take_turns() -> None:
     assert order.index(b"one") < 50
 
 
+def test_one_thread_serves_several_sockets(tmp_path: Path) -> None:
+    paths = [tmp_path / "a", tmp_path / "b"]
+    server = UseServer(paths, bytes.upper)
+    server.start()
+    with Peer(paths[0]) as one, Peer(paths[1]) as other:
+        one.send(b"a", b"b")
+        assert other.ask(b"c") == b"C"
+        assert [one.answer(), one.answer()] == [b"A", b"B"]
+    assert server.stop(1).wait(5)
+    assert not any(path.exists() for path in paths)
+
+
 def test_the_socket_is_the_owners_alone() -> None:
     with serving() as path:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -48,12 +60,12 @@ def test_the_socket_is_the_owners_alone() -> None:
 
 def test_a_socket_that_a_killed_worker_left_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    left = UseServer(path, bytes)  # listens, and never answers
+    left = UseServer([path], bytes)  # listens, and never answers
     with Peer(path) as peer:
         peer.socket.settimeout(0.1)
         with pytest.raises(TimeoutError):
             peer.ask(b"text")
-    server = UseServer(path, bytes)
+    server = UseServer([path], bytes)
     server.start()
     with Peer(path) as peer:
         assert peer.ask(b"text") == b"text"
@@ -165,7 +177,7 @@ def test_stopping_answers_what_has_come_and_nothing_after_it(tmp_path: Path) -> 
         gate.wait(5)
         return message
 
-    server = UseServer(tmp_path / "s", answer)
+    server = UseServer([tmp_path / "s"], answer)
     server.start()
     with Peer(tmp_path / "s") as peer, Peer(tmp_path / "s") as idle:
         peer.send(b"first", b"second", b"third")
@@ -180,7 +192,7 @@ def test_stopping_answers_what_has_come_and_nothing_after_it(tmp_path: Path) -> 
 
 
 def test_stopping_waits_no_longer_than_it_may_for_who_does_not_read(tmp_path: Path) -> None:
-    server = UseServer(tmp_path / "s", lambda _: bytes(MAX_MESSAGE_OCTETS))
+    server = UseServer([tmp_path / "s"], lambda _: bytes(MAX_MESSAGE_OCTETS))
     server.start()
     with Peer(tmp_path / "s") as slow:
         slow.send(b"x")
@@ -195,11 +207,11 @@ def test_a_bug_closes_the_socket_so_that_clients_go_by_grpc(tmp_path: Path, capl
     def answer(_: bytes) -> bytes:
         raise ZeroDivisionError("canary")
 
-    server = UseServer(tmp_path / "s", answer)
+    server = UseServer([tmp_path / "s"], answer)
     server.start()
     with Peer(tmp_path / "s") as peer:
         assert peer.ask(b"x") is None
     assert server.stop(1).wait(2)
     assert not (tmp_path / "s").exists()
-    assert "the socket for uses failed: ZeroDivisionError" in caplog.text
+    assert "a socket for uses failed: ZeroDivisionError" in caplog.text
     assert "canary" not in caplog.text

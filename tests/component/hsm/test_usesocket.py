@@ -18,7 +18,7 @@ from strongroom.domain.errors import HsmUnavailable, LoginRefused, StrongroomErr
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType, Operation
 from strongroom.hsm.client import HsmClient
-from strongroom.hsm.places import uses_socket
+from strongroom.hsm.places import slow_sockets, uses_socket
 from strongroom.hsm.sidecar import server
 from strongroom.hsm.sidecar.calls import Calls
 from strongroom.hsm.sidecar.condition import Condition, Open
@@ -30,7 +30,7 @@ from strongroom.wire.hsm import hsm_pb2_grpc as stubs
 from tests.helpers import hsm
 from tests.helpers.hsm import Sidecar, TokenHome
 from tests.helpers.hsm_vector import OBJECT, OBJECT_SPEC
-from tests.helpers.usesocket import Peer, as_with_an_older_sidecar, goes_by_the_socket
+from tests.helpers.usesocket import Peer, as_with_an_older_sidecar, goes_by_the_socket, is_connected
 
 OWNER = "ab" * 16
 EC = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
@@ -52,20 +52,33 @@ async def until_signed(client: HsmClient, key: KeyMaterial, within: float = 10.0
                 return
 
 
-async def test_quick_uses_alone_go_by_it_and_all_are_counted_as_calls(sidecar: Sidecar) -> None:
+async def test_quick_and_slow_uses_have_sockets_of_their_own_and_all_are_counted_as_calls(sidecar: Sidecar) -> None:
     told: list[tuple[str, str]] = []
     async with HsmClient(sidecar.socket, observe=lambda method, result, _: told.append((method, result))) as client:
         await hsm.until_serving(client)
         slow, quick = await client.make_key(RSA, OWNER), await client.make_key(EC, OWNER)
         await signed(client, slow, "RS256")
-        assert not goes_by_the_socket(client)
+        assert [is_connected(each) for each in (client._quick, *client._slow)] == [False, True, False, False]
         await signed(client, quick)
         assert goes_by_the_socket(client)
         assert told[-2:] == [("UseKeys", "ok")] * 2
-    path = uses_socket(sidecar.socket)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        await asyncio.gather(*(signed(client, slow, "RS256") for _ in range(20)))
+        assert all(map(is_connected, client._slow))
+    paths = [uses_socket(sidecar.socket), *slow_sockets(sidecar.socket)]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in paths] == [0o600] * 4
     sidecar.stop()
-    assert not path.exists()
+    assert not any(path.exists() for path in paths)
+
+
+@pytest.mark.parametrize("workers", [1, 4, 6])
+async def test_fewer_threads_serve_the_same_sockets(token: TokenHome, workers: int) -> None:
+    with hsm.running(token, "--workers", str(workers)) as sidecar:
+        async with HsmClient(sidecar.socket) as client:
+            await hsm.until_serving(client)
+            slow, quick = await client.make_key(RSA, OWNER), await client.make_key(EC, OWNER)
+            uses = [signed(client, slow, "RS256") for _ in range(20)] + [signed(client, quick) for _ in range(20)]
+            assert {len(each) for each in await asyncio.gather(*uses)} == {256, 64}
+            assert all(map(is_connected, (client._quick, *client._slow)))
 
 
 REQUESTS: dict[str, pb.UseKeysRequest] = {
@@ -329,7 +342,7 @@ async def test_a_token_that_hangs_leaves_status_answered(monkeypatch: pytest.Mon
     condition.become(State.SERVING, opened=Open(cast(Any, token), cast(Any, keys)))
     calls = Calls(condition, lambda _: None)
     path = home.root / "s"
-    uses = UseServer(uses_socket(path), answering(calls))
+    uses = UseServer([uses_socket(path)], answering(calls))
     grpc_server = server.build(f"unix:{path}", 2, server.HsmServicer(condition, calls, 0), server.HealthReporter())
     uses.start()
     grpc_server.start()

@@ -8,7 +8,7 @@ import pytest
 from strongroom.domain.errors import HsmUnavailable
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm import gathering
-from strongroom.hsm.gathering import Gathering
+from strongroom.hsm.gathering import Gathering, Send
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 QUICK = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
@@ -21,6 +21,7 @@ class Sidecar:
 
     def __init__(self) -> None:
         self.messages: list[list[bytes]] = []
+        self.by_way: list[int] = []
         self.gate = asyncio.Event()
         self.arrived = asyncio.Condition()
         self.failure: Exception | None = None
@@ -34,6 +35,18 @@ class Sidecar:
         if self.failure:
             raise self.failure
         return [pb.Used(made=pb.Made(value=use.value)) for use in uses]
+
+    def ways(self, number: int = 3) -> list[Send]:
+        """So many ways to it, which it tells apart."""
+
+        def way(name: int) -> Send:
+            async def send(uses: list[pb.Use]) -> list[pb.Used]:
+                self.by_way.append(name)
+                return await self.send(uses)
+
+            return send
+
+        return [way(name) for name in range(number)]
 
     async def until(self, condition: Callable[[], bool]) -> None:
         async with asyncio.timeout(5), self.arrived:
@@ -49,7 +62,7 @@ def asked(gatherer: Gathering, number: int, spec: KeySpec = QUICK, octets: int =
 
 async def test_one_goes_at_once_and_the_rest_together() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, number) for number in range(1, 6)]
@@ -63,7 +76,7 @@ async def test_one_goes_at_once_and_the_rest_together() -> None:
 async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_shares_the_messages() -> None:
     sidecar = Sidecar()
     sidecar.gate.set()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
 
     async def caller() -> None:
         for number in range(3):
@@ -75,7 +88,7 @@ async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_shares_
 
 async def test_two_messages_of_quick_uses_are_under_way_and_the_rest_waits() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     everything = [asked(gatherer, 0)]
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     everything += [asked(gatherer, 1)]
@@ -93,7 +106,7 @@ async def test_quick_and_slow_uses_go_their_own_ways() -> None:
     quick, slow = Sidecar(), Sidecar()
     quick.gate.set()
     slow.gate.set()
-    gatherer = Gathering(quick.send, slow.send)
+    gatherer = Gathering(quick.send, slow.ways())
     assert await asked(gatherer, 1, QUICK) == b"\1"
     assert await asked(gatherer, 2, RSA) == b"\2"
     assert (quick.messages, slow.messages) == ([[b"\1"]], [[b"\2"]])
@@ -101,21 +114,33 @@ async def test_quick_and_slow_uses_go_their_own_ways() -> None:
 
 async def test_slow_uses_are_divided_among_the_lanes() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
-    everything = [asked(gatherer, number, RSA) for number in range(7)]
-    await sidecar.until(lambda: len(sidecar.messages) == 3)
-    assert [len(message) for message in sidecar.messages] == [3, 2, 2]
+    gatherer = Gathering(sidecar.send, sidecar.ways())
+    everything = [asked(gatherer, number, RSA) for number in range(13)]
+    await sidecar.until(lambda: len(sidecar.messages) == 6)
+    assert [len(message) for message in sidecar.messages] == [3, 2, 2, 2, 2, 2]
     sidecar.gate.set()
-    assert await asyncio.gather(*everything) == [bytes([number]) for number in range(7)]
+    assert await asyncio.gather(*everything) == [bytes([number]) for number in range(13)]
+
+
+async def test_slow_uses_take_the_way_on_which_least_is_under_way() -> None:
+    sidecar = Sidecar()
+    gatherer = Gathering(sidecar.send, sidecar.ways())
+    everything = []
+    for number in range(6):
+        everything.append(asked(gatherer, number, RSA))
+        await sidecar.until(lambda: len(sidecar.messages) == len(everything))
+    assert sidecar.by_way == [0, 1, 2, 0, 1, 2]
+    sidecar.gate.set()
+    await asyncio.gather(*everything)
 
 
 async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     slow = [asked(gatherer, number, SLOW) for number in range(9)]
-    await sidecar.until(lambda: len(sidecar.messages) == 3)
+    await sidecar.until(lambda: len(sidecar.messages) == 6)
     quick = asked(gatherer, 100)
-    await sidecar.until(lambda: len(sidecar.messages) == 4)
+    await sidecar.until(lambda: len(sidecar.messages) == 7)
     sidecar.gate.set()
     assert await quick == b"\x64"
     assert [await each for each in slow] == [bytes([number]) for number in range(9)]
@@ -128,7 +153,7 @@ async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> No
 )
 async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     count = 200
     everything = [asked(gatherer, number, spec, octets) for number in range(count)]
     await sidecar.until(lambda: bool(sidecar.messages))
@@ -140,18 +165,18 @@ async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) ->
 
 async def test_a_long_value_does_not_hold_up_short_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
-    long = [asked(gatherer, number, QUICK, 60_000) for number in range(4)]
-    await sidecar.until(lambda: len(sidecar.messages) == 3)
-    short = asked(gatherer, 5)
-    await sidecar.until(lambda: len(sidecar.messages) == 4)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
+    long = [asked(gatherer, number, QUICK, 60_000) for number in range(7)]
+    await sidecar.until(lambda: len(sidecar.messages) == 6)
+    short = asked(gatherer, 9)
+    await sidecar.until(lambda: len(sidecar.messages) == 7)
     sidecar.gate.set()
-    assert await asyncio.gather(short, *long) == [b"\5", b"\0", b"\1", b"\2", b"\3"]
+    assert await asyncio.gather(short, *long) == [b"\x09", *(bytes([number]) for number in range(7))]
 
 
 async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -166,7 +191,7 @@ async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
 
 async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     gone, stays = asked(gatherer, 1), asked(gatherer, 2)
@@ -182,7 +207,7 @@ async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
 async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_MAX_WAITING", 2)
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -194,7 +219,7 @@ async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_closing_gives_up_what_waits_and_what_is_under_way() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.send)
+    gatherer = Gathering(sidecar.send, sidecar.ways())
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = asked(gatherer, 1)

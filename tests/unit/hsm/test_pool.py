@@ -205,6 +205,19 @@ async def test_health_tells_of_the_lost_and_of_their_return() -> None:
         await watch.aclose()  # type: ignore[attr-defined]
 
 
+async def test_health_tells_of_a_member_that_fails_a_call_even_if_it_serves_when_it_is_next_asked() -> None:
+    first, second = member("first"), member("second")
+    async with pool(first, second) as tokens:
+        watch = tokens.watch_health()
+        assert (await anext(watch)).detail == ""
+        second.fault = HsmUnavailable("does not answer")
+        assert {await tokens.random(1) for _ in range(4)} == {b"first"}
+        second.fault = None
+        assert (await anext(watch)).detail == "token 2: does not answer"
+        assert (await anext(watch)).detail == ""
+        await watch.aclose()  # type: ignore[attr-defined]
+
+
 async def test_status_is_that_of_a_serving_member() -> None:
     lost, serving = member("lost", status(state=State.TOKEN_LOST)), member("serving")
     async with pool(lost, serving) as tokens:

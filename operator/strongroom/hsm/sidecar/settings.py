@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-DEFAULT_WORKERS = 6
+DEFAULT_WORKERS = 8
 DEFAULT_RECYCLE_AFTER = 200_000
 DEFAULT_HUNG_AFTER = 20.0
+_SLOW_THREADS = 3
 
 _USUAL_PLACES = (
     "/usr/lib/softhsm/libsofthsm2.so",
@@ -33,7 +34,7 @@ class Settings:
     """Holds the user PIN. Not accessible by everybody. Read for each login, then forgotten."""
 
     socket: Path
-    """Unix socket to serve on; one for quick uses of keys is beside it. Their directory must be ours alone; it is made
+    """Unix socket to serve on; those for uses of keys are beside it. Their directory must be ours alone; it is made
     with mode 0700 if it does not exist."""
 
     module_parameters: str = ""
@@ -46,7 +47,8 @@ class Settings:
     """TCP port for Prometheus on all interfaces. None: no metrics."""
 
     workers: int = DEFAULT_WORKERS
-    """Threads that call the token, each with a session of its own. One of them is for quick uses of keys."""
+    """Threads that call the token, each with a session of its own, at least three. One of them is for quick uses of
+    keys, and half of the others, at most three, for slow ones."""
 
     recycle_after: int = DEFAULT_RECYCLE_AFTER
     """Session objects after which the worker is replaced: SoftHSM leaks about 256 octets for each (50 MB in all)."""
@@ -56,9 +58,14 @@ class Settings:
     attacks takes, some two hundred calls; too short, and a slow token is never opened."""
 
     @property
+    def slow_threads(self) -> int:
+        """How many are for slow uses."""
+        return max(1, min(_SLOW_THREADS, (self.workers - 2) // 2))
+
+    @property
     def grpc_threads(self) -> int:
-        """How many are left for calls by gRPC."""
-        return max(1, self.workers - 1)
+        """How many are left for calls by gRPC. Two may be making RSA keys, which takes seconds."""
+        return max(1, self.workers - 1 - self.slow_threads)
 
 
 def usual_place() -> Path | None:

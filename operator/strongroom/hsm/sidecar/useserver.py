@@ -1,7 +1,7 @@
-"""The socket for quick uses of keys: frames of ``UseKeysRequest`` in, frames of ``UseKeysAnswer`` out, in order.
+"""The sockets for uses of keys: frames of ``UseKeysRequest`` in, frames of ``UseKeysAnswer`` out, in order.
 
-One thread serves all connections and carries the uses out. A use in P-256 takes 0.1 ms, of gRPC's calls each several
-times as much; and a token that hangs holds up this thread, never one that answers ``Status``.
+One thread serves all connections of its sockets and carries the uses out. A use in P-256 takes 0.1 ms, of gRPC's calls
+each several times as much; and a token that hangs holds up this thread, never one that answers ``Status``.
 
 Connections take turns, a few messages each. Whatever one does, it holds nobody else up: its octets wait in a buffer
 until a frame is whole, an answer that it does not read waits for it alone, and either takes seconds at most.
@@ -14,7 +14,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -48,11 +48,11 @@ def answering(calls: Calls) -> Callable[[bytes], bytes]:
 class UseServer:
     """Listens from the beginning, so that nobody who reaches the sidecar misses it; answers from ``start`` on."""
 
-    def __init__(self, path: Path, answer: Callable[[bytes], bytes]) -> None:
-        """Take the place of whatever served at ``path``. Raises ``OSError``."""
-        self._path = path
+    def __init__(self, paths: Sequence[Path], answer: Callable[[bytes], bytes]) -> None:
+        """Take the place of whatever served there. Raises ``OSError``."""
+        self._paths = paths
         self._answer = answer
-        self._listener = _listening(path)
+        self._listeners = [_listening(path) for path in paths]
         self._alarm, self._bell = socket.socketpair()
         self._selector = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
@@ -63,7 +63,8 @@ class UseServer:
         self._thread = threading.Thread(target=self._run, name="uses", daemon=True)
 
     def start(self) -> None:
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        for listener in self._listeners:
+            self._selector.register(listener, selectors.EVENT_READ, listener)
         self._selector.register(self._bell, selectors.EVENT_READ)
         self._thread.start()
 
@@ -81,7 +82,7 @@ class UseServer:
             self._drain(self._until)
         except Exception as error:
             # A bug: without the socket clients go by gRPC.
-            _log.error("the socket for uses failed: %s", type(error).__name__)
+            _log.error("a socket for uses failed: %s", type(error).__name__)
         finally:
             self._close()
 
@@ -89,17 +90,17 @@ class UseServer:
         """Let each connection that can go on do so by one step."""
         turn, self._again = self._again, set()
         for key, _ in self._selector.select(0 if turn else _TICK):
-            if key.fileobj is self._listener:
-                self._accept()
-            elif key.data is not None:
+            if isinstance(key.data, Connection):
                 turn.add(key.data)
+            elif key.data is not None:
+                self._accept(key.data)
         for connection in turn:
             self._advance(connection)
         self._look_after_time()
 
-    def _accept(self) -> None:
+    def _accept(self, listener: socket.socket) -> None:
         with suppress(OSError):  # gone again, or no descriptor free
-            stream, _ = self._listener.accept()
+            stream, _ = listener.accept()
             if len(self._connections) >= _MAX_CONNECTIONS:
                 _log.warning("a connection for uses was refused: there are %d", _MAX_CONNECTIONS)
                 stream.close()
@@ -139,10 +140,10 @@ class UseServer:
 
     def _drain(self, until: float) -> None:
         """Take no more, answer what has come, and let each connection go that has its answers."""
-        self._selector.unregister(self._listener)
         self._selector.unregister(self._bell)
-        self._listener.close()
-        self._path.unlink(missing_ok=True)
+        for listener in self._listeners:
+            self._selector.unregister(listener)
+        self._let_go_of_listeners()
         for connection in self._connections:
             connection.take_last()
         self._again = set(self._connections)
@@ -150,11 +151,17 @@ class UseServer:
             self._round()
 
     def _close(self) -> None:
-        for each in (self._listener, self._alarm, self._bell, *(each.stream for each in self._connections)):
+        self._let_go_of_listeners()
+        for each in (self._alarm, self._bell, *(each.stream for each in self._connections)):
             each.close()
-        self._path.unlink(missing_ok=True)
         self._selector.close()
         self._stopped.set()
+
+    def _let_go_of_listeners(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        for path in self._paths:
+            path.unlink(missing_ok=True)
 
 
 def _listening(path: Path) -> socket.socket:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 import prometheus_client
 
-from strongroom.hsm.places import uses_socket
+from strongroom.hsm.places import slow_sockets, uses_socket
 from strongroom.hsm.sidecar import exits, metrics, process, server
 from strongroom.hsm.sidecar.calls import Calls
 from strongroom.hsm.sidecar.condition import Condition
@@ -58,18 +58,26 @@ class Worker:
         os.umask(0o077)
         if self._settings.metrics_port is not None:
             prometheus_client.start_http_server(self._settings.metrics_port)
-        use_server = UseServer(uses_socket(self._settings.socket), answering(self._calls))
+        use_servers = self._use_servers()
         grpc_server = server.build(
             f"unix:{self._settings.socket}", self._settings.grpc_threads, self._servicer, self._reporter
         )
         self._settings.socket.chmod(0o600)
         self._start_keeper()
-        use_server.start()
+        for each in use_servers:
+            each.start()
         grpc_server.start()
         self._wait()
-        self._drain(grpc_server, use_server)
+        self._drain(grpc_server, *use_servers)
         self._let_go()
         return self._code
+
+    def _use_servers(self) -> list[UseServer]:
+        """One thread each, whatever the number of sockets: a client knows these, and not how many threads there are."""
+        quick, slow = uses_socket(self._settings.socket), slow_sockets(self._settings.socket)
+        threads = self._settings.slow_threads
+        shares = [(quick,), *(slow[at::threads] for at in range(threads))]
+        return [UseServer(each, answering(self._calls)) for each in shares]
 
     def _start_keeper(self) -> None:
         if self._refused is None:

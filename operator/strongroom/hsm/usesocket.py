@@ -1,4 +1,4 @@
-"""Quick uses of keys on their way to the sidecar: by its socket for uses, or as calls where it has none.
+"""Uses of keys on their way to the sidecar: by one of its sockets for uses, or as calls where it has none.
 
 ::
 
@@ -32,8 +32,8 @@ _TRY_AGAIN: Final = 1.0  # seconds
 Call = Callable[[pb.UseKeysRequest], Awaitable[pb.UseKeysResponse]]
 
 
-class QuickUses:
-    """``path``: of the socket for uses. ``deadline`` bounds a message, in seconds. ``seen`` is entered for each that
+class UseSocket:
+    """``path``: of a socket for uses. ``deadline`` bounds a message, in seconds. ``seen`` is entered for each that
     goes by the socket. ``call`` makes a call of ``UseKeys``.
     """
 
@@ -95,6 +95,9 @@ class QuickUses:
             self._again = 0.0  # it may be away, and not an older one
             raise
         if not self._told:
-            _log.warning("the HSM sidecar has no socket for uses of keys (an older release?): they go as calls")
+            _log.warning(
+                "the HSM sidecar has no socket for uses of keys %s (an older release?): they go as calls",
+                self._path.name,
+            )
             self._told = True
         return answer
