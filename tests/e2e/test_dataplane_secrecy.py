@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from os import urandom
@@ -19,14 +20,19 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_der_private_key
+from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_certificates
 
 from hack.localcluster.paths import REPOSITORY
 from strongroom.crypto import jwk
 from strongroom.domain import base64url
+from strongroom.domain.certificatematerial import CertificateMaterial
+from strongroom.domain.names import SYSTEM_NAMESPACE
+from strongroom.domain.objects import Kind
+from strongroom.service.systemobjects import REF
 from tests.helpers.canary import holds
 from tests.helpers.dataplane import DOMAIN, Answer, Connection, DataPlane, grant, serving
-from tests.helpers.system import System, vault
+from tests.helpers.system import System, vault, vaultcertificate
 
 CANARY = b"canary-7c41aa90-that-is-told-to-nobody"
 TEXT = CANARY.decode()
@@ -271,6 +277,62 @@ def test_a_certificates_key_and_an_issuers_secrets_are_told_to_nobody(
     for what, each in {"the text": CANARY, "the key": number}.items():
         assert [(what, place) for place, text in places if holds(text, each)] == []
     assert [place for place, text in places if line in text] == []
+
+
+def test_the_password_of_a_keystore_is_told_to_nobody(
+    running: DataPlane, system: System, namespace: str, tmp_path: Path
+) -> None:
+    """Set through the API, used by the controller; the file that it opens is in a native Secret, as it is meant to."""
+    policies = [grant("default", namespace, secrets=["all"])]
+    system.apply(vault(namespace, accessPolicies=policies))
+    system.until_ready(namespace, "demo", "vault")
+    token = running.token(namespace)
+    reference = {"passwordSecretRef": {"name": "password"}}
+    keystores = {"pkcs12": reference, "jks": reference}
+    path = "/secrets/password?api-version=7.6"
+    assert running.ask(namespace, "PUT", path, token=token, body={"value": "short"}).status == 200
+    target = {"name": "web-keys", "type": "Opaque", "keystores": keystores}
+    system.apply(vaultcertificate(namespace, "web", target=target))
+    system.until_reason(namespace, "web", "InvalidSpec", "vaultcertificate")
+    assert running.ask(namespace, "PUT", path, token=token, body=VALUE).status == 200
+    system.until_ready(namespace, "web", "vaultcertificate")
+    file = b64decode(system.get("secret", namespace, "web-keys")["data"]["keystore.p12"])
+    private, _, _ = load_key_and_certificates(file, CANARY)
+    assert isinstance(private, ec.EllipticCurvePrivateKey), "the search is for what opens it"
+    number = private.private_numbers().private_value.to_bytes(32)
+    for what, each in {"the password": CANARY, "the key": number}.items():
+        assert [(what, place) for place, text in _places(running, system, tmp_path, []) if holds(text, each)] == []
+
+
+def test_the_keys_of_serving_certificates_are_told_to_nobody(
+    running: DataPlane, system: System, namespace: str, tmp_path: Path
+) -> None:
+    system.apply(vault(namespace))
+    name = f"vaults-in-{namespace}"
+    system.until(lambda: system.get("vaultcertificate", SYSTEM_NAMESPACE, name), name)
+    system.until_ready(SYSTEM_NAMESPACE, name, "vaultcertificate")
+    keys = asyncio.run(_serving_keys(system, ("token-service", name)))
+    assert len(keys) == 2
+    places = list(_places(running, system, tmp_path, []))
+    assert [(what, place) for what, each in keys.items() for place, text in places if holds(text, each)] == []
+    assert system.cluster.etcd is not None
+    files = [path for path in system.cluster.etcd_data_dir.rglob("*") if path.is_file()]
+    assert [path for path in files for each in keys.values() if holds(path.read_bytes(), each)] == []
+
+
+async def _serving_keys(system: System, names: tuple[str, ...]) -> dict[str, bytes]:
+    async with system.reader() as store:
+        found = await store.vault(REF)
+        assert found is not None
+        keys = {}
+        for name in names:
+            stored = await store.object(found.head, name)
+            assert stored is not None
+            opened = await store.version(found.head, stored.head, stored.head.faces[Kind.CERTIFICATE].current)
+            private = load_der_private_key(CertificateMaterial.unpack(opened.payload).key.private, None)
+            assert isinstance(private, ec.EllipticCurvePrivateKey)
+            keys[name] = private.private_numbers().private_value.to_bytes(32)
+        return keys
 
 
 def _expected(status: int, answer: Answer) -> Answer:

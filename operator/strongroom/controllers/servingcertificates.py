@@ -39,6 +39,7 @@ class ServingCertificates:
         self._domain = domain
         self._foreign: set[str] = set()
         self._bodies: dict[str, tuple[dict[str, Any], VaultCertificateResource]] = {}  # by name, and what they say
+        self._right: dict[str, object] = {}  # by name, what was last seen and is as it should be
 
     async def keep(self, namespaces: Collection[str]) -> None:
         """Declare what is missing or was changed, and remove what is for no vault any more.
@@ -62,14 +63,18 @@ class ServingCertificates:
         return {key.name for key in keys if key.namespace == SYSTEM_NAMESPACE and key.name.startswith(OF_NAMESPACE)}
 
     async def _declare(self, name: str, namespace: str) -> None:
+        known = self._resources.get(Key(Kind.CERTIFICATE, SYSTEM_NAMESPACE, name))
+        if known is not None and known.parsed is self._right.get(name):
+            return
         if name not in self._bodies:
             body = self._body(name, namespace)
             self._bodies[name] = body, _spec_of(body)
         body, spec = self._bodies[name]
-        known = self._resources.get(Key(Kind.CERTIFICATE, SYSTEM_NAMESPACE, name))
         if known is None:
             await self._client.create(VAULTCERTIFICATES, SYSTEM_NAMESPACE, body, field_manager=_MANAGER)
-        elif not isinstance(known.parsed, VaultCertificateResource) or _spec(known.parsed) != spec:
+        elif isinstance(known.parsed, VaultCertificateResource) and _spec(known.parsed) == spec:
+            self._right[name] = known.parsed
+        else:
             await self._repair(name, body)
 
     async def _repair(self, name: str, body: dict[str, Any]) -> None:
@@ -81,6 +86,7 @@ class ServingCertificates:
         live = await self._client.get(VAULTCERTIFICATES, SYSTEM_NAMESPACE, name)
         if self._is_ours(live):
             await self._client.delete(VAULTCERTIFICATES, SYSTEM_NAMESPACE, name, uid=live["metadata"]["uid"])
+        self._right.pop(name, None)
 
     def _is_ours(self, live: dict[str, Any]) -> bool:
         name = live["metadata"]["name"]

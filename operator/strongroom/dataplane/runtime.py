@@ -222,11 +222,11 @@ class DataPlane:
             return
         now = self._clock()
         found = await read_authorities(self._objects, self._settings.identity.domain, now)
-        leaves = await self._leaves.read((TOKEN_SERVICE, *self._served), found, now)
-        self._tls.use(found.signing, leaves)
+        self._tls.sign_with(found.signing)
         if found.signing is not None:
             self._metrics.authority_ends.set(found.signing.ends)
             self._certified.set()
+        self._tls.show(await self._leaves.read((TOKEN_SERVICE, *self._served), found, now))
 
     def _make_proofs(self, client: KubeApi) -> DataPlaneServer | None:
         port = self._settings.http01_port

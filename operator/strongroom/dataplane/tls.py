@@ -45,18 +45,23 @@ class ServingTls:
         self.context = _context()
         self.context.sni_callback = self._choose
 
-    def use(self, authority: CertificateAuthority | None, leaves: Mapping[str, Leaf]) -> None:
-        """Show these from now on, and where there is none sign with this CA, or with none; forget what is served no
-        more. Connections that are open go on. Called every few seconds.
+    def sign_with(self, authority: CertificateAuthority | None) -> None:
+        """Issue under this CA from now on, or under none; what another one signed here is succeeded."""
+        if authority is None or self._authority is None or authority.pem != self._authority.pem:
+            self._shown = {namespace: shown for namespace, shown in self._shown.items() if shown.leaf}
+        self._authority = authority
+
+    def show(self, leaves: Mapping[str, Leaf]) -> None:
+        """Show these from now on, succeed what is at half its life, forget what is served no more. Called every few
+        seconds; connections that are open go on.
         """
-        another = authority is None or self._authority is None or authority.pem != self._authority.pem
-        self._authority, self._leaves = authority, leaves
+        self._leaves = leaves
         for namespace, shown in list(self._shown.items()):
             served = not namespace or self._has_vault(namespace)
-            if not served or shown.leaf != leaves.get(namespace) or (shown.leaf is None and another):
+            if not served or shown.leaf != leaves.get(namespace):
                 del self._shown[namespace]
             elif shown.renew_at <= self._clock():
-                self._show(namespace)
+                self._make(namespace)
 
     def complaint(self) -> str:
         """Return why nobody can connect, empty when all is well. May be asked from another thread."""
@@ -70,7 +75,7 @@ class ServingTls:
         namespace = self._namespace_of(name or "")
         if namespace is None or (namespace and not self._has_vault(namespace)):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        shown = self._shown.get(namespace) or self._show(namespace)
+        shown = self._shown.get(namespace) or self._make(namespace)
         if shown is None:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
         socket.context = shown.context
@@ -84,7 +89,7 @@ class ServingTls:
         vault, _, namespace = labels.partition(".")
         return namespace if vault and namespace and "." not in namespace else None
 
-    def _show(self, namespace: str) -> _Shown | None:
+    def _make(self, namespace: str) -> _Shown | None:
         now, leaf = self._clock(), self._leaves.get(namespace)
         if leaf is not None and now < leaf.ends:
             shown = _Shown(_context(leaf), leaf, leaf.ends)

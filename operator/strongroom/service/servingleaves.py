@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -58,24 +59,32 @@ class ServingLeaves:
         self._store = store
         self._domain = domain
         self._opened: dict[str, _Opened] = {}
-        self._trusted = ""
+        self._seen: tuple[object, ...] = ()  # of what this is the outcome
 
-    async def read(self, namespaces: Iterable[str], authorities: Authorities, now: int) -> dict[str, Leaf]:
+    async def read(self, namespaces: Collection[str], authorities: Authorities, now: int) -> dict[str, Leaf]:
         """Return the certificates as the watches show them, by namespace. Of one that clients would refuse, of one that
         is withdrawn and of one that cannot be opened there is none. Raises what ``Store`` raises.
         """
         stored = await self._store.vault(systemobjects.REF)
         if stored is None or stored.head.state is not State.LIVE:
             return {}
-        if self._trusted != authorities.bundle:
-            self._opened, self._trusted = {}, authorities.bundle
+        seen = (stored.head.id, self._store.changes(stored.head), authorities.bundle, frozenset(namespaces))
+        if seen != self._seen:
+            await self._read_all(stored.head, namespaces, authorities, now)
+            self._seen = seen
+        return {namespace: each.leaf for namespace, each in self._opened.items() if each.leaf and each.leaf.ends > now}
+
+    async def _read_all(
+        self, vault: VaultHead, namespaces: Collection[str], authorities: Authorities, now: int
+    ) -> None:
+        known = self._opened if self._seen[2:3] == (authorities.bundle,) else {}
         found: dict[str, _Opened] = {}
         for namespace in namespaces:
-            opened = await self._read(stored.head, namespace, self._opened.get(namespace), authorities, now)
+            opened = await self._read(vault, namespace, known.get(namespace), authorities, now)
             if opened is not None:
                 found[namespace] = opened
+            await asyncio.sleep(0)  # there may be thousands, and requests wait meanwhile
         self._opened = found
-        return {namespace: each.leaf for namespace, each in found.items() if each.leaf and each.leaf.ends > now}
 
     async def _read(
         self, vault: VaultHead, namespace: str, known: _Opened | None, authorities: Authorities, now: int

@@ -49,7 +49,8 @@ class Site:
 
     def use(self, **leaves: Leaf) -> None:
         """Tell it what there is now, as it is told every few seconds. ``leaves``: of the vault, by namespace."""
-        self.tls.use(self.authority, leaves)
+        self.tls.sign_with(self.authority)
+        self.tls.show(leaves)
 
     def client(self, **options: object) -> ssl.SSLContext:
         context = ssl.create_default_context(cadata=self.authority.pem)
@@ -212,7 +213,7 @@ async def test_another_authority_signs_at_once() -> None:
 async def test_without_an_authority_nobody_connects_and_that_is_told() -> None:
     async with serving() as site:
         assert site.tls.complaint() == ""
-        site.tls.use(None, {})
+        site.tls.sign_with(None)
         assert DOMAIN in site.tls.complaint()
         with pytest.raises(REFUSED):
             await site.connect()

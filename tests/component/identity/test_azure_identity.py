@@ -92,7 +92,7 @@ async def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     fields = make_authority(DOMAIN, clocks.now)
     authority = CertificateAuthority.load({name: text.encode() for name, text in fields.items()})
     tls = ServingTls(domain=DOMAIN, has_vault="default".__eq__, clock=clocks.clock)
-    tls.use(authority, {})
+    tls.sign_with(authority)
     site = Site(api, clocks, 0, tmp_path / "token")
     settings = ServerSettings(host="127.0.0.1", port=0)
     server = DataPlaneServer(door=site.door, sts=site.sts, sts_host=f"sts.{DOMAIN}", tls=tls.context, settings=settings)
