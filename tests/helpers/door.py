@@ -25,7 +25,7 @@ from strongroom.service.freshness import Freshness
 from strongroom.service.identity.assembly import Identity, IdentitySettings
 from strongroom.service.identity.attestations import Attestations
 from strongroom.service.identity.issuers import OidcIssuer
-from strongroom.service.servingcerts import ensure_authority
+from strongroom.service.servingca import ensure_authority
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.service.vaultviews import VaultViews
 from strongroom.telemetry.requests import RequestMetrics

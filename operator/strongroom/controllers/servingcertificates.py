@@ -19,7 +19,7 @@ from strongroom.kinds.vaultcertificate import VaultCertificateResource, parse_va
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
 from strongroom.kube.resources import VAULTCERTIFICATES
-from strongroom.service.servingcerts import SERVING_SECONDS
+from strongroom.service.servingca import SERVING_SECONDS
 from strongroom.service.servingleaves import OF_NAMESPACE, SUBJECT, TOKEN_SERVICE, certificate_name, dns_name
 from strongroom.service.systemobjects import BOOTSTRAP_CA
 

@@ -17,7 +17,7 @@ from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keypairs import PUBLIC_KEY, Algorithm, KeyPair
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.domain.vaults import DAY
-from strongroom.service.servingcerts import ensure_authority, read_authorities
+from strongroom.service.servingca import ensure_authority, read_authorities
 from strongroom.service.systemobjects import AUDIT_SIGNING, TOKEN_SIGNING, SystemObjects
 
 TOKEN_SIGNING_SECONDS: Final = 30 * DAY

@@ -35,7 +35,7 @@ from strongroom.kube.informer import Informer
 from strongroom.kube.resources import ALL_NAMESPACES, SECRETS, VAULTS
 from strongroom.service.httpproofs import HttpProofs
 from strongroom.service.identity.assembly import Identity, IdentitySettings
-from strongroom.service.servingcerts import read_authorities
+from strongroom.service.servingca import read_authorities
 from strongroom.service.servingleaves import TOKEN_SERVICE, ServingLeaves
 from strongroom.service.systemobjects import SystemObjects
 from strongroom.store.index import Index

@@ -13,7 +13,7 @@ from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import VaultHead
 from strongroom.service import systemobjects
 from strongroom.service.certificateca import VaultCa
-from strongroom.service.servingcerts import read_authorities
+from strongroom.service.servingca import read_authorities
 from strongroom.service.servingleaves import is_servable
 from strongroom.service.systemobjects import BOOTSTRAP_CA, SystemObjects
 
@@ -23,7 +23,7 @@ ISSUER: Final = Issuer(BOOTSTRAP_CA, "BootstrapCA", ca=CaSettings(BOOTSTRAP_CA))
 
 
 class BootstrapCa(VaultCa):
-    """A CA that is no certificate of a vault: its versions are published before they sign (``servingcerts``).
+    """A CA that is no certificate of a vault: its versions are published before they sign (``servingca``).
 
     Clients believe it for each vault's name. So it signs what the data plane serves with and nothing else, whoever
     declares what in the system namespace. ``domain`` is that of vaults.

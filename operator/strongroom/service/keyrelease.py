@@ -19,7 +19,7 @@ from strongroom.domain.vaults import VaultHead
 from strongroom.service.apikeys import ApiKeys, FoundKey
 from strongroom.service.identity.attestations import Attestations
 from strongroom.service.keyforge import KeyForge
-from strongroom.service.servingcerts import read_authorities
+from strongroom.service.servingca import read_authorities
 from strongroom.service.systemobjects import SystemObjects
 
 SIGNER_SECONDS: Final = 24 * 3600

@@ -15,7 +15,7 @@ from strongroom.domain.objects import Kind
 from strongroom.domain.ports import Store
 from strongroom.domain.vaults import State, VaultHead
 from strongroom.service import systemobjects
-from strongroom.service.servingcerts import Authorities
+from strongroom.service.servingca import Authorities
 
 TOKEN_SERVICE: Final = ""
 """In place of a namespace: the token service."""

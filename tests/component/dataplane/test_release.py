@@ -23,7 +23,7 @@ from strongroom.domain.algorithms import Hash
 from strongroom.domain.audit import Phase
 from strongroom.hsm.client import HsmClient
 from strongroom.service.identity.attestations import Attestations
-from strongroom.service.servingcerts import read_authorities
+from strongroom.service.servingca import read_authorities
 from tests.helpers.attestation import Authority, Environment, policy
 from tests.helpers.door import HOST, Answer, DoorLab, door_lab
 from tests.helpers.identity import DOMAIN, Signer

@@ -13,7 +13,7 @@ from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT, object_id
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY, State, VaultHead
-from strongroom.service.servingcerts import PUBLISHED_SECONDS, RENEW_SECONDS, ensure_authority, read_authorities
+from strongroom.service.servingca import PUBLISHED_SECONDS, RENEW_SECONDS, ensure_authority, read_authorities
 from strongroom.service.servingleaves import TOKEN_SERVICE, ServingLeaves
 from strongroom.service.systemobjects import REF, SystemObjects
 from strongroom.store.parts import PartStore

@@ -7,7 +7,7 @@ import pytest
 from strongroom.crypto.certificates import CA_SECONDS, CertificateAuthority
 from strongroom.domain.vaults import DAY
 from strongroom.service import systemobjects
-from strongroom.service.servingcerts import (
+from strongroom.service.servingca import (
     PUBLISHED_SECONDS,
     RENEW_SECONDS,
     Authorities,
