@@ -25,7 +25,7 @@ class Stage:
     command: list[str]
 
 
-PYTEST = [sys.executable, "-m", "pytest", "-p", "hack.skips", "-rs", "-q"]
+PYTEST = [sys.executable, "-m", "pytest", "-p", "hack.skips", "-rs", "-q", "--durations=25", "--durations-min=5"]
 # They start and kill clusters of their own, and look at what is left of them: one at a time.
 CLUSTERS = ("tests/component/test_localcluster.py", "tests/component/test_cluster_fixture.py")
 IGNORED = tuple(f"--ignore={path}" for path in CLUSTERS)
