@@ -7,6 +7,7 @@ key lives in this process's memory only. It takes less than a millisecond; a han
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ from strongroom.service.servingleaves import TOKEN_SERVICE, dns_name
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secrecy and authenticated encryption. TLS 1.3 has nothing else."""
+
+_log = logging.getLogger(__name__)
 
 _Socket = ssl.SSLObject | ssl.SSLSocket
 
@@ -94,7 +97,9 @@ class ServingTls:
         if leaf is not None and now < leaf.ends:
             shown = _Shown(_context(leaf), leaf, leaf.ends)
         elif self._authority is not None:
-            own = self._authority.issue([dns_name(namespace, self._domain)], now)
+            name = dns_name(namespace, self._domain)
+            _log.info("the system vault has no certificate for %s: showing one of this process's own", name)
+            own = self._authority.issue([name], now)
             shown = _Shown(_context(own), None, now + (own.ends - own.begins) // 2)
         else:
             return None
