@@ -46,6 +46,7 @@ def programs(run: RunDir, module: Path, ports: Ports, *, alone: bool = False) ->
     hsm = [STRONGROOM, "hsm", *_token(run, module), "--socket", socket]
     urls = ["--hsm-socket", socket, "--domain", DOMAIN, "--external-port", str(ports.vaults)]
     controller = ["--kubeconfig", str(run.controller_kubeconfig), "--metrics-port", str(ports.metrics)]
+    controller += ["--issuer-networks", "0.0.0.0/0,::/0"]  # also an ACME server on this machine
     controller += [] if alone else ["--audit-directory", str(run.root / "audit-controller")]
     vaults = ["--kubeconfig", str(run.dataplane_kubeconfig), "--metrics-port", str(ports.vaults_metrics)]
     vaults += [

@@ -85,7 +85,7 @@ class AcmeVault:
         """The last order as its server shows it to us."""
         account, issuer, url = await self.account(), await self.issuer(), (await self.pending(name)).order
         assert issuer.acme is not None
-        session = await asyncio.to_thread(Session, account, issuer.acme.ca, Deadline(20))
+        session = await asyncio.to_thread(Session, account, issuer.acme.ca, Deadline(20), self.world.reach)
         found: dict[str, Any] = (await asyncio.to_thread(session.read, url)).json()
         return found
 

@@ -23,9 +23,11 @@ from strongroom.controllers.verdicts import Verdict
 from strongroom.controllers.workqueue import Key, Kind, Schedule, WorkQueue
 from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import VaultRef, object_id, vault_head_name
+from strongroom.domain.network import parse_range
 from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead, Version
+from strongroom.domain.reach import Reach
 from strongroom.domain.vaults import VaultHead
 from strongroom.kinds import names
 from strongroom.kinds.durations import format_time
@@ -56,6 +58,8 @@ from tests.helpers.stores import NOW
 
 NAMESPACE = "default"
 DOMAIN = "vault.test"
+EVERYWHERE = Reach((parse_range("0.0.0.0/0"), parse_range("::/0")))
+"""Servers of tests are on the loopback."""
 PLURALS = {
     Kind.VAULT: "vaults",
     Kind.SECRET: "vaultsecrets",
@@ -174,6 +178,7 @@ class World:
         self.domain = DOMAIN  # of processes that are started from now on
         self.wrote: list[str] = []
         self.name_grants: tuple[NameGrant, ...] = ()
+        self.reach = EVERYWHERE
         self.notices: list[Notice] = []
         self.fault: KubeFault | None = None
         self.kube.before = self._before
@@ -436,6 +441,7 @@ class Process:
             clock=self._clock,
             total_octets=2**30,
             name_grants=world.name_grants,
+            reach=world.reach,
             system=SystemObjects(store, self._clock),
             domain=world.domain,
         )

@@ -218,7 +218,7 @@ def installed(cluster: Cluster, sidecar: Sidecar, scratch: Path) -> Iterator[Sys
     command += ["--metrics-port", str(port), "--log-level", "debug", "--identity", "test"]
     grants = scratch / "http01-grants.json"
     grants.write_text(json.dumps([{"vault": "*", "names": [PROVEN_BY_HTTP]}]))
-    command += ["--http01-grants", str(grants)]
+    command += ["--http01-grants", str(grants), "--issuer-networks", "0.0.0.0/0,::/0"]
     environment = {name: value for name, value in os.environ.items() if name != "KUBECONFIG"}
     controller = Controller(command, scratch / "controller.log", environment, f"http://127.0.0.1:{port}/metrics")
     system = System(cluster, sidecar, controller)

@@ -25,6 +25,7 @@ from strongroom.domain.errors import IssuerBusy, IssuerUnavailable, Refused
 from strongroom.domain.http01 import NameGrant
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.objects import ObjectHead
+from strongroom.domain.reach import Reach
 from strongroom.domain.revocation import CODES, RevocationReason
 from strongroom.domain.vaults import VaultHead
 
@@ -45,14 +46,21 @@ Keep = Callable[[str], Awaitable[None]]
 class AcmeAuthority:
     """An ``Authority``. ``seconds``: the longest time for one certificate.
 
-    ``shows`` shows proofs by http-01, for the names of ``grants``.
+    ``shows`` shows proofs by http-01, for the names of ``grants``. Nothing out of ``reach`` is connected to.
     """
 
     def __init__(
-        self, accounts: Accounts, shows: Shows, *, grants: tuple[NameGrant, ...] = (), seconds: float = SECONDS
+        self,
+        accounts: Accounts,
+        shows: Shows,
+        *,
+        reach: Reach,
+        grants: tuple[NameGrant, ...] = (),
+        seconds: float = SECONDS,
     ) -> None:
         self._accounts = accounts
         self._shows = shows
+        self._reach = reach
         self._grants = grants
         self._seconds = seconds
         self._threads = ThreadPoolExecutor(AT_ONCE, "acme")
@@ -91,7 +99,7 @@ class AcmeAuthority:
             deadline = Deadline(self._seconds)
             try:
                 account, _ = await self._account(vault, issuer)
-                session = await self._threaded(lambda: Session(account, settings.ca, deadline))
+                session = await self._threaded(lambda: Session(account, settings.ca, deadline, self._reach))
                 return await self._threaded(lambda: session.advice(certificate))
             finally:
                 deadline.cancel()
@@ -109,7 +117,7 @@ class AcmeAuthority:
     async def _signed_in(self, vault: VaultHead, issuer: Issuer, deadline: Deadline) -> Session:
         account, binding = await self._account(vault, issuer)
         settings = issuer.acme or AcmeSettings()
-        session = await self._threaded(lambda: Session(account, settings.ca, deadline))
+        session = await self._threaded(lambda: Session(account, settings.ca, deadline, self._reach))
         if not account.url:
             people = (each.email for each in issuer.administrators if each.email)
             contacts = settings.contacts or tuple(dict.fromkeys(people))
@@ -119,9 +127,8 @@ class AcmeAuthority:
 
     def _orders(self, session: Session, vault: VaultHead, settings: AcmeSettings, before: bytes | None) -> Orders:
         http01: Solver = Http01Solver(self._shows, self._grants, vault.ref, asyncio.get_running_loop())
-        return Orders(
-            session, solvers_of(settings, http01), profile=settings.profile, chain=settings.chain, before=before
-        )
+        solvers = solvers_of(settings, http01, self._reach)
+        return Orders(session, solvers, profile=settings.profile, chain=settings.chain, before=before)
 
     async def _ordered(self, orders: Orders, known: str, request: bytes, keep: Keep) -> bytes:
         pem = _pem(request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from typing import Final
 
 import dns.exception
@@ -15,8 +14,10 @@ import dns.tsig
 import dns.update
 
 from strongroom.acme.deadline import Deadline
+from strongroom.acme.sockets import addresses_of
 from strongroom.domain.acmesettings import Rfc2136
 from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.reach import Reach
 
 TTL: Final = 60
 """Seconds that others may keep a record."""
@@ -30,8 +31,9 @@ class Rfc2136Solver:
 
     challenge: Final = "dns-01"
 
-    def __init__(self, settings: Rfc2136, propagation: int) -> None:
+    def __init__(self, settings: Rfc2136, propagation: int, reach: Reach) -> None:
         self._settings = settings
+        self._reach = reach
         self.propagation = propagation
         self._who = f"the DNS server {settings.server}"
         self._key = dns.tsig.Key(settings.key_name, settings.secret, settings.algorithm.value)
@@ -88,8 +90,7 @@ class Rfc2136Solver:
         return answer
 
     def _address(self) -> str:
-        found = socket.getaddrinfo(self._settings.server, self._settings.port, type=socket.SOCK_STREAM)
-        return str(found[0][4][0])
+        return addresses_of(self._settings.server, self._settings.port, self._reach)[0]
 
 
 def _word(error: Exception) -> str:

@@ -23,6 +23,7 @@ from strongroom.crypto import certfacts
 from strongroom.domain.acmesettings import AcmeAccount
 from strongroom.domain.certificateplanning import Advice
 from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.reach import Reach
 
 _HMAC_KEY: Final = re.compile(r"(?=.{8,1024}$)[A-Za-z0-9_-]+={0,2}")
 _URL_LENGTH: Final = 2048
@@ -41,11 +42,11 @@ class Binding:
 class Session:
     """Raises what ``problems.translated`` raises. ``ca``: PEM, empty: public authorities."""
 
-    def __init__(self, account: AcmeAccount, ca: str, deadline: Deadline) -> None:
+    def __init__(self, account: AcmeAccount, ca: str, deadline: Deadline, reach: Reach) -> None:
         self.who = f"the ACME server {urlsplit(account.directory).netloc}"
         self.key = JWKEC.load(account.key.encode())
         self.deadline = deadline
-        self._adapter = BoundedAdapter(deadline, ca, plain=account.directory.startswith("http:"))
+        self._adapter = BoundedAdapter(deadline, ca, reach, plain=account.directory.startswith("http:"))
         self._net = _Network(self.key, self._adapter)
         with self.translated():
             self.client = client.ClientV2(client.ClientV2.get_directory(account.directory, self._net), self._net)

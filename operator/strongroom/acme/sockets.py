@@ -1,4 +1,6 @@
-"""Connections that are read by a deadline: a server that sends an octet now and then cannot hold a thread."""
+"""Connections to addresses that may be reached, which are read by a deadline: a server that sends an octet now and then
+cannot hold a thread.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,10 @@ from typing import Any
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NameResolutionError
 
 from strongroom.acme.deadline import Deadline
+from strongroom.domain.reach import Reach
 
 
 class _Reader(io.RawIOBase):
@@ -50,15 +54,41 @@ class _Socket:
         return io.BufferedReader(_Reader(self._connected, self._deadline, self._seconds))
 
 
-def pools(deadline: Deadline, seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+def addresses_of(host: str, port: int, reach: Reach) -> list[str]:
+    """Return the addresses of a host, one at least; ``Refused`` when one of them is out of reach. ``OSError``."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = list(dict.fromkeys(str(each[4][0]) for each in found))
+    for address in addresses:
+        reach.check(host, address)
+    return addresses
+
+
+def pools(deadline: Deadline, seconds: float, reach: Reach) -> dict[str, type[HTTPConnectionPool]]:
     """Return the pools of such connections by scheme. ``seconds``: the longest silence."""
 
-    class Plain(HTTPConnection):
+    class Reaching(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            """Connect to the very addresses that were looked at: a name may have others in a moment."""
+            host, failure = self._dns_host, HTTPError()
+            try:
+                for address in addresses_of(host, self.port, reach):
+                    self._dns_host = address
+                    try:
+                        return super()._new_conn()
+                    except HTTPError as error:
+                        failure = error
+            except socket.gaierror as unknown:
+                raise NameResolutionError(host, self, unknown) from unknown
+            finally:
+                self._dns_host = host
+            raise failure
+
+    class Plain(Reaching):
         def connect(self) -> None:
             super().connect()
             self.sock: Any = _Socket(self.sock, deadline, seconds)
 
-    class Secure(HTTPSConnection):
+    class Secure(Reaching, HTTPSConnection):
         def connect(self) -> None:
             super().connect()
             self.sock: Any = _Socket(self.sock, deadline, seconds)

@@ -10,6 +10,7 @@ from strongroom.acme.deadline import Deadline
 from strongroom.acme.rfc2136 import Rfc2136Solver
 from strongroom.acme.webhook import WebhookSolver
 from strongroom.domain.acmesettings import AcmeSettings
+from strongroom.domain.reach import Reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +50,18 @@ class Solver(Protocol):
         ...
 
 
-def solvers_of(settings: AcmeSettings, http01: Solver) -> tuple[Solver, ...]:
+def solvers_of(settings: AcmeSettings, http01: Solver, reach: Reach) -> tuple[Solver, ...]:
     """Return what an issuer's settings name, what is preferred first; ``http01``: the one of the vault.
 
     None: nothing is proven, names must be so already.
     """
-    return tuple(_solvers_of(settings, http01))
+    return tuple(_solvers_of(settings, http01, reach))
 
 
-def _solvers_of(settings: AcmeSettings, http01: Solver) -> Iterator[Solver]:
+def _solvers_of(settings: AcmeSettings, http01: Solver, reach: Reach) -> Iterator[Solver]:
     if settings.rfc2136 is not None:
-        yield Rfc2136Solver(settings.rfc2136, settings.propagation)
+        yield Rfc2136Solver(settings.rfc2136, settings.propagation, reach)
     if settings.webhook is not None:
-        yield WebhookSolver(settings.webhook, settings.propagation)
+        yield WebhookSolver(settings.webhook, settings.propagation, reach)
     if settings.http01:
         yield http01

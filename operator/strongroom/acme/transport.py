@@ -14,6 +14,7 @@ from strongroom.acme import sockets
 from strongroom.acme.deadline import Deadline
 from strongroom.domain import acmesettings
 from strongroom.domain.errors import InvalidInput, IssuerUnavailable
+from strongroom.domain.reach import Reach
 
 ANSWER_OCTETS: Final = 1024 * 1024
 REQUEST_SECONDS: Final = 20.0
@@ -25,13 +26,15 @@ class BoundedAdapter(HTTPAdapter):
     """Sends requests by ``deadline``. ``ca``: PEM that servers are trusted by; empty: public authorities.
 
     ``status`` and ``retry_after`` (seconds) are those of the last answer. ``InvalidInput`` for a URL that is not https,
-    unless ``plain`` and to this machine; ``IssuerUnavailable`` for an answer that is too long or too late.
+    unless ``plain`` and to this machine, ``Refused`` for an address out of ``reach``, ``IssuerUnavailable`` for an
+    answer that is too long or too late.
     """
 
-    def __init__(self, deadline: Deadline, ca: str, *, plain: bool) -> None:
+    def __init__(self, deadline: Deadline, ca: str, reach: Reach, *, plain: bool) -> None:
         self.status = 0
         self.retry_after = 0
         self._deadline = deadline
+        self._reach = reach
         self._plain = plain
         self._context = _context(ca) if ca else None
         super().__init__(max_retries=0)
@@ -41,7 +44,7 @@ class BoundedAdapter(HTTPAdapter):
         if self._context is not None:
             kwargs["ssl_context"] = self._context
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = sockets.pools(self._deadline, REQUEST_SECONDS)
+        self.poolmanager.pool_classes_by_scheme = sockets.pools(self._deadline, REQUEST_SECONDS, self._reach)
 
     def cert_verify(self, conn: Any, url: str, verify: bool | str, cert: Any) -> None:
         """Set what a connection trusts, unless the pool's context says it."""

@@ -10,6 +10,7 @@ from strongroom.acme.deadline import Deadline
 from strongroom.acme.transport import BoundedAdapter, bind
 from strongroom.domain.acmesettings import Webhook
 from strongroom.domain.errors import IssuerUnavailable, Refused
+from strongroom.domain.reach import Reach
 
 _PASSING: Final = (408, 425, 429)
 
@@ -19,8 +20,9 @@ class WebhookSolver:
 
     challenge: Final = "dns-01"
 
-    def __init__(self, settings: Webhook, propagation: int) -> None:
+    def __init__(self, settings: Webhook, propagation: int, reach: Reach) -> None:
         self._settings = settings
+        self._reach = reach
         self.propagation = propagation
 
     def require(self, identifier: str) -> None:
@@ -35,7 +37,7 @@ class WebhookSolver:
         self._post("cleanup", name, value, deadline)
 
     def _post(self, act: str, name: str, value: str, deadline: Deadline) -> None:
-        adapter = BoundedAdapter(deadline, self._settings.ca, plain=True)
+        adapter = BoundedAdapter(deadline, self._settings.ca, self._reach, plain=True)
         headers = {"Authorization": f"Bearer {self._settings.token}"} if self._settings.token else {}
         try:
             with requests.Session() as session:

@@ -15,6 +15,7 @@ from strongroom.domain.acmesettings import PROVIDERS
 from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import VaultRef
 from strongroom.domain.objects import Kind
+from strongroom.domain.reach import Reach
 from strongroom.kube.api import KubeApi
 from strongroom.service import bootstrapca, certificateca
 from strongroom.service.bootstrapca import BootstrapCa
@@ -61,6 +62,7 @@ def certificate_parts(
     clock: Callable[[], int],
     total_octets: int,
     name_grants: tuple[NameGrant, ...],
+    reach: Reach,
     system: SystemObjects,
     domain: str,
 ) -> CertificateParts:
@@ -77,7 +79,7 @@ def certificate_parts(
         questions=questions,
         total_octets=total_octets,
     )
-    acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), grants=name_grants)
+    acme = AcmeAuthority(Accounts(settings), HttpProofs(client, clock), reach=reach, grants=name_grants)
     authorities: Mapping[str, Authority] = {
         certificateca.PROVIDER: VaultCa(store=certificates, versions=versions, clock=clock),
         bootstrapca.PROVIDER: BootstrapCa(

@@ -35,6 +35,7 @@ from strongroom.domain.http01 import NameGrant
 from strongroom.domain.names import DEFAULT_DOMAIN, SYSTEM_NAMESPACE, SYSTEM_VAULT, VaultRef
 from strongroom.domain.notices import Notice
 from strongroom.domain.objects import Kind as Face
+from strongroom.domain.reach import USUAL, Reach
 from strongroom.kinds import names
 from strongroom.kube import errors
 from strongroom.kube.api import KubeApi
@@ -80,6 +81,7 @@ class ControllerSettings:
     shard: str = ""  # serve the Vaults with this label; empty: those without
     target_namespaces: tuple[str, ...] = EVERYWHERE  # where targets and public keys are watched
     name_grants: tuple[NameGrant, ...] = ()  # which vaults may prove which names by http-01
+    reach: Reach = USUAL  # where issuers of certificates may be
     sweep_seconds: float = 300.0  # between listings that find deletions a watch missed
 
     @property
@@ -247,6 +249,7 @@ class Controller:
             clock=clock,
             total_octets=self._settings.total_octets,
             name_grants=self._settings.name_grants,
+            reach=self._settings.reach,
             system=self._objects,
             domain=self._settings.domain,
         )

@@ -34,7 +34,9 @@ from strongroom.controllers.runtime import Controller, ControllerSettings, Ended
 from strongroom.domain.acts import COLLECTIONS
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
+from strongroom.domain.network import Network, parse_range
 from strongroom.domain.notices import Notice
+from strongroom.domain.reach import Reach
 from strongroom.entrypoints import mailing
 from strongroom.entrypoints.auditing import add_sinks, sinks
 from strongroom.entrypoints.hsms import hsm_of
@@ -113,6 +115,13 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON file with the names that vaults may prove to ACME authorities by http-01; default: none",
     )
     add(
+        "--issuer-networks",
+        type=_networks,
+        default=environment("issuer-networks", ""),
+        help="CIDR ranges, separated by commas, where issuers of certificates that vaults have accounts with may be, "
+        "their webhooks and DNS servers too; default: everywhere but loopback, link-local and multicast addresses",
+    )
+    add(
         "--audit-directory",
         type=Path,
         default=environment("audit-directory"),
@@ -147,6 +156,13 @@ def _shard(text: str) -> str:
 def _namespaces(text: str) -> tuple[str, ...]:
     try:
         return watches.checked([name.strip() for name in text.split(",")] if text.strip() else [])
+    except InvalidInput as complaint:
+        raise argparse.ArgumentTypeError(str(complaint)) from None
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    try:
+        return tuple(parse_range(each.strip()) for each in text.split(",") if each.strip())
     except InvalidInput as complaint:
         raise argparse.ArgumentTypeError(str(complaint)) from None
 
@@ -188,6 +204,7 @@ def _settings(options: argparse.Namespace) -> ControllerSettings:
         shard=options.shard,
         target_namespaces=options.target_namespaces,
         name_grants=read_grants(options.http01_grants) if options.http01_grants else (),
+        reach=Reach(options.issuer_networks),
     )
 
 

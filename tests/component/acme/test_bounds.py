@@ -19,6 +19,7 @@ from strongroom.domain.acmesettings import AcmeAccount
 from strongroom.domain.errors import InvalidInput, IssuerUnavailable, Refused, StrongroomError
 from strongroom.domain.keypairs import PRIVATE_KEY, Algorithm, KeyPair
 from tests.helpers.answering import Answer, Answering, Asked, running
+from tests.helpers.controllers import EVERYWHERE
 
 KEY = make_key_pair(KeyPair(Algorithm.EC, 256))[PRIVATE_KEY]
 PROBLEM = {"Content-Type": "application/problem+json", "Replay-Nonce": "bm9uY2U"}
@@ -45,7 +46,7 @@ def failing(said: Callable[[Asked], Answer], *, seconds: float = 20) -> tuple[St
 
         server.answer = answer
         with pytest.raises(StrongroomError) as failed:
-            Session(AcmeAccount(f"{server.url}/dir", KEY), "", Deadline(seconds)).register((), None)
+            Session(AcmeAccount(f"{server.url}/dir", KEY), "", Deadline(seconds), EVERYWHERE).register((), None)
         return failed.value, server
 
 
@@ -133,7 +134,12 @@ def test_a_server_that_sends_an_octet_now_and_then_is_left_too(said: bytes) -> N
         began = time.monotonic()
         try:
             with pytest.raises(IssuerUnavailable):
-                Session(AcmeAccount(f"http://127.0.0.1:{listening.getsockname()[1]}/dir", KEY), "", Deadline(0.5))
+                Session(
+                    AcmeAccount(f"http://127.0.0.1:{listening.getsockname()[1]}/dir", KEY),
+                    "",
+                    Deadline(0.5),
+                    EVERYWHERE,
+                )
             assert time.monotonic() - began < 3
         finally:
             stopped.set()
@@ -142,7 +148,7 @@ def test_a_server_that_sends_an_octet_now_and_then_is_left_too(said: bytes) -> N
 
 def test_a_directory_leads_to_no_plain_http_elsewhere() -> None:
     with running(lambda _: directory("http://acme.example")) as server:
-        session = Session(AcmeAccount(f"{server.url}/dir", KEY), "", Deadline(5))
+        session = Session(AcmeAccount(f"{server.url}/dir", KEY), "", Deadline(5), EVERYWHERE)
         with pytest.raises(InvalidInput, match="begins with https"):
             session.register((), None)
 

@@ -14,6 +14,7 @@ from strongroom.domain.certificates import Progress
 from tests.helpers.acme import AcmeVault, policy, rfc2136, settings
 from tests.helpers.answering import Answer, Answering, Asked, running
 from tests.helpers.bind import ZONE, Bind
+from tests.helpers.controllers import EVERYWHERE
 from tests.helpers.pebble import Pebble
 
 TOKEN = "hunter2-hunter2"
@@ -22,7 +23,7 @@ TOKEN = "hunter2-hunter2"
 @pytest.fixture
 def hook(dns: Bind) -> Iterator[Answering]:
     """A service that does what it is asked to."""
-    solver = Rfc2136Solver(rfc2136(dns), 0)
+    solver = Rfc2136Solver(rfc2136(dns), 0, EVERYWHERE)
 
     def answer(asked: Asked) -> Answer:
         if asked.headers.get("Authorization") != f"Bearer {TOKEN}":

@@ -281,6 +281,12 @@ def test_attestation_authorities_reach_the_data_plane_as_they_are_written(tmp_pa
     assert "STRONGROOM_ATTESTATION_AUTHORITIES" not in str(rendered())
 
 
+def test_where_issuers_may_be_reaches_the_controller() -> None:
+    told = environment(container(rendered("--set", "controller.issuerNetworks={10.0.0.0/8,::1}"), "controller"))
+    assert told["STRONGROOM_ISSUER_NETWORKS"] == "10.0.0.0/8,::1"
+    assert "STRONGROOM_ISSUER_NETWORKS" not in environment(container(rendered(), "controller"))
+
+
 def test_grants_of_names_reach_the_controller_and_open_the_data_planes_door(tmp_path: Path) -> None:
     objects = rendered("--values", CHART / "ci/network-hsm.yaml", "--set", "networkPolicy.enabled=true")
     file = tmp_path / "grants.json"

@@ -72,7 +72,7 @@ def test_what_differs_of_a_further_hsm_is_its_own_and_the_rest_is_the_firsts() -
         "registry.example/strongroom-vendor:1",
         "registry.example/strongroom-bank:2",
     )
-    assert (environment(member)["STRONGROOM_HSM_WORKERS"], environment(bank)["STRONGROOM_HSM_WORKERS"]) == ("6", "2")
+    assert (environment(member)["STRONGROOM_HSM_WORKERS"], environment(bank)["STRONGROOM_HSM_WORKERS"]) == ("8", "2")
     assert (environment(member)["VENDOR_CONF"], "VENDOR_CONF" in environment(bank)) == ("/etc/vendor/b.conf", False)
     assert bank["resources"] == {"limits": {"memory": "256Mi"}, "requests": {"cpu": "50m", "memory": "128Mi"}}
 

@@ -9,6 +9,7 @@ import pytest
 from strongroom.acme.accounts import Accounts
 from strongroom.acme.authority import AT_ONCE, AT_ONCE_OF_A_VAULT, AcmeAuthority
 from strongroom.domain.errors import IssuerUnavailable
+from strongroom.domain.reach import USUAL
 from strongroom.service.httpproofs import HttpProofs
 from tests.helpers.api import Replica
 from tests.helpers.controllers import World
@@ -16,7 +17,9 @@ from tests.helpers.controllers import World
 
 def test_a_vault_and_all_vaults_have_so_many_turns() -> None:
     world = World()
-    authority = AcmeAuthority(Accounts(Replica(world).issuers._settings), HttpProofs(world.kube, lambda: world.now))
+    authority = AcmeAuthority(
+        Accounts(Replica(world).issuers._settings), HttpProofs(world.kube, lambda: world.now), reach=USUAL
+    )
     with ExitStack() as turns:
         for vault in range(AT_ONCE // AT_ONCE_OF_A_VAULT):
             for _ in range(AT_ONCE_OF_A_VAULT):

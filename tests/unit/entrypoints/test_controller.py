@@ -10,6 +10,8 @@ import pytest
 
 from strongroom.domain.errors import InvalidInput
 from strongroom.domain.names import DEFAULT_DOMAIN
+from strongroom.domain.network import parse_range
+from strongroom.domain.reach import Reach
 from strongroom.entrypoints import controller, main
 from strongroom.entrypoints.options import hsm_classes, hsm_sockets
 
@@ -141,3 +143,20 @@ def test_namespaces_that_cannot_be(text: str, capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         controller._parser().parse_args(["--target-namespaces", text])
     assert "--target-namespaces: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "ranges"),
+    [(None, ()), ("", ()), ("10.0.0.0/8", ("10.0.0.0/8",)), ("::1, 192.0.2.1", ("::1", "192.0.2.1"))],
+)
+def test_where_issuers_may_be(text: str | None, ranges: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    if text is not None:
+        monkeypatch.setenv("STRONGROOM_ISSUER_NETWORKS", text)
+    assert controller._settings(controller._parser().parse_args([])).reach == Reach(tuple(map(parse_range, ranges)))
+
+
+@pytest.mark.parametrize("text", ["10.0.0.1/8", "acme.example", "10.0.0.0/8;::/0"])
+def test_ranges_that_are_none(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        controller._parser().parse_args(["--issuer-networks", text])
+    assert "--issuer-networks: " in capsys.readouterr().err
