@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from strongroom.domain.casettings import CaSettings
@@ -34,24 +33,10 @@ class BootstrapCa(VaultCa):
         self._objects = objects
         self._domain = domain
 
-    async def issue(
-        self,
-        vault: VaultHead,
-        head: ObjectHead,
-        issuer: Issuer,
-        waiting: CertificateMaterial,
-        keep: Callable[[str], Awaitable[None]],
-        before: bytes | None,
-    ) -> tuple[bytes, ...]:
-        """See ``certificateissuing.Authority``. ``Refused`` for anything else, ``Retryable`` before there is a CA."""
+    async def _authority(self, vault: VaultHead, name: str, head: ObjectHead) -> CertificateMaterial:
         assert head.certificate is not None
         if vault.ref != systemobjects.REF or not is_servable(head.name, head.certificate.policy, self._domain):
-            raise Refused(
-                f"the issuer {issuer.name} signs the certificates that the data plane serves with, and no other"
-            )
-        return await super().issue(vault, head, issuer, waiting, keep, before)
-
-    async def _authority(self, _: VaultHead, __: str) -> CertificateMaterial:
+            raise Refused(f"the issuer {name} signs the certificates that the data plane serves with, and no other")
         signing = (await read_authorities(self._objects, self._domain, self._clock())).signing
         if signing is None:
             raise Retryable(f"there is no CA for {self._domain} yet")

@@ -46,7 +46,7 @@ class VaultCa:
         """See ``Authority``; keeps no order. ``Refused`` when the CA is none, is not valid now, or may not issue it."""
         assert head.certificate is not None
         settings, policy = issuer.ca or CaSettings(issuer.account), head.certificate.policy
-        ca = await self._authority(vault, settings.certificate)
+        ca = await self._authority(vault, settings.certificate, head)
         facts = certfacts.facts(ca.certificate)
         self._check(settings.certificate, facts)
         casettings.check_issuable(facts, policy)
@@ -72,7 +72,8 @@ class VaultCa:
         """See ``certificateissuing.Authority``: it publishes no list."""
         raise Refused(f"the issuer {issuer.name} is a CA of this vault, which has no list of revoked certificates")
 
-    async def _authority(self, vault: VaultHead, name: str) -> CertificateMaterial:
+    async def _authority(self, vault: VaultHead, name: str, _: ObjectHead) -> CertificateMaterial:
+        """Return the CA of this name for a certificate. ``Refused``."""
         stored = await self._store.object(vault, name)
         face = stored.head.faces.get(Kind.CERTIFICATE) if stored else None
         if stored is None or face is None or stored.head.state is not State.LIVE:
