@@ -4,11 +4,11 @@ that has a vault, and one for the token service. What becomes of them then is as
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Final
 
+from strongroom.controllers.ownership import Ownership
 from strongroom.controllers.resources import Resources
 from strongroom.controllers.workqueue import Key, Kind
 from strongroom.domain.errors import StrongroomError
@@ -27,8 +27,6 @@ _MANAGER: Final = "strongroom-serving"
 _BEFORE: Final = 10 * DAY
 """Before its end a certificate is succeeded: the controller, or its HSM, may be away for that long."""
 
-_log = logging.getLogger(__name__)
-
 
 class ServingCertificates:
     """``resources`` are the custom resources as last seen; ``domain`` is that of vaults."""
@@ -37,7 +35,7 @@ class ServingCertificates:
         self._client = client
         self._resources = resources
         self._domain = domain
-        self._foreign: set[str] = set()
+        self._ownership = Ownership()
         self._bodies: dict[str, tuple[dict[str, Any], VaultCertificateResource]] = {}  # by name, and what they say
         self._right: dict[str, object] = {}  # by name, what was last seen and is as it should be
 
@@ -79,24 +77,15 @@ class ServingCertificates:
 
     async def _repair(self, name: str, body: dict[str, Any]) -> None:
         live = await self._client.get(VAULTCERTIFICATES, SYSTEM_NAMESPACE, name)
-        if self._is_ours(live):
+        if self._ownership.holds(live):
             await self._client.update(VAULTCERTIFICATES, SYSTEM_NAMESPACE, {**live, "spec": body["spec"]})
 
     async def _remove(self, name: str) -> None:
         live = await self._client.get(VAULTCERTIFICATES, SYSTEM_NAMESPACE, name)
-        if self._is_ours(live):
+        if self._ownership.holds(live):
             await self._client.delete(VAULTCERTIFICATES, SYSTEM_NAMESPACE, name, uid=live["metadata"]["uid"])
-        self._right.pop(name, None)
-
-    def _is_ours(self, live: dict[str, Any]) -> bool:
-        name = live["metadata"]["name"]
-        if names.OURS.items() <= (live["metadata"].get("labels") or {}).items():
-            self._foreign.discard(name)
-            return True
-        if name not in self._foreign:
-            self._foreign.add(name)
-            _log.warning("the VaultCertificate %s/%s is somebody else's and is left alone", SYSTEM_NAMESPACE, name)
-        return False
+        for remembered in (self._bodies, self._right):
+            remembered.pop(name, None)
 
     def _body(self, name: str, namespace: str) -> dict[str, Any]:
         metadata = {

@@ -8,10 +8,10 @@ each with the label ``strongroom.dev/trust-bundle: "true"``. It stays where it o
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from typing import Any, Final
 
+from strongroom.controllers.ownership import Ownership
 from strongroom.domain.names import SYSTEM_NAMESPACE
 from strongroom.kinds import names
 from strongroom.kube import errors
@@ -27,7 +27,6 @@ WANTED: Final = f"{names.GROUP}/trust-bundle"
 
 OURS: Final = names.OURS
 _MANAGER = "strongroom-trust-bundle"
-_log = logging.getLogger(__name__)
 
 
 class TrustBundle:
@@ -37,7 +36,7 @@ class TrustBundle:
         self._client = client
         self._name = name
         self._key = key
-        self._foreign: set[str] = set()
+        self._ownership = Ownership()
 
     async def publish(self, bundle: str, with_vaults: Collection[str]) -> None:
         """Bring the bundle to every namespace that is to have it. Raises ``ApiError`` when one could not be asked."""
@@ -62,23 +61,13 @@ class TrustBundle:
         except errors.NotFound:
             await self._client.create(CONFIG_MAPS, namespace, body, field_manager=_MANAGER)
             return
-        if not self._is_ours(live, namespace) or (live.get("data") or {}).get(self._key) == bundle:
+        if not self._ownership.holds(live) or (live.get("data") or {}).get(self._key) == bundle:
             return
         # The precondition: what was looked at, and no successor of that name, is what is written over.
         body["metadata"] |= {"resourceVersion": live["metadata"]["resourceVersion"]}
         await self._client.patch(
             CONFIG_MAPS, namespace, self._name, body, kind=PatchKind.APPLY, field_manager=_MANAGER, force=True
         )
-
-    def _is_ours(self, live: dict[str, Any], namespace: str) -> bool:
-        labels = live["metadata"].get("labels") or {}
-        if OURS.items() <= labels.items():
-            self._foreign.discard(namespace)
-            return True
-        if namespace not in self._foreign:
-            self._foreign.add(namespace)
-            _log.warning("%s: the ConfigMap %s is somebody else's and is left alone; rename it", namespace, self._name)
-        return False
 
     def _body(self, text: str, namespace: str) -> dict[str, Any]:
         metadata = {"name": self._name, "namespace": namespace, "labels": dict(OURS)}

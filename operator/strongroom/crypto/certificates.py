@@ -108,7 +108,10 @@ class CertificateAuthority:
 
 
 def leaf_of(material: CertificateMaterial, name: str, trusted: Sequence[CertificateAuthority], now: int) -> Leaf | None:
-    """Return what a server shows for a DNS name; None for what clients who trust these authorities would refuse."""
+    """Return what a server shows for a DNS name; None for what clients who trust these authorities would refuse.
+
+    ``InvalidInput`` for a certificate that cannot be read.
+    """
     certificate, facts = certfacts.load(material.certificate), certfacts.facts(material.certificate)
     if name not in facts.names.dns or not facts.begins <= now < facts.ends:
         return None

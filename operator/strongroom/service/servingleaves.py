@@ -95,10 +95,12 @@ class ServingLeaves:
             return None
         if known is not None and known.token == stored.token:
             return known
+        leaf = None
         try:
             version = await self._store.version(vault, stored.head, face.served, fresh=False)
-            material = CertificateMaterial.unpack(version.payload) if version.attributes.enabled else None
+            if version.attributes.enabled:
+                material = CertificateMaterial.unpack(version.payload)
+                leaf = leaf_of(material, dns_name(namespace, self._domain), authorities.trusted, now)
         except Refused:
-            material = None  # the next version takes its place
-        name = dns_name(namespace, self._domain)
-        return _Opened(stored.token, leaf_of(material, name, authorities.trusted, now) if material else None)
+            pass  # it cannot be opened or read: the next version takes its place
+        return _Opened(stored.token, leaf)

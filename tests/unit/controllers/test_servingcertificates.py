@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from strongroom.controllers.servingcertificates import ServingCertificates
-from strongroom.crypto.certificates import Leaf
+from strongroom.crypto.certificates import CertificateAuthority, Leaf
+from strongroom.domain.certificatematerial import CertificateMaterial
 from strongroom.domain.errors import InvalidInput, StoreUnavailable
 from strongroom.domain.names import SYSTEM_NAMESPACE, SYSTEM_VAULT, object_id
 from strongroom.domain.objects import Kind as Face
 from strongroom.domain.objects import ObjectHead
 from strongroom.domain.vaults import DAY, State, VaultHead
+from strongroom.service import servingleaves
 from strongroom.service.servingca import PUBLISHED_SECONDS, RENEW_SECONDS, ensure_authority, read_authorities
 from strongroom.service.servingleaves import TOKEN_SERVICE, ServingLeaves
 from strongroom.service.systemobjects import REF, SystemObjects
@@ -235,6 +239,20 @@ async def test_what_clients_would_refuse_is_not_served(installation: Installatio
     assert (await installation.served()).keys() == {TOKEN_SERVICE, "prod"}
     await installation.run()
     assert "default" in await installation.served()
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_one(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = servingleaves.leaf_of
+
+    def reading(material: CertificateMaterial, name: str, trusted: Sequence[CertificateAuthority], now: int) -> object:
+        if name == f"*.default.{DOMAIN}":
+            raise InvalidInput("the certificate: is damaged")
+        return real(material, name, trusted, now)
+
+    monkeypatch.setattr(servingleaves, "leaf_of", reading)
+    assert (await installation.served()).keys() == {TOKEN_SERVICE, "prod"}
 
 
 async def test_another_domain_has_other_names_at_once(installation: Installation) -> None:
