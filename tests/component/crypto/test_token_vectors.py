@@ -11,6 +11,7 @@ from strongroom.domain.algorithms import Algorithm, Given, Made
 from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keytypes import KeySpec, KeyType, Operation
 from strongroom.hsm.sidecar.abilities import Abilities
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.session import OpenToken
@@ -38,7 +39,7 @@ class TokenEngine:
         if material.spec.type is not KeyType.OCT and operation in PUBLIC:
             return keyengine.use(material, algorithm, operation, given)
         assert material.wrapped is not None
-        return self.keys.use_key(material.spec, material.wrapped, OWNER, algorithm.name, operation, given)
+        return self.keys.use_key(ObjectKey.of(material.spec, material.wrapped, OWNER), algorithm.name, operation, given)
 
 
 @pytest.fixture(scope="module")

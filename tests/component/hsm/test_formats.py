@@ -11,6 +11,7 @@ from strongroom.domain.algorithms import Given
 from strongroom.domain.errors import KeyRefused
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import Operation
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.keys import Keys
 from strongroom.hsm.sidecar.module import Module
 from strongroom.hsm.sidecar.session import OpenToken, Seat
@@ -55,7 +56,7 @@ def test_opens_what_another_implementation_sealed(keys: Keys) -> None:
 
 @pytest.mark.parametrize("key", [OBJECT, EXPORTABLE], ids=["key", "exportable"])
 def test_uses_a_key_that_another_implementation_wrapped(keys: Keys, key: WrappedKey) -> None:
-    made = keys.objects.use_key(OBJECT_SPEC, key, key.owner, "HS256", Operation.SIGN, Given(bytes(32)))
+    made = keys.objects.use_key(ObjectKey.of(OBJECT_SPEC, key, key.owner), "HS256", Operation.SIGN, Given(bytes(32)))
     assert made.value == octets("object_hs256_of_32_zeros")
 
 

@@ -1,6 +1,7 @@
 """The same code on another module: what NSS softokn can do it does rightly, what it cannot is said, and it is unfit."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from pkcs11 import KeyType as P11KeyType
@@ -14,6 +15,7 @@ from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, KeySpec,
 from strongroom.hsm.sidecar import selfcheck
 from strongroom.hsm.sidecar.attacks import Target
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.faults import TokenUnfit
 from strongroom.hsm.sidecar.usersattacks import users_keys
 from tests.helpers import nss
@@ -23,6 +25,7 @@ from tests.helpers.nss import Nss
 pytestmark = pytest.mark.token
 
 OWNER = "ab" * 16
+mine = partial(ObjectKey.of, owner=OWNER)
 RSA = [KeySpec(KeyType.RSA, size, hsm=True) for size in RSA_SIZES]
 OCT = [KeySpec(KeyType.OCT, size, hsm=True) for size in OCT_SIZES]
 
@@ -49,20 +52,20 @@ def test_rsa(token: Nss, spec: KeySpec) -> None:
     keys, info = token.keys(), outside.info_of(private)
     for name in ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "RSNULL"):
         digest = outside.digest(ALGORITHMS[name])
-        made = keys.use_key(spec, key, OWNER, name, Operation.SIGN, Given(digest))
+        made = keys.use_key(mine(spec, key), name, Operation.SIGN, Given(digest))
         assert outside.verifies(info, ALGORITHMS[name], digest, made.value), name
     for name in ("RSA1_5", "RSA-OAEP", "RSA-OAEP-256"):
         given = Given(outside.encrypted_for(info, ALGORITHMS[name], b"secret"))
-        assert keys.use_key(spec, key, OWNER, name, Operation.DECRYPT, given).value == b"secret", name
+        assert keys.use_key(mine(spec, key), name, Operation.DECRYPT, given).value == b"secret", name
         if name != "RSA1_5":  # NSS then answers noise that nobody can tell from a text, which is better still
             with pytest.raises(InvalidInput, match=DOES_NOT_OPEN):
-                keys.use_key(spec, key, OWNER, name, Operation.DECRYPT, Given(bytes(spec.size // 8)))
+                keys.use_key(mine(spec, key), name, Operation.DECRYPT, Given(bytes(spec.size // 8)))
 
 
 def test_a_made_key_signs(token: Nss) -> None:
     material = token.keys().make_key(RSA[0], OWNER, exportable=False)
     assert material.wrapped is not None
-    made = token.keys().use_key(RSA[0], material.wrapped, OWNER, "PS256", Operation.SIGN, Given(bytes(32)))
+    made = token.keys().use_key(mine(RSA[0], material.wrapped), "PS256", Operation.SIGN, Given(bytes(32)))
     assert outside.verifies(material.public, ALGORITHMS["PS256"], bytes(32), made.value)
 
 
@@ -76,23 +79,23 @@ def test_aes(token: Nss, size: int, family: Family) -> None:
     into, out = (Operation.WRAP, Operation.UNWRAP) if wraps else (Operation.ENCRYPT, Operation.DECRYPT)
     for length in (16, 32, 48) if family in (Family.AES_CBC, Family.AES_KW) else (1, 15, 16, 33):
         text = bytes(range(length))
-        made = token.keys().use_key(spec, key, OWNER, algorithm.name, into, Given(text))
+        made = token.keys().use_key(mine(spec, key), algorithm.name, into, Given(text))
         assert outside.opened(private, algorithm, made, b"") == text
         given = outside.sealed(private, algorithm, text, b"")
-        assert token.keys().use_key(spec, key, OWNER, algorithm.name, out, given).value == text
+        assert token.keys().use_key(mine(spec, key), algorithm.name, out, given).value == text
 
 
 def test_what_gcm_sealed_elsewhere_opens(token: Nss) -> None:
     private, key = taken(token, OCT[2])
     given = outside.sealed(private, ALGORITHMS["A256GCM"], b"text", b"more")
-    assert token.keys().use_key(OCT[2], key, OWNER, "A256GCM", Operation.DECRYPT, given).value == b"text"
+    assert token.keys().use_key(mine(OCT[2], key), "A256GCM", Operation.DECRYPT, given).value == b"text"
 
 
 @pytest.mark.parametrize("name", ["HS256", "HS384", "HS512"])
 def test_hmac(token: Nss, name: str) -> None:
     private, key = taken(token, OCT[4])
     digest = outside.digest(ALGORITHMS[name])
-    made = token.keys().use_key(OCT[4], key, OWNER, name, Operation.SIGN, Given(digest)).value
+    made = token.keys().use_key(mine(OCT[4], key), name, Operation.SIGN, Given(digest)).value
     assert made == outside.mac(private, ALGORITHMS[name], digest)
 
 

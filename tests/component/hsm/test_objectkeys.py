@@ -18,6 +18,7 @@ from strongroom.domain.keymaterial import KeyMaterial
 from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import EC_CURVES, OCT_SIZES, RSA_SIZES, Curve, KeySpec, KeyType, Operation
 from strongroom.hsm.sidecar.abilities import Abilities
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.session import OpenToken
@@ -26,6 +27,7 @@ from tests.helpers import objectkeys as outside
 pytestmark = pytest.mark.token
 
 OWNER, OTHER_OWNER = "ab" * 16, "cd" * 16
+mine = partial(ObjectKey.of, owner=OWNER)
 RSA = [KeySpec(KeyType.RSA, size, hsm=True) for size in RSA_SIZES]
 EC = [KeySpec(KeyType.EC, curve=curve, hsm=True) for curve in EC_CURVES]
 OCT = [KeySpec(KeyType.OCT, size, hsm=True) for size in OCT_SIZES]
@@ -106,7 +108,7 @@ def wrapped(material: KeyMaterial) -> WrappedKey:
 def test_a_signature_verifies_outside(token: Token, spec: KeySpec, name: str, hidden: str) -> None:
     algorithm, key = ALGORITHMS[name], token.key(spec)
     digest = outside.digest(algorithm)
-    made = token.keys(HIDDEN[hidden]).use_key(spec, wrapped(key), OWNER, name, SIGN, Given(digest))
+    made = token.keys(HIDDEN[hidden]).use_key(mine(spec, wrapped(key)), name, SIGN, Given(digest))
     assert len(made.value) == outside.signature_octets(algorithm, spec)
     assert outside.verifies(key.public, algorithm, digest, made.value)
 
@@ -121,7 +123,7 @@ def test_opens_what_was_encrypted_outside(
     keys = token.keys(HIDDEN[hidden])
     for text in (b"", b"\0\0 a secret \0", bytes(algorithms.longest_text(algorithm, spec))):
         given = Given(outside.encrypted_for(key.public, algorithm, text))
-        assert keys.use_key(spec, wrapped(key), OWNER, name, operation, given).value == text
+        assert keys.use_key(mine(spec, wrapped(key)), name, operation, given).value == text
 
 
 def texts(family: Family) -> list[bytes]:
@@ -149,10 +151,10 @@ def test_a_symmetric_key_agrees_with_the_outside_both_ways(token: Token, spec: K
     key = wrapped(keys.take_key(spec, OWNER, private, exportable=False))
     aad = b"additional" if algorithm.family is Family.AES_GCM else b""
     for text in texts(algorithm.family):
-        made = keys.use_key(spec, key, OWNER, name, into, Given(text, aad=aad))
+        made = keys.use_key(mine(spec, key), name, into, Given(text, aad=aad))
         assert outside.opened(private, algorithm, made, aad) == text
         given = outside.sealed(private, algorithm, text, aad)
-        assert keys.use_key(spec, key, OWNER, name, out, given).value == text
+        assert keys.use_key(mine(spec, key), name, out, given).value == text
 
 
 def test_wrapping_block_by_block_is_the_same(token: Token) -> None:
@@ -161,26 +163,26 @@ def test_wrapping_block_by_block_is_the_same(token: Token) -> None:
     keys._abilities.streams_blocks = False
     key = wrapped(keys.take_key(OCT[2], OWNER, private, exportable=False))
     for text in texts(Family.AES_KWP):
-        made = keys.use_key(OCT[2], key, OWNER, "A256KWPAD", WRAP, Given(text))
+        made = keys.use_key(mine(OCT[2], key), "A256KWPAD", WRAP, Given(text))
         assert outside.opened(private, ALGORITHMS["A256KWPAD"], made, b"") == text
-        assert keys.use_key(OCT[2], key, OWNER, "A256KWPAD", UNWRAP, Given(made.value)).value == text
+        assert keys.use_key(mine(OCT[2], key), "A256KWPAD", UNWRAP, Given(made.value)).value == text
 
 
 def test_cbc_without_padding_fills_the_last_block_with_zeros(token: Token) -> None:
     key, keys, iv = wrapped(token.key(OCT[2])), token.keys(), bytes(16)
     for text in (b"", b"x", bytes(range(1, 16)), bytes(range(1, 18))):
         filled = text + bytes(-len(text) % 16)
-        made = keys.use_key(OCT[2], key, OWNER, "A256CBC", ENCRYPT, Given(text, iv=iv)).value
-        assert made == keys.use_key(OCT[2], key, OWNER, "A256CBC", ENCRYPT, Given(filled, iv=iv)).value
+        made = keys.use_key(mine(OCT[2], key), "A256CBC", ENCRYPT, Given(text, iv=iv)).value
+        assert made == keys.use_key(mine(OCT[2], key), "A256CBC", ENCRYPT, Given(filled, iv=iv)).value
         assert len(made) == len(filled)
 
 
 def test_an_iv_is_fresh_unless_it_is_given(token: Token) -> None:
     key, keys = token.key(OCT[2]), token.keys()
     for name, given in (("A256GCM", Given(b"")), ("A256CBC", Given(b"")), ("A256CBCPAD", Given(b""))):
-        assert len({keys.use_key(OCT[2], wrapped(key), OWNER, name, ENCRYPT, given).iv for _ in range(5)}) == 5
+        assert len({keys.use_key(mine(OCT[2], wrapped(key)), name, ENCRYPT, given).iv for _ in range(5)}) == 5
     fixed = Given(b"", iv=bytes(16))
-    assert keys.use_key(OCT[2], wrapped(key), OWNER, "A256CBCPAD", ENCRYPT, fixed).iv == bytes(16)
+    assert keys.use_key(mine(OCT[2], wrapped(key)), "A256CBCPAD", ENCRYPT, fixed).iv == bytes(16)
 
 
 @pytest.mark.parametrize(("spec", "name"), fitting(OCT, SIGN))
@@ -188,7 +190,7 @@ def test_a_mac_agrees_with_the_outside(token: Token, spec: KeySpec, name: str) -
     algorithm, private, keys = ALGORITHMS[name], outside.private_of(spec), token.keys()
     key = wrapped(keys.take_key(spec, OWNER, private, exportable=False))
     digest = outside.digest(algorithm)
-    made = keys.use_key(spec, key, OWNER, name, SIGN, Given(digest)).value
+    made = keys.use_key(mine(spec, key), name, SIGN, Given(digest)).value
     assert made == outside.mac(private, algorithm, digest)
     for signature, valid in (
         (made, True),
@@ -197,7 +199,7 @@ def test_a_mac_agrees_with_the_outside(token: Token, spec: KeySpec, name: str) -
         (b"", False),
     ):
         given = Given(digest, signature=signature)
-        assert keys.use_key(spec, key, OWNER, name, VERIFY, given).valid is valid
+        assert keys.use_key(mine(spec, key), name, VERIFY, given).valid is valid
 
 
 ALTERED: dict[str, Callable[[Given], Given]] = {
@@ -222,25 +224,25 @@ def test_every_reason_not_to_open_reads_the_same(
         out, given = DECRYPT, Given(outside.encrypted_for(key.public, algorithm, b"secret"))
     else:
         into, out = both_ways(name)
-        made = keys.use_key(spec, wrapped(key), OWNER, name, into, Given(bytes(32)))
+        made = keys.use_key(mine(spec, wrapped(key)), name, into, Given(bytes(32)))
         given = Given(made.value, iv=made.iv, tag=made.tag)
     with pytest.raises(InvalidInput) as refusal:
-        keys.use_key(spec, wrapped(key), OWNER, name, out, ALTERED[alteration](given))
+        keys.use_key(mine(spec, wrapped(key)), name, out, ALTERED[alteration](given))
     assert str(refusal.value) == DOES_NOT_OPEN
-    keys.use_key(spec, wrapped(key), OWNER, name, out, given)  # the session is not stuck
+    keys.use_key(mine(spec, wrapped(key)), name, out, given)  # the session is not stuck
 
 
 @pytest.mark.parametrize("last", [b"\x00", b"\x11", b"\xff", b"\x02"])
 def test_a_wrong_padding_does_not_open(token: Token, last: bytes) -> None:
     key, keys = wrapped(token.key(OCT[2])), token.keys()
-    made = keys.use_key(OCT[2], key, OWNER, "A256CBC", ENCRYPT, Given(bytes(15) + last, iv=bytes(16)))
+    made = keys.use_key(mine(OCT[2], key), "A256CBC", ENCRYPT, Given(bytes(15) + last, iv=bytes(16)))
     with pytest.raises(InvalidInput, match=DOES_NOT_OPEN):
-        keys.use_key(OCT[2], key, OWNER, "A256CBCPAD", DECRYPT, Given(made.value, iv=bytes(16)))
+        keys.use_key(mine(OCT[2], key), "A256CBCPAD", DECRYPT, Given(made.value, iv=bytes(16)))
 
 
 def test_a_wrong_v15_padding_does_not_open(token: Token) -> None:
     with pytest.raises(InvalidInput, match=DOES_NOT_OPEN):
-        token.keys().use_key(RSA[0], wrapped(token.key(RSA[0])), OWNER, "RSA1_5", DECRYPT, Given(bytes(256)))
+        token.keys().use_key(mine(RSA[0], wrapped(token.key(RSA[0]))), "RSA1_5", DECRYPT, Given(bytes(256)))
 
 
 WRONG: dict[str, Callable[[WrappedKey], WrappedKey]] = {
@@ -259,14 +261,16 @@ WRONG: dict[str, Callable[[WrappedKey], WrappedKey]] = {
 def test_a_key_that_is_not_what_it_says_is_refused(token: Token, spec: KeySpec, wrong: str) -> None:
     name = "ES256" if spec is EC[0] else "HS256"
     key, keys = wrapped(token.key(spec)), token.keys()
-    keys.use_key(spec, key, OWNER, name, SIGN, Given(bytes(32)))  # the true key's handle is cached from here on
+    keys.use_key(mine(spec, key), name, SIGN, Given(bytes(32)))  # the true key's handle is cached from here on
     with pytest.raises(KeyRefused):
-        keys.use_key(spec, WRONG[wrong](key), OWNER, name, SIGN, Given(bytes(32)))
+        keys.use_key(mine(spec, WRONG[wrong](key)), name, SIGN, Given(bytes(32)))
 
 
 def test_whoever_uses_a_key_names_its_owner(token: Token) -> None:
     with pytest.raises(KeyRefused, match="owner"):
-        token.keys().use_key(EC[0], wrapped(token.key(EC[0])), OTHER_OWNER, "ES256", SIGN, Given(bytes(32)))
+        token.keys().use_key(
+            ObjectKey.of(EC[0], wrapped(token.key(EC[0])), OTHER_OWNER), "ES256", SIGN, Given(bytes(32))
+        )
 
 
 @pytest.mark.parametrize(
@@ -279,13 +283,13 @@ def test_whoever_uses_a_key_names_its_owner(token: Token) -> None:
 )
 def test_the_kind_of_a_key_is_bound(token: Token, made: KeySpec, said: KeySpec, name: str, octets: int) -> None:
     with pytest.raises(KeyRefused, match="MAC"):
-        token.keys().use_key(said, wrapped(token.key(made)), OWNER, name, SIGN, Given(bytes(octets)))
+        token.keys().use_key(mine(said, wrapped(token.key(made))), name, SIGN, Given(bytes(octets)))
 
 
 def test_a_kek_is_no_users_key(token: Token) -> None:
     key = replace(wrapped(token.key(OCT[2])), key_class="aes", usage="kek")
     with pytest.raises(InvalidInput, match="not a user's key"):
-        token.keys().use_key(OCT[2], key, OWNER, "A256GCM", ENCRYPT, Given(b""))
+        token.keys().use_key(mine(OCT[2], key), "A256GCM", ENCRYPT, Given(b""))
 
 
 @pytest.mark.parametrize(
@@ -310,7 +314,7 @@ def test_what_a_key_or_the_token_does_not_do_is_refused(
     token: Token, spec: KeySpec, name: str, operation: Operation, given: Given
 ) -> None:
     with pytest.raises(InvalidInput):
-        token.keys().use_key(spec, wrapped(token.key(spec)), OWNER, name, operation, given)
+        token.keys().use_key(mine(spec, wrapped(token.key(spec))), name, operation, given)
 
 
 @pytest.mark.parametrize(
@@ -321,7 +325,7 @@ def test_what_a_key_or_the_token_does_not_do_is_refused(
 def test_a_mechanism_that_the_token_lacks_is_named(token: Token, spec: KeySpec, name: str, hidden: str) -> None:
     keys = token.keys(frozenset({hidden}))
     with pytest.raises(InvalidInput, match=f"CKM_{hidden}"):
-        keys.use_key(spec, wrapped(token.key(spec)), OWNER, name, SIGN, Given(bytes(32)))
+        keys.use_key(mine(spec, wrapped(token.key(spec))), name, SIGN, Given(bytes(32)))
 
 
 def test_a_kind_that_the_token_cannot_make_is_refused(token: Token) -> None:
@@ -341,7 +345,7 @@ def test_another_exponent(token: Token) -> None:
     assert isinstance(public, rsa.RSAPublicKey)
     assert public.public_numbers().e == 17
     given = Given(hashlib.sha256(b"a text").digest())
-    made = token.keys().use_key(material.spec, wrapped(material), OWNER, "RS256", Operation.SIGN, given)
+    made = token.keys().use_key(mine(material.spec, wrapped(material)), "RS256", Operation.SIGN, given)
     public.verify(made.value, b"a text", padding.PKCS1v15(), hashes.SHA256())
 
 
@@ -359,7 +363,7 @@ def test_a_key_from_outside_keeps_its_public_part_and_works(token: Token, spec: 
     taken = keys.take_key(spec, OWNER, private, exportable=False)
     assert taken.public == outside.info_of(private)
     digest = outside.digest(ALGORITHMS[name])
-    made = keys.use_key(spec, wrapped(taken), OWNER, name, SIGN, Given(digest)).value
+    made = keys.use_key(mine(spec, wrapped(taken)), name, SIGN, Given(digest)).value
     assert outside.verifies(taken.public, ALGORITHMS[name], digest, made)
 
 
@@ -427,7 +431,7 @@ def test_an_exportable_key_is_released_to_a_target_alone(
     keys = token.keys()
     key = keys.make_key(spec, OWNER, exportable=True)
     assert wrapped(key).usage == "exportable"
-    opened = outside.released(target, keys.release_key(spec, wrapped(key), OWNER, info(target), "SHA-1"), Hash.SHA1)
+    opened = outside.released(target, keys.release_key(mine(spec, wrapped(key)), info(target), "SHA-1"), Hash.SHA1)
     length = outside.der_length(opened)
     assert opened[length:].strip(b"\0") == b""  # SoftHSM 2.6.1 fills up with zeros what it wraps
     made_by_kryoptic = token.opened.description.manufacturer == KRYOPTIC
@@ -441,49 +445,49 @@ def test_an_exportable_symmetric_key_is_the_one_that_was_used(
 ) -> None:
     keys = token.keys()
     key = wrapped(keys.make_key(spec, OWNER, exportable=True))
-    opened = outside.released(target, keys.release_key(spec, key, OWNER, info(target), "SHA-1"), Hash.SHA1)
+    opened = outside.released(target, keys.release_key(mine(spec, key), info(target), "SHA-1"), Hash.SHA1)
     assert len(opened) * 8 == spec.size
     if spec.size <= 256:
-        made = keys.use_key(spec, key, OWNER, f"A{spec.size}KW", WRAP, Given(bytes(16)))
+        made = keys.use_key(mine(spec, key), f"A{spec.size}KW", WRAP, Given(bytes(16)))
         assert outside.opened(opened, ALGORITHMS["A256KW"], made, b"") == bytes(16)
     else:
-        made = keys.use_key(spec, key, OWNER, "HS384", SIGN, Given(bytes(48)))
+        made = keys.use_key(mine(spec, key), "HS384", SIGN, Given(bytes(48)))
         assert outside.mac(opened, ALGORITHMS["HS384"], bytes(48)) == made.value
 
 
 def test_a_key_that_is_not_exportable_stays(token: Token, target: rsa.RSAPrivateKey) -> None:
     with pytest.raises(KeyRefused, match="not made exportable"):
-        token.keys().release_key(EC[0], wrapped(token.key(EC[0])), OWNER, info(target), "SHA-1")
+        token.keys().release_key(mine(EC[0], wrapped(token.key(EC[0]))), info(target), "SHA-1")
 
 
 def test_a_key_that_only_says_it_is_exportable_stays(token: Token, target: rsa.RSAPrivateKey) -> None:
     said = replace(wrapped(token.key(OCT[4])), usage="exportable")
     with pytest.raises(KeyRefused, match="MAC"):
-        token.keys().release_key(OCT[4], said, OWNER, info(target), "SHA-1")
+        token.keys().release_key(mine(OCT[4], said), info(target), "SHA-1")
 
 
 def test_a_release_is_for_its_owner(token: Token, target: rsa.RSAPrivateKey) -> None:
     key = wrapped(token.keys().make_key(EC[0], OWNER, exportable=True))
     with pytest.raises(KeyRefused, match="owner"):
-        token.keys().release_key(EC[0], key, OTHER_OWNER, info(target), "SHA-1")
+        token.keys().release_key(ObjectKey.of(EC[0], key, OTHER_OWNER), info(target), "SHA-1")
 
 
 @pytest.mark.parametrize("digest", ["MD5", ""])
 def test_a_digest_that_nobody_knows_is_refused(token: Token, target: rsa.RSAPrivateKey, digest: str) -> None:
     key = wrapped(token.keys().make_key(EC[0], OWNER, exportable=True))
     with pytest.raises(InvalidInput, match="the digest is SHA-1, SHA-256"):
-        token.keys().release_key(EC[0], key, OWNER, info(target), digest)
+        token.keys().release_key(mine(EC[0], key), info(target), digest)
 
 
 @pytest.mark.parametrize("digest", [Hash.SHA256, Hash.SHA384])
 def test_a_token_releases_with_what_digests_it_knows(token: Token, target: rsa.RSAPrivateKey, digest: Hash) -> None:
     key = wrapped(token.keys().make_key(OCT[2], OWNER, exportable=True))
     if token.opened.description.manufacturer == KRYOPTIC:
-        released = token.keys().release_key(OCT[2], key, OWNER, info(target), digest.value)
+        released = token.keys().release_key(mine(OCT[2], key), info(target), digest.value)
         assert len(outside.released(target, released, digest)) == 32
     else:
         with pytest.raises(InvalidInput, match="RSA-OAEP and SHA-1, not with SHA"):
-            token.keys().release_key(OCT[2], key, OWNER, info(target), digest.value)
+            token.keys().release_key(mine(OCT[2], key), info(target), digest.value)
 
 
 @pytest.mark.parametrize(
@@ -500,7 +504,7 @@ def test_a_token_releases_with_what_digests_it_knows(token: Token, target: rsa.R
 def test_a_target_is_a_good_rsa_key(token: Token, wrong: Callable[[], bytes]) -> None:
     key = wrapped(token.keys().make_key(EC[0], OWNER, exportable=True))
     with pytest.raises(InvalidInput, match="target"):
-        token.keys().release_key(EC[0], key, OWNER, wrong(), "SHA-1")
+        token.keys().release_key(mine(EC[0], key), wrong(), "SHA-1")
 
 
 def test_nothing_is_left_in_the_session(token: Token, target: rsa.RSAPrivateKey) -> None:
@@ -510,5 +514,5 @@ def test_nothing_is_left_in_the_session(token: Token, target: rsa.RSAPrivateKey)
     for spec in (EC[0], OCT[2]):
         keys.take_key(spec, OWNER, outside.private_of(spec), exportable=False)
         key = wrapped(keys.make_key(spec, OWNER, exportable=True))
-        keys.release_key(spec, key, OWNER, info(target), "SHA-1")
+        keys.release_key(mine(spec, key), info(target), "SHA-1")
     assert len(list(session.get_objects({Attribute.TOKEN: False}))) == before

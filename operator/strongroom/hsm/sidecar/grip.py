@@ -11,12 +11,12 @@ from pkcs11 import KeyType, Mechanism, MechanismFlag, ObjectClass
 from pkcs11.exceptions import PKCS11Error
 
 from strongroom.domain.errors import KeyRefused
-from strongroom.domain.keys import WrappedKey
 from strongroom.domain.keytypes import KeySpec
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import attributes, keyforms, layouts
 from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import Template
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.handles import Handles, world_of
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
@@ -29,12 +29,15 @@ _NO_USE = 0
 class KeyGrip:
     """``operations.Grip`` of a wrapped key."""
 
-    spec: KeySpec
-    key: WrappedKey
+    key: ObjectKey
     seat: Seat
     token: OpenToken
     handles: Handles
     abilities: Abilities
+
+    @property
+    def spec(self) -> KeySpec:
+        return self.key.spec
 
     def hold(self, mechanism: Mechanism, use: MechanismFlag, as_type: KeyType) -> Any:
         self.abilities.need(mechanism)
@@ -44,7 +47,7 @@ class KeyGrip:
 
         name = f"{mechanism.name} {use.name}"
         try:
-            return self.handles.get(self.seat, self.key, self._authenticated, name, unwrap)
+            return self.handles.get(self.seat, self.key.bound, name, unwrap)
         except PKCS11Error as error:
             raise self._refusal(error) from error
 
@@ -54,7 +57,7 @@ class KeyGrip:
 
     def try_out(self) -> None:
         """Unwrap it once: what cannot come back must not be stored. Raises ``PKCS11Error``."""
-        world = world_of(self.seat, self.key, self._authenticated)
+        world = world_of(self.seat, self.key.bound)
         with self.handles.temporary(self._unwrapped(world, self._key_type, _NO_USE, attributes.TRIED_KEY)):
             return
 
@@ -62,7 +65,7 @@ class KeyGrip:
     def released(self) -> Iterator[Any]:
         """Yield an exportable key in a form that may be wrapped once more. Raises ``KeyRefused``."""
         try:
-            world = world_of(self.seat, self.key, self._authenticated)
+            world = world_of(self.seat, self.key.bound)
             released = self._unwrapped(world, self._key_type, _NO_USE, attributes.RELEASED)
         except PKCS11Error as error:
             raise self._refusal(error) from error
@@ -73,14 +76,11 @@ class KeyGrip:
     def _key_type(self) -> KeyType:
         return keyforms.form_of(self.spec).key_type
 
-    @property
-    def _authenticated(self) -> bytes:
-        return layouts.object_key_mac_input(self.spec, self.key)
-
     def _unwrapped(self, world: World, as_type: KeyType, use: MechanismFlag | int, template: Template) -> Any:
-        if self.key.usage != bounds.EXPORTABLE:
-            return self._unwrapped_by(world, self.key.blob, as_type, use, template)
-        export_blob, blob = layouts.split_exportable(self.key.blob)
+        wrapped = self.key.bound.key
+        if wrapped.usage != bounds.EXPORTABLE:
+            return self._unwrapped_by(world, wrapped.blob, as_type, use, template)
+        export_blob, blob = layouts.split_exportable(wrapped.blob)
         with self.handles.making():
             export = world.unwrap(
                 ObjectClass.SECRET_KEY,

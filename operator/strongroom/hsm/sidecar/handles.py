@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,8 +10,8 @@ from typing import Any
 from pkcs11 import Mechanism, Session
 
 from strongroom.domain.errors import KeyRefused
-from strongroom.domain.keys import WrappedKey
 from strongroom.hsm.sidecar.attributes import Template
+from strongroom.hsm.sidecar.boundkeys import BoundKey
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 from strongroom.hsm.sidecar.world import World
 
@@ -28,16 +27,15 @@ class Handles:
         self._counter = threading.Lock()
         self.made_objects = 0
 
-    def get(self, seat: Seat, key: WrappedKey, authenticated: bytes, use: str, unwrap: Callable[[World], Any]) -> Any:
+    def get(self, seat: Seat, key: BoundKey, use: str, unwrap: Callable[[World], Any]) -> Any:
         """Return the handle of a wrapped key for one use in this seat. ``unwrap`` makes it where there is none.
 
-        ``authenticated`` is what its MAC covers. Only keys whose MAC was right are ever in the cache, which is why a
-        hit verifies nothing. Raises ``KeyRefused``.
+        Only keys whose MAC was right are ever in the cache, which is why a hit verifies nothing. Raises ``KeyRefused``.
         """
-        name = hashlib.sha256(authenticated + key.mac + use.encode()).digest()
+        name = (key.name, use)
         handle = seat.handles.get(name)
         if handle is None:
-            handle = unwrap(world_of(seat, key, authenticated))
+            handle = unwrap(world_of(seat, key))
             seat.handles[name] = handle
             self._evict(seat)
         seat.handles.move_to_end(name)
@@ -77,11 +75,11 @@ class Handles:
                 oldest.destroy()
 
 
-def world_of(seat: Seat, key: WrappedKey, authenticated: bytes) -> World:
+def world_of(seat: Seat, bound: BoundKey) -> World:
     """Return the world that wrapped a key, after its MAC key said that it did. Raises ``KeyRefused``."""
-    world = seat.worlds.get(key.world)
+    world = seat.worlds.get(bound.key.world)
     if world is None:
         raise KeyRefused("the wrapped key belongs to a world that this token does not hold")
-    if not world.mac.verify(authenticated, key.mac, mechanism=Mechanism.SHA256_HMAC):
+    if not world.mac.verify(bound.authenticated, bound.key.mac, mechanism=Mechanism.SHA256_HMAC):
         raise KeyRefused("the wrapped key failed its MAC")
     return world

@@ -19,6 +19,7 @@ from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import NEWBORN_KEK, UNWRAPPED_KEK
+from strongroom.hsm.sidecar.boundkeys import BoundKey
 from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT, Handles
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.hsm.sidecar.resident import ResidentKeks
@@ -121,7 +122,7 @@ class Keys:
     def _handle(self, seat: Seat, kek: WrappedKey) -> Any:
         if kek.usage == bounds.RESIDENT:
             return self._residents.handle(seat, kek)
-        return self._handles.get(seat, kek, layouts.mac_input(kek), "", lambda world: self._unwrapped(world, kek))
+        return self._handles.get(seat, BoundKey.of_kek(kek), "", lambda world: self._unwrapped(world, kek))
 
     def _unwrapped(self, world: World, kek: WrappedKey) -> Any:
         with self._handles.making():

@@ -26,6 +26,7 @@ from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import attributes, keyforms, layouts, operations
 from strongroom.hsm.sidecar.abilities import Abilities
 from strongroom.hsm.sidecar.attributes import Template
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
 from strongroom.hsm.sidecar.grip import KeyGrip
 from strongroom.hsm.sidecar.handles import Handles
 from strongroom.hsm.sidecar.keyforms import Parts
@@ -74,39 +75,38 @@ class ObjectKeys:
                 info = b"" if parts.public is None else keyforms.public_info(spec, parts.public)
                 return self._wrapped(seat, key, spec, owner, info, exportable=exportable)
 
-    def use_key(
-        self, spec: KeySpec, key: WrappedKey, owner: str, algorithm: str, operation: Operation, given: Given
-    ) -> Made:
+    def use_key(self, key: ObjectKey, algorithm: str, operation: Operation, given: Given) -> Made:
         """Carry out one operation; ``InvalidInput``, with one text for every reason, when a ciphertext does not open.
 
-        ``InvalidInput`` also for what the token cannot do, ``KeyRefused`` for a key that is not the owner's.
+        ``InvalidInput`` also for what the token cannot do, ``KeyRefused`` for a key that the world did not wrap.
         """
-        bounds.check_object_key(spec, key, owner)
-        known = algorithms.find(algorithm, spec, operation)
-        algorithms.check(known, operation, given, spec)
+        known = algorithms.find(algorithm, key.spec, operation)
+        algorithms.check(known, operation, given, key.spec)
         given = algorithms.prepared(known, operation, given)
-        opening = operation in _OPENING
-        with self._judged(
-            lambda why: InvalidInput(
-                algorithms.DOES_NOT_OPEN if opening else f"the token cannot {operation} so ({why})"
-            )
-        ):
-            return operations.perform(self._grip(spec, key), known, operation, given)
+        try:
+            return operations.perform(self._grip(key), known, operation, given)
+        except PKCS11Error as error:
+            opening = operation in _OPENING
+            raise self._token.judge(
+                error,
+                lambda why: InvalidInput(
+                    algorithms.DOES_NOT_OPEN if opening else f"the token cannot {operation} so ({why})"
+                ),
+            ) from error
 
-    def release_key(self, spec: KeySpec, key: WrappedKey, owner: str, target: bytes, digest: str) -> bytes:
+    def release_key(self, key: ObjectKey, target: bytes, digest: str) -> bytes:
         """Wrap an exportable key for ``target``. ``KeyRefused`` for one that is not exportable, ``InvalidInput``."""
-        bounds.check_object_key(spec, key, owner)
-        if key.usage != bounds.EXPORTABLE:
+        if key.bound.key.usage != bounds.EXPORTABLE:
             raise KeyRefused("the key was not made exportable")
         bounds.check_target(target)
         numbers = keyforms.rsa_target(target)
         with self._judged(lambda why: InvalidInput(f"the token cannot release the key ({why})")):
-            grip = self._grip(spec, key)
+            grip = self._grip(key)
             with grip.released() as private:
                 return wrap_for(grip.seat, self._handles, private, numbers, digest)
 
-    def _grip(self, spec: KeySpec, key: WrappedKey) -> KeyGrip:
-        return KeyGrip(spec, key, self._token.seat(), self._token, self._handles, self._abilities)
+    def _grip(self, key: ObjectKey) -> KeyGrip:
+        return KeyGrip(key, self._token.seat(), self._token, self._handles, self._abilities)
 
     def _check_pair(self, seat: Seat, spec: KeySpec, parts: Parts) -> None:
         """Have the token sign and verify, which tells whether an EC key's parts belong together."""
@@ -131,7 +131,7 @@ class ObjectKeys:
         key = WrappedKey(str(here.id), bounds.KEY_CLASSES[spec.type], usage, owner, 1, blob, b"")
         mac = here.mac.sign(layouts.object_key_mac_input(spec, key), mechanism=Mechanism.SHA256_HMAC)
         key = replace(key, mac=mac)
-        self._grip(spec, key).try_out()
+        self._grip(ObjectKey.of(spec, key, owner)).try_out()
         return KeyMaterial(spec, public=info, wrapped=key)
 
     def _wrapped_exportable(self, seat: Seat, private: Any) -> bytes:

@@ -18,6 +18,7 @@ from strongroom.domain.keys import WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.sidecar import layouts
 from strongroom.hsm.sidecar.attributes import RESIDENT_KEK
+from strongroom.hsm.sidecar.boundkeys import BoundKey
 from strongroom.hsm.sidecar.handles import world_of
 from strongroom.hsm.sidecar.session import OpenToken, Seat
 
@@ -56,13 +57,11 @@ class ResidentKeks:
 
     def handle(self, seat: Seat, kek: WrappedKey) -> Any:
         """Return this seat's handle. ``KeyRefused`` when the MAC is wrong or the token does not hold it."""
-        authenticated = layouts.mac_input(kek)
-        found = self._handles()
-        name = authenticated + kek.mac
-        if name not in found:
-            world_of(seat, kek, authenticated)
-            found[name] = self._find(seat.session, kek)
-        return found[name]
+        bound, found = BoundKey.of_kek(kek), self._handles()
+        if bound.name not in found:
+            world_of(seat, bound)
+            found[bound.name] = self._find(seat.session, kek)
+        return found[bound.name]
 
     def destroy(self, owner: str, below: int) -> int:
         """Destroy an owner's KEKs of versions lower than ``below``; return how many."""

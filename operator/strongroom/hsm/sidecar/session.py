@@ -52,7 +52,9 @@ class Seat:
     session: Session
     worlds: dict[str, World]
     as_of: int  # the count of changes to the worlds that this seat has seen
-    handles: OrderedDict[bytes, Any] = field(default_factory=OrderedDict)  # unwrapped, least recently used first
+    handles: OrderedDict[tuple[bytes, str], Any] = field(
+        default_factory=OrderedDict
+    )  # unwrapped, least recently used first
 
     @property
     def current(self) -> World:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from strongroom.domain.algorithms import ALGORITHMS
@@ -16,6 +17,8 @@ from strongroom.hsm.messages import (
     spec_from_message,
 )
 from strongroom.hsm.sidecar import metrics
+from strongroom.hsm.sidecar.boundkeys import ObjectKey
+from strongroom.hsm.sidecar.handles import CACHED_PER_SEAT
 from strongroom.hsm.sidecar.objectkeys import ObjectKeys
 from strongroom.wire.hsm import hsm_pb2 as pb
 
@@ -24,6 +27,9 @@ _REFUSALS: Final[dict[type[Refused], tuple[pb.Refusal, str]]] = {
     KeyRefused: (pb.REFUSAL_KEY_REFUSED, "key_refused"),
 }
 """What concerns one use alone; anything else fails the call that it came in."""
+
+_OPERATIONS: Final = {str(each): each for each in Operation}
+_MAX_KEY_OCTETS: Final = bounds.MAX_PRIVATE_OCTETS + 1024  # with what is said of it
 
 
 def make(keys: ObjectKeys, request: pb.MakeKeyRequest) -> pb.ObjectKey:
@@ -37,8 +43,7 @@ def take(keys: ObjectKeys, request: pb.TakeKeyRequest) -> pb.ObjectKey:
 
 
 def release(keys: ObjectKeys, request: pb.ReleaseKeyRequest) -> pb.ReleaseKeyResponse:
-    spec, key = spec_from_message(request.spec), from_message(request.key)
-    return pb.ReleaseKeyResponse(wrapped=keys.release_key(spec, key, request.owner, request.target, request.digest))
+    return pb.ReleaseKeyResponse(wrapped=keys.release_key(_key_of(request), request.target, request.digest))
 
 
 def use(keys: ObjectKeys, request: pb.UseKeysRequest) -> pb.UseKeysResponse:
@@ -59,18 +64,26 @@ def _used(keys: ObjectKeys, asked: pb.Use) -> pb.Used:
             metrics.of_use(asked.algorithm, asked.operation, result).inc()
 
 
-_OPERATIONS: Final = frozenset(Operation)
-
-
 def _made(keys: ObjectKeys, asked: pb.Use) -> pb.Made:
-    if asked.operation not in _OPERATIONS:
+    operation = _OPERATIONS.get(asked.operation)
+    if operation is None:
         raise InvalidInput("operation: there is no such operation")
-    made = keys.use_key(
-        spec_from_message(asked.spec),
-        from_message(asked.key),
-        asked.owner,
-        asked.algorithm,
-        Operation(asked.operation),
-        given_from_message(asked),
+    return made_to_message(keys.use_key(_key_of(asked), asked.algorithm, operation, given_from_message(asked)))
+
+
+def _key_of(asked: pb.Use | pb.ReleaseKeyRequest) -> ObjectKey:
+    """Return the key that a request presents. ``InvalidInput``, ``KeyRefused`` like ``ObjectKey.of``."""
+    return _presented(asked.spec.SerializeToString(), asked.key.SerializeToString(), asked.owner)
+
+
+@lru_cache(maxsize=CACHED_PER_SEAT)
+def _presented(spec: bytes, key: bytes, owner: str) -> ObjectKey:
+    """Read and check a key once: it comes along with each of its uses, and the same octets are the same key.
+
+    What was refused is read again, and what is longer than any key is not kept.
+    """
+    if len(spec) + len(key) > _MAX_KEY_OCTETS:
+        raise InvalidInput(f"key: has at most {_MAX_KEY_OCTETS} octets")
+    return ObjectKey.of(
+        spec_from_message(pb.KeySpec.FromString(spec)), from_message(pb.WrappedKey.FromString(key)), owner
     )
-    return made_to_message(made)
