@@ -23,6 +23,7 @@ from typing import Final
 from strongroom.domain.errors import HsmUnavailable
 from strongroom.domain.keytypes import Curve, KeySpec, KeyType
 from strongroom.hsm.bounds import MAX_USES
+from strongroom.hsm.deadlines import Deadlines
 from strongroom.wire.hsm import hsm_pb2 as pb
 
 _LANES: Final = 2  # of each way
@@ -45,14 +46,14 @@ class _Waiting:
 class Gathering:
     """``quick`` and each of ``slow`` carry out one message of such uses, and return an answer to each use, in order.
 
-    Each caller gets what they raise.
+    Each caller gets what they raise. ``deadline`` bounds a use, its waiting for others included, in seconds.
     """
 
-    def __init__(self, quick: Send, slow: Sequence[Send]) -> None:
-        self._quick, self._slow = _Lanes([quick]), _Lanes(slow)
+    def __init__(self, quick: Send, slow: Sequence[Send], deadline: float) -> None:
+        self._quick, self._slow = _Lanes([quick], deadline), _Lanes(slow, deadline)
 
     async def use(self, use: pb.Use, spec: KeySpec) -> pb.Used:
-        """Send it, alone or with others, and return the answer. ``HsmUnavailable`` when too many wait."""
+        """Send it, alone or with others, and return the answer. ``HsmUnavailable`` when too many wait, or too long."""
         cost = weight(spec, use.ByteSize())
         lanes = self._quick if cost == 1 else self._slow
         return await lanes.use(_Waiting(use, cost, asyncio.get_running_loop().create_future()))
@@ -66,7 +67,8 @@ class Gathering:
 class _Lanes:
     """So many messages under way at once, over as many ways as there are."""
 
-    def __init__(self, ways: Sequence[Send]) -> None:
+    def __init__(self, ways: Sequence[Send], deadline: float) -> None:
+        self._deadlines = Deadlines(deadline, _is_late)
         self._free = dict.fromkeys(ways, _LANES)
         self._starting = 0  # lanes that are taken, and whose message is not made up yet
         self._waiting: deque[_Waiting] = deque()
@@ -77,7 +79,7 @@ class _Lanes:
             raise HsmUnavailable("too many uses of keys wait for the HSM")
         self._waiting.append(waiting)
         self._start()
-        return await waiting.answer
+        return await self._deadlines.wait(waiting.answer)
 
     def close(self) -> None:
         for task in self._tasks:
@@ -139,6 +141,10 @@ def _weight_of_key(spec: KeySpec) -> int:
     if spec.type is KeyType.RSA:
         return _RSA_WEIGHTS[spec.size]
     return 1 if spec.curve in (None, Curve.P256) else _SLOW_CURVE_WEIGHT
+
+
+def _is_late(answer: asyncio.Future[pb.Used]) -> None:
+    answer.set_exception(HsmUnavailable("the HSM did not answer in time"))
 
 
 def _fail(answer: asyncio.Future[pb.Used], error: BaseException) -> None:

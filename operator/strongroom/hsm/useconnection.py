@@ -10,6 +10,7 @@ import grpc
 from google.protobuf.message import DecodeError
 
 from strongroom.domain.errors import HsmUnavailable
+from strongroom.hsm.deadlines import Deadlines
 from strongroom.hsm.frames import BrokenFrame, Frames, framed
 from strongroom.hsm.statuses import from_failure, no_answer
 from strongroom.wire.hsm import hsm_pb2 as pb
@@ -22,25 +23,22 @@ _BROKEN: Final = grpc.StatusCode.INTERNAL
 class UseConnection(asyncio.Protocol):
     """It ends for all that are under way: a late answer could not be told from the next one."""
 
-    def __init__(self) -> None:
+    def __init__(self, deadline: float) -> None:
+        """``deadline`` of each message, in seconds."""
         self.is_open = False
+        self._deadlines = Deadlines(deadline, lambda _: self.end(no_answer(_LATE)))
         self._frames = Frames()
         self._pending: deque[asyncio.Future[pb.UseKeysAnswer]] = deque()
 
-    async def ask(self, request: pb.UseKeysRequest, deadline: float) -> pb.UseKeysResponse:
-        """Send a message and return its answer. ``deadline`` in seconds; at it the connection ends.
+    async def ask(self, request: pb.UseKeysRequest) -> pb.UseKeysResponse:
+        """Send a message and return its answer. At its deadline the connection ends.
 
         Raises what a call of ``UseKeys`` raises.
         """
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[pb.UseKeysAnswer] = loop.create_future()
+        answer: asyncio.Future[pb.UseKeysAnswer] = asyncio.get_running_loop().create_future()
         self._pending.append(answer)
         self._transport.write(framed(request.SerializeToString()))
-        expiry = loop.call_later(deadline, self._expire)
-        try:
-            told = await answer
-        finally:
-            expiry.cancel()
+        told = await self._deadlines.wait(answer)
         if told.WhichOneof("outcome") == "response":
             return told.response
         raise from_failure(told.failure)
@@ -74,6 +72,3 @@ class UseConnection(asyncio.Protocol):
         answer = self._pending.popleft()
         if not answer.done():  # else nobody waits for it any more
             answer.set_result(told)
-
-    def _expire(self) -> None:
-        self.end(no_answer(_LATE))

@@ -40,9 +40,8 @@ class UsersKeys(TokenKeys):
 
     def __init__(self, call: Call, quick: UseCall, slow: Sequence[UseCall], deadline: float) -> None:
         self._remote = call
-        self._patience = deadline
         self._making = asyncio.Semaphore(_MAKING_AT_ONCE)
-        self._gathering = Gathering(sending(quick), tuple(map(sending, slow)))
+        self._gathering = Gathering(sending(quick), tuple(map(sending, slow)), deadline)
 
     async def make_key(self, spec: KeySpec, owner: str, *, exportable: bool = False) -> KeyMaterial:
         bounds.check_hsm(spec)
@@ -74,11 +73,7 @@ class UsersKeys(TokenKeys):
             aad=given.aad,
             signature=given.signature,
         )
-        try:
-            async with asyncio.timeout(self._patience):
-                used = await self._gathering.use(use, material.spec)
-        except TimeoutError:
-            raise HsmUnavailable("the HSM did not answer in time") from None
+        used = await self._gathering.use(use, material.spec)
         if not used.HasField("made"):
             raise _REFUSALS.get(used.refusal, HsmUnavailable)(used.detail)
         return made_from_message(used.made)

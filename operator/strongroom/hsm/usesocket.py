@@ -55,7 +55,7 @@ class UseSocket:
         connection = await self._connected()
         if connection is not None:
             with self._seen("UseKeys"):
-                return await connection.ask(request, self._deadline)
+                return await connection.ask(request)
         async with self._calling:
             return await self._by_call(request)
 
@@ -80,7 +80,9 @@ class UseSocket:
             return None
         try:
             async with asyncio.timeout(self._deadline):
-                _, connection = await loop.create_unix_connection(UseConnection, str(self._path))
+                _, connection = await loop.create_unix_connection(
+                    lambda: UseConnection(self._deadline), str(self._path)
+                )
         except TimeoutError:
             raise no_answer(grpc.StatusCode.DEADLINE_EXCEEDED) from None
         except OSError:

@@ -14,6 +14,7 @@ from strongroom.wire.hsm import hsm_pb2 as pb
 QUICK = KeySpec(KeyType.EC, curve=Curve.P256, hsm=True)
 SLOW = KeySpec(KeyType.RSA, 4096, hsm=True)
 RSA = KeySpec(KeyType.RSA, 2048, hsm=True)
+DEADLINE = 60.0
 
 
 class Sidecar:
@@ -62,7 +63,7 @@ def asked(gatherer: Gathering, number: int, spec: KeySpec = QUICK, octets: int =
 
 async def test_one_goes_at_once_and_the_rest_together() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, number) for number in range(1, 6)]
@@ -76,7 +77,7 @@ async def test_one_goes_at_once_and_the_rest_together() -> None:
 async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_shares_the_messages() -> None:
     sidecar = Sidecar()
     sidecar.gate.set()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
 
     async def caller() -> None:
         for number in range(3):
@@ -88,7 +89,7 @@ async def test_what_is_asked_for_in_one_pass_and_again_after_the_answers_shares_
 
 async def test_two_messages_of_quick_uses_are_under_way_and_the_rest_waits() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     everything = [asked(gatherer, 0)]
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     everything += [asked(gatherer, 1)]
@@ -106,7 +107,7 @@ async def test_quick_and_slow_uses_go_their_own_ways() -> None:
     quick, slow = Sidecar(), Sidecar()
     quick.gate.set()
     slow.gate.set()
-    gatherer = Gathering(quick.send, slow.ways())
+    gatherer = Gathering(quick.send, slow.ways(), DEADLINE)
     assert await asked(gatherer, 1, QUICK) == b"\1"
     assert await asked(gatherer, 2, RSA) == b"\2"
     assert (quick.messages, slow.messages) == ([[b"\1"]], [[b"\2"]])
@@ -114,7 +115,7 @@ async def test_quick_and_slow_uses_go_their_own_ways() -> None:
 
 async def test_slow_uses_are_divided_among_the_lanes() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     everything = [asked(gatherer, number, RSA) for number in range(13)]
     await sidecar.until(lambda: len(sidecar.messages) == 6)
     assert [len(message) for message in sidecar.messages] == [3, 2, 2, 2, 2, 2]
@@ -124,7 +125,7 @@ async def test_slow_uses_are_divided_among_the_lanes() -> None:
 
 async def test_slow_uses_take_the_way_on_which_least_is_under_way() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     everything = []
     for number in range(6):
         everything.append(asked(gatherer, number, RSA))
@@ -136,7 +137,7 @@ async def test_slow_uses_take_the_way_on_which_least_is_under_way() -> None:
 
 async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     slow = [asked(gatherer, number, SLOW) for number in range(9)]
     await sidecar.until(lambda: len(sidecar.messages) == 6)
     quick = asked(gatherer, 100)
@@ -153,7 +154,7 @@ async def test_slow_uses_take_several_lanes_and_never_hold_up_quick_ones() -> No
 )
 async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     count = 200
     everything = [asked(gatherer, number, spec, octets) for number in range(count)]
     await sidecar.until(lambda: bool(sidecar.messages))
@@ -165,7 +166,7 @@ async def test_a_message_is_bounded(spec: KeySpec, octets: int, largest: int) ->
 
 async def test_a_long_value_does_not_hold_up_short_ones() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     long = [asked(gatherer, number, QUICK, 60_000) for number in range(7)]
     await sidecar.until(lambda: len(sidecar.messages) == 6)
     short = asked(gatherer, 9)
@@ -176,7 +177,7 @@ async def test_a_long_value_does_not_hold_up_short_ones() -> None:
 
 async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     rest = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -191,7 +192,7 @@ async def test_a_failure_reaches_each_of_its_callers_and_nobody_else() -> None:
 
 async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     gone, stays = asked(gatherer, 1), asked(gatherer, 2)
@@ -207,7 +208,7 @@ async def test_whoever_gave_up_is_left_out_and_harms_nobody() -> None:
 async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "_MAX_WAITING", 2)
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = [asked(gatherer, 1), asked(gatherer, 2)]
@@ -219,7 +220,7 @@ async def test_too_many_that_wait_are_refused(monkeypatch: pytest.MonkeyPatch) -
 
 async def test_closing_gives_up_what_waits_and_what_is_under_way() -> None:
     sidecar = Sidecar()
-    gatherer = Gathering(sidecar.send, sidecar.ways())
+    gatherer = Gathering(sidecar.send, sidecar.ways(), DEADLINE)
     first = asked(gatherer, 0)
     await sidecar.until(lambda: len(sidecar.messages) == 1)
     waiting = asked(gatherer, 1)

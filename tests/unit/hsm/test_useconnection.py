@@ -26,14 +26,14 @@ class Transport(asyncio.Transport):
         self.aborted = True
 
 
-def opened() -> tuple[UseConnection, Transport]:
-    connection, transport = UseConnection(), Transport()
+def opened(deadline: float = 5.0) -> tuple[UseConnection, Transport]:
+    connection, transport = UseConnection(deadline), Transport()
     connection.connection_made(transport)
     return connection, transport
 
 
-def asked(connection: UseConnection, number: int, deadline: float = 5.0) -> asyncio.Task[pb.UseKeysResponse]:
-    return asyncio.create_task(connection.ask(pb.UseKeysRequest(uses=[pb.Use(value=bytes([number]))]), deadline))
+def asked(connection: UseConnection, number: int) -> asyncio.Task[pb.UseKeysResponse]:
+    return asyncio.create_task(connection.ask(pb.UseKeysRequest(uses=[pb.Use(value=bytes([number]))])))
 
 
 def answer(number: int) -> bytes:
@@ -82,8 +82,10 @@ async def test_a_failure_is_its_messages_alone() -> None:
 
 async def test_a_deadline_ends_the_connection_for_all() -> None:
     """A late answer could not be told from the next one."""
-    connection, transport = opened()
-    tasks = [asked(connection, 0, deadline=0.02), asked(connection, 1)]
+    connection, transport = opened(deadline=0.02)
+    tasks = [asked(connection, 0)]
+    await asyncio.sleep(0.01)
+    tasks.append(asked(connection, 1))
     ends = await asyncio.gather(*tasks, return_exceptions=True)
     assert [(type(end), str(end)) for end in ends] == [
         (HsmUnavailable, "the HSM sidecar does not answer (DEADLINE_EXCEEDED)")
