@@ -1,6 +1,6 @@
 """One deadline for each of many answers, by one timer.
 
-A timer of the event loop for each use, cancelled once it was answered, took a fifth of the client's time.
+A timer of the event loop for each use, cancelled once it was answered, took a tenth of the client's time.
 """
 
 from __future__ import annotations

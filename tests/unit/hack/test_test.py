@@ -21,19 +21,34 @@ def _stage(directory, source: str) -> Stage:
 
 def test_what_was_skipped_is_told_with_its_reason(tmp_path):
     stage = _stage(tmp_path, "import pytest\ndef test_a(): pytest.skip('no token')\ndef test_b(): pass\n")
-    passed, skipped = run.run(stage, tmp_path / "skips")
-    assert passed
-    assert [reason for _, reason in skipped] == ["no token"]
+    (result,) = run.run([stage], tmp_path)
+    assert result.passed
+    assert [reason for _, reason in result.skipped] == ["no token"]
 
 
 def test_a_stage_without_tests_has_failed(tmp_path):
-    passed, skipped = run.run(_stage(tmp_path, ""), tmp_path / "skips")
-    assert not passed
-    assert skipped == []
+    (result,) = run.run([_stage(tmp_path, "")], tmp_path)
+    assert not result.passed
+    assert result.skipped == []
+
+
+def _printing(text: str, code: int) -> Stage:
+    return Stage(str(code), [sys.executable, "-c", f"print({text!r}); raise SystemExit({code})"])
+
+
+def test_stages_of_a_round_run_at_the_same_time_and_each_counts(tmp_path, capfd):
+    """The first waits for the second."""
+    sign = tmp_path / "sign"
+    waiting = f"import time, pathlib\nwhile not pathlib.Path({str(sign)!r}).exists(): time.sleep(0.01)\nprint('first')"
+    signing = f"import pathlib\npathlib.Path({str(sign)!r}).touch()\nprint('second')\nraise SystemExit(3)"
+    stages = [Stage(name, [sys.executable, "-c", code]) for name, code in (("a", waiting), ("b", signing))]
+    assert [result.passed for result in run.run(stages, tmp_path)] == [True, False]
+    printed = capfd.readouterr().out
+    assert printed.index("first") < printed.index("second")
 
 
 def test_one_failing_stage_fails_the_whole_and_the_others_still_run(monkeypatch, capsys):
-    stages = [Stage(code, [sys.executable, "-c", f"raise SystemExit({code})"]) for code in ("1", "0")]
-    monkeypatch.setattr(run, "STAGES", stages)
+    rounds = [[_printing("", code)] for code in (1, 0)]
+    monkeypatch.setattr(run, "ROUNDS", rounds)
     assert run.main() == 1
     assert capsys.readouterr().out.split() == ["Summary", "FAILED", "1", "passed", "0"]
