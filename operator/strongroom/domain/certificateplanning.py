@@ -153,10 +153,15 @@ def cancelling(head: ObjectHead, name: str) -> ObjectHead:
 
 
 def forgotten(head: ObjectHead) -> ObjectHead:
-    """Return the head without its operation. The record of a request whose certificate never came holds its name."""
+    """Return the head without its operation."""
+    return without_operation(head.changed())
+
+
+def without_operation(head: ObjectHead) -> ObjectHead:
+    """Return the same, of the same generation. The record of a request whose certificate never came holds its name."""
     assert head.certificate is not None
     base = without_request(head) if _WORD in head.faces else head
-    return base.changed(certificate=replace(head.certificate, pending=None))
+    return replace(base, certificate=replace(head.certificate, pending=None))
 
 
 def with_policy(head: ObjectHead, policy: CertificatePolicy) -> ObjectHead:

@@ -14,7 +14,7 @@ from typing import Final
 from strongroom.domain.access import Area, Policy
 from strongroom.domain.apiobjects import face_of
 from strongroom.domain.attributes import STALE, UNDECLARED, DeclaredAttributes
-from strongroom.domain.certificateplanning import scheduled
+from strongroom.domain.certificateplanning import scheduled, without_operation
 from strongroom.domain.certificates import CertificatePolicy, Progress
 from strongroom.domain.limits import Room, no_room
 from strongroom.domain.objects import Attributes, Claim, Face, Kind, ObjectHead
@@ -385,11 +385,20 @@ def _wished_certificate(wish: Declaration, policy: CertificatePolicy, head: Obje
     kept = replace(policy, created=state.policy.created, updated=state.policy.updated)
     if kept != state.policy:
         kept = replace(kept, updated=seen.now)
-    after = scheduled(replace(head, certificate=replace(state, policy=kept)))
+    after = scheduled(_without_wrong_request(policy, replace(head, certificate=replace(state, policy=kept))))
     face = after.faces.get(Kind.CERTIFICATE)
     if face is None or wish.restarts or not face.restart:
         return after
     return replace(after, faces={**after.faces, Kind.CERTIFICATE: replace(face, restart="")})
+
+
+def _without_wrong_request(policy: CertificatePolicy, head: ObjectHead) -> ObjectHead:
+    """Let go of what was asked for by a declaration that was taken back: while it waits, nothing is renewed."""
+    state, pending = head.certificate, head.pending
+    assert state is not None
+    if pending is None or pending.status is Progress.COMPLETED:
+        return head
+    return without_operation(head) if state.made == policy.digest != pending.policy else head
 
 
 def asked(wish: Declaration, head: ObjectHead) -> ObjectHead:

@@ -137,6 +137,27 @@ async def test_a_changed_declaration_is_a_new_version_and_a_changed_renewal_is_n
     assert names.get_values_for_type(x509.DNSName) == ["app.example", "www.app.example"]
 
 
+async def test_a_change_that_is_taken_back_leaves_no_request_behind() -> None:
+    """It would be carried out when its turn comes, or keep the certificate from being renewed."""
+    world, process = await make(vaultcertificate(duration="90d", renewBefore="30d"))
+    first = certificate_in(world)
+    world.apply(vaultcertificate(duration="90d", renewBefore="30d", issuerRef={"name": "Unknown"}))
+    await settle(world, process)
+    assert world.reason(KEY) == "!Issuing"
+    world.apply(vaultcertificate(duration="90d", renewBefore="30d"))
+    await settle(world, process)
+    head = await head_of(world)
+    assert (head.pending, list(head.faces)) == (None, [Face.CERTIFICATE])
+    assert world.reason(KEY) == "Available"
+    assert certificate_in(world) == first
+    due = head.faces[Face.CERTIFICATE].due
+    assert due is not None
+    world.now = due
+    await settle(world, process)
+    assert certificate_in(world).issuer == first.issuer
+    assert certificate_in(world) != first
+
+
 async def test_the_renew_annotation_works_once_per_value() -> None:
     world, process = await make(vaultcertificate())
     first = certificate_in(world)
