@@ -91,8 +91,9 @@ _NO_VERSION: Final = dict.fromkeys(
 
 def _failure(pending: Pending) -> str:
     if pending.status is not Progress.IN_PROGRESS:
-        return f"the request to the issuer {pending.issuer} is {pending.status}: {pending.message or 'by a caller'}"
-    return f"the issuer {pending.issuer} gave no certificate ({pending.attempts} attempts): {pending.message}"
+        why = pending.message or "by a caller; a new value of the annotation strongroom.dev/renew asks again"
+        return f"the request to the issuer {pending.issuer} is {pending.status}: {why}"
+    return f"the issuer {pending.issuer} gave no certificate (attempts: {pending.attempts}): {pending.message}"
 
 
 def _progress(head: ObjectHead, pending: Pending) -> str:

@@ -193,4 +193,6 @@ def _shows(known: Known, part: ObjectHead, face: Face) -> bool:
     kept, pending = part.faces.get(face), part.pending
     if pending is not None and (pending.open or pending.request.encode() in known.status):
         return False  # its status tells how the operation goes
+    if pending is None and Face.REQUEST in part.faces:
+        return False  # somebody had the operation forgotten before it made a version
     return kept is None or kept.served.encode() in known.status

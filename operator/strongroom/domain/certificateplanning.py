@@ -201,6 +201,16 @@ def carrying_due(head: ObjectHead, now: int) -> bool:
     return pending is not None and pending.open and pending.due is not None and pending.due <= now
 
 
+def wanting(head: ObjectHead, request: str, now: int) -> ObjectHead:
+    """Return a head whose renewal is under way, though it could not be asked for yet. ``request`` names it."""
+    state = head.certificate
+    assert state is not None
+    if state.pending is not None and state.pending.open:
+        return head
+    pending = Pending(request, state.policy.issuer, now, due=now, policy=state.policy.digest)
+    return replace(head, certificate=replace(state, pending=pending))
+
+
 def put_off(head: ObjectHead, now: int, code: str, message: str, at_least: int = 0) -> ObjectHead:
     """Return the head whose operation failed and is tried again, ever more slowly. ``at_least``: seconds."""
     assert head.certificate is not None

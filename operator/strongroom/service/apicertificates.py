@@ -135,7 +135,7 @@ class ApiCertificates(ApiObjects):
         async def attempt(stored: Stored[ObjectHead] | None) -> FoundCertificate:
             head, _ = rules.live_face(stored.head if stored else None, name, self.kind)
             pending = planning.pending_of(head, name)
-            if not pending.open or pending.issuer != UNKNOWN:
+            if not pending.open or pending.issuer != UNKNOWN or Kind.REQUEST not in head.faces:
                 raise NotPending("Merge is for an operation that is inProgress and whose issuer is Unknown.")
             assert stored is not None
             return await self._versions.finish(vault, stored, parts, lambda asked: wanted.applied(asked, self._clock()))

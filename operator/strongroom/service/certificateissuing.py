@@ -5,6 +5,7 @@ Works from heads, so that a certificate that was made through the API, and that 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -105,7 +106,8 @@ class CertificateIssuing:
         if stored is None or vault.state is not State.LIVE or stored.head.state is not State.LIVE:
             return Carried()
         if planning.carrying_due(stored.head, self._clock()):
-            return await self._carry(vault, stored)
+            asked = Kind.REQUEST in stored.head.faces
+            return await (self._carry(vault, stored) if asked else self._renew(vault, stored))
         if planning.renewal_due(stored.head, self._clock()):
             return await self._renew(vault, stored)
         if planning.advice_due(stored.head, self._clock()):
@@ -117,7 +119,13 @@ class CertificateIssuing:
         assert head.certificate is not None
         before = await self._store.attributes(vault, head, head.faces[Kind.CERTIFICATE].served)
         asked = succeeding(before, None, now)
-        await self._versions.ask(vault, head.name, stored, head.certificate.policy, asked, now)
+        try:
+            await self._versions.ask(vault, head.name, stored, head.certificate.policy, asked, now)
+        except Conflict:
+            raise
+        except Refused as error:  # the vault has no such keys any more, say: the end of what serves must not surprise
+            wanting = planning.wanting(head, os.urandom(16).hex(), now)
+            return await self._failed(vault, stored, wanting, error)
         return Carried(REQUESTED, f"the next version is asked of the issuer {head.certificate.policy.issuer}")
 
     async def _ask_advice(self, vault: VaultHead, stored: Stored[ObjectHead]) -> None:
@@ -147,7 +155,7 @@ class CertificateIssuing:
             await self._store.commit(vault, course.stored, after)
             return Carried()
         except (Retryable, Refused) as error:
-            return await self._failed(vault, course.stored, error)
+            return await self._failed(vault, course.stored, course.stored.head, error)
         reason = RENEWED if Kind.CERTIFICATE in head.faces else ISSUED
         return Carried(reason, f"version {made.version} was issued by {made.state.policy.issuer}")
 
@@ -174,10 +182,12 @@ class CertificateIssuing:
             raise Refused(f"the issuer {issuer.name} issues nothing: {why}")
         return authority
 
-    async def _failed(self, vault: VaultHead, stored: Stored[ObjectHead], error: Retryable | Refused) -> Carried:
+    async def _failed(
+        self, vault: VaultHead, stored: Stored[ObjectHead], head: ObjectHead, error: Retryable | Refused
+    ) -> Carried:
         """What renews, or a resource declares, is tried again, whatever is wrong; what is new is given up when nothing
         but somebody's act can help."""
-        head, now, code = stored.head, self._clock(), type(error).__name__
+        now, code = self._clock(), type(error).__name__
         if isinstance(error, Retryable) or Kind.CERTIFICATE in head.faces or head.claim is not None:
             wait = error.after if isinstance(error, IssuerUnavailable) else 0
             after = planning.put_off(head, now, code, str(error), at_least=wait)

@@ -125,9 +125,10 @@ class CertificateVersions:
         return FoundCertificate(committed.head, version, attributes, material)
 
     async def operation(self, vault: VaultHead, head: ObjectHead, pending: Pending) -> FoundOperation:
-        """Return the operation with its request."""
+        """Return the operation with its request; of a renewal that could not be asked for, what serves has one."""
         request = head.faces.get(Kind.REQUEST)
-        material = await self.material(vault, head, request.current if request else pending.version)
+        version = request.current if request else pending.version or head.faces[Kind.CERTIFICATE].current
+        material = await self.material(vault, head, version)
         return FoundOperation(head, pending, material.request)
 
     async def material(

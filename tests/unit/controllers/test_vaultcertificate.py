@@ -194,6 +194,41 @@ async def test_an_issuer_outside_is_waited_for_and_what_it_made_is_delivered() -
     assert certificate_in(world).public_key() == x509.load_der_x509_certificate(made).public_key()
 
 
+async def test_a_request_that_was_cancelled_is_made_again_when_asked_and_one_that_was_forgotten_by_itself() -> None:
+    outside = vaultcertificate(issuerRef={"name": "Unknown"})
+    world, process = await make(outside)
+    api = Replica(world)
+    await api.certificates.cancel(await api.vault(), "app")
+    await settle(world, process)
+    assert world.reason(KEY) == "!IssuanceFailed"
+    assert "strongroom.dev/renew" in message(world)
+    world.apply(annotated(outside, renew="1"))
+    await settle(world, process)
+    assert world.reason(KEY) == "!Issuing"
+    api = Replica(world)
+    await api.certificates.cancel(await api.vault(), "app")
+    await settle(world, process)
+    await api.certificates.forget(await api.vault(), "app")
+    await settle(world, process)
+    assert world.reason(KEY) == "!Issuing"
+    assert (await head_of(world)).pending is not None
+
+
+async def test_a_renewal_that_the_vault_does_not_let_be_made_is_told_while_the_old_version_serves() -> None:
+    hsm = {"algorithm": "ECDSA", "protection": "HSM"}
+    world, process = await make(without_key(privateKey=hsm, duration="90d", renewBefore="30d"))
+    first = certificate_in(world)
+    world.apply(vault(tier="Standard"))
+    await settle(world, process)
+    assert world.reason(KEY) == "Available"
+    world.now = (await head_of(world)).faces[Face.CERTIFICATE].due or 0
+    await settle(world, process)
+    assert world.reason(KEY) == "!IssuanceFailed"
+    assert "(spec.tier)" in message(world)
+    assert "CertificateFailed" in process.events.reasons()
+    assert certificate_in(world) == first
+
+
 async def test_an_issuer_that_the_vault_does_not_know_is_named() -> None:
     world, process = await make(vaultcertificate(issuerRef={"name": "nobody"}))
     assert world.reason(KEY) == "!InvalidSpec"

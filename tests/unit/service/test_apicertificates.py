@@ -42,7 +42,7 @@ from strongroom.domain.errors import (
 )
 from strongroom.domain.issuers import Issuer
 from strongroom.domain.keytypes import Operation
-from strongroom.domain.objects import Kind
+from strongroom.domain.objects import Kind, ObjectHead
 from strongroom.domain.pruning import FULL
 from strongroom.service.apibackups import ApiBackups
 from strongroom.service.apicertificates import Change
@@ -422,6 +422,46 @@ async def test_a_renewal_that_fails_is_tried_again_ever_more_slowly_while_the_ol
     assert waits[0] <= 60
     assert waits[-1] == 4 * 3600
     assert (await Replica(world).certificates.get(await Replica(world).vault(), "db")).version == first.version
+
+
+async def test_a_renewal_that_cannot_be_asked_for_fails_as_one_that_is_refused_and_heals() -> None:
+    world = await make_world()
+    first = await issue(world, HSM_POLICY)
+    world.apply(vault(tier="Standard"))
+    await world.process().reconcile(vault_key())
+    world.now = (await _live(world)).faces[Kind.CERTIFICATE].due or 0
+    waits = []
+    for attempts in range(1, 12):
+        await tend(world, after=0)
+        head = await _live(world)
+        assert head.pending is not None
+        assert (head.pending.status, head.pending.attempts, head.pending.code) == (
+            Progress.IN_PROGRESS,
+            attempts,
+            "TierRefused",
+        )
+        waits.append((head.pending.due or 0) - world.now)
+        world.now = head.pending.due or 0
+    assert waits[0] <= 60
+    assert waits == sorted(waits)
+    assert waits[-1] == 4 * 3600
+    api = Replica(world)
+    shown = await api.certificates.operation(await api.vault(), "db")
+    assert certfacts.facts(parsed_der(first)).public in shown.request
+    with pytest.raises(NotPending):
+        await api.certificates.merge(await api.vault(), "db", [signed_outside(shown.request, world.now)], NOTHING)
+    world.apply(vault(tier="Premium"))
+    await world.process().reconcile(vault_key())
+    await tend(world, after=0)
+    renewed = await Replica(world).certificates.get(await Replica(world).vault(), "db")
+    assert renewed.version != first.version
+    assert (await view(world))["pending"].status is Progress.COMPLETED
+
+
+async def _live(world: World) -> ObjectHead:
+    head = await world.head()
+    assert head is not None
+    return head
 
 
 async def test_an_issuer_that_is_not_there_is_named_when_it_is_asked_of() -> None:
