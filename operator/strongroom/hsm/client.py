@@ -18,7 +18,7 @@ from strongroom.domain.errors import StrongroomError
 from strongroom.domain.keys import KeyService, WrappedKey
 from strongroom.hsm import bounds
 from strongroom.hsm.messages import from_message, to_message
-from strongroom.hsm.places import slow_sockets, uses_socket
+from strongroom.hsm.places import slow_ways, uses_socket
 from strongroom.hsm.states import MAX_MESSAGE_OCTETS, State
 from strongroom.hsm.statuses import RESULTS, to_domain
 from strongroom.hsm.userskeys import UsersKeys
@@ -100,7 +100,7 @@ class HsmClient(KeyService, UsersKeys):
         self._deadline = deadline
         self._observe = observe or _unseen
         self._quick = self._use_socket(uses_socket(socket))
-        self._slow = tuple(map(self._use_socket, slow_sockets(socket)))
+        self._slow = tuple(map(self._use_socket, slow_ways(socket)))
         UsersKeys.__init__(self, self._call, self._quick.send, tuple(each.send for each in self._slow), deadline)
 
     async def __aenter__(self) -> Self:

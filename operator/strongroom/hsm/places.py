@@ -15,6 +15,7 @@ from strongroom.domain.errors import InvalidInput
 _MAX_SOCKET_OCTETS: Final = 107  # sun_path of sockaddr_un, without its final NUL
 _USES: Final = ".uses"
 _SLOW_USES: Final = (".use1", ".use2", ".use3")
+_LEAST_WAYS: Final = 2
 
 
 def uses_socket(socket: Path) -> Path:
@@ -23,8 +24,14 @@ def uses_socket(socket: Path) -> Path:
 
 
 def slow_sockets(socket: Path) -> tuple[Path, ...]:
-    """Return those for slow uses: as many as a client has under way."""
+    """Return those for slow uses."""
     return tuple(socket.with_name(socket.name + each) for each in _SLOW_USES)
+
+
+def slow_ways(socket: Path) -> tuple[Path, ...]:
+    """Return those of them that a client goes by: no more than there are cores, for which the sidecar's threads would
+    only take turns, and two at least, or one long use would hold up all others."""
+    return slow_sockets(socket)[: max(_LEAST_WAYS, len(os.sched_getaffinity(0)))]
 
 
 def fits(socket: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import stat
 import threading
 import time
@@ -52,6 +53,13 @@ async def until_signed(client: HsmClient, key: KeyMaterial, within: float = 10.0
                 return
 
 
+@pytest.fixture
+def many_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients go by every socket."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+
+
+@pytest.mark.usefixtures("many_cores")
 async def test_quick_and_slow_uses_have_sockets_of_their_own_and_all_are_counted_as_calls(sidecar: Sidecar) -> None:
     told: list[tuple[str, str]] = []
     async with HsmClient(sidecar.socket, observe=lambda method, result, _: told.append((method, result))) as client:
@@ -70,6 +78,7 @@ async def test_quick_and_slow_uses_have_sockets_of_their_own_and_all_are_counted
     assert not any(path.exists() for path in paths)
 
 
+@pytest.mark.usefixtures("many_cores")
 @pytest.mark.parametrize("workers", [1, 4, 6])
 async def test_fewer_threads_serve_the_same_sockets(token: TokenHome, workers: int) -> None:
     with hsm.running(token, "--workers", str(workers)) as sidecar:
