@@ -121,8 +121,6 @@ class CertificateIssuing:
         asked = succeeding(before, None, now)
         try:
             await self._versions.ask(vault, head.name, stored, head.certificate.policy, asked, now)
-        except Conflict:
-            raise
         except Refused as error:  # the vault has no such keys any more, say: the end of what serves must not surprise
             wanting = planning.wanting(head, os.urandom(16).hex(), now)
             return await self._failed(vault, stored, wanting, error)

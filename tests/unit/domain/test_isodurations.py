@@ -106,6 +106,12 @@ def test_months_there_and_back_err_by_the_days_that_a_month_lacks(duration: Dura
     assert 0 <= moment - months.before(months.after(moment)) <= 3 * DAY
 
 
+@given(durations, moments)
+def test_both_there_and_back_err_by_the_lengths_of_the_months_on_either_side(duration: Duration, moment: int) -> None:
+    """Three days that the month lacks, three by which as many months are longer elsewhere, two leap days."""
+    assert abs(moment - duration.before(duration.after(moment))) <= 8 * DAY
+
+
 @given(durations.filter(lambda duration: duration.seconds > 0), moments)
 def test_seconds_there_and_back_do_not_err(duration: Duration, moment: int) -> None:
     seconds = replace(duration, months=0)

@@ -18,10 +18,12 @@ class Waiters:
 
     def __init__(self) -> None:
         self.late: list[asyncio.Future[str]] = []
+        self.told: list[float] = []  # when, in the time of the loop
         self._deadlines = Deadlines(SECONDS, self._is_late)
 
     def _is_late(self, answer: asyncio.Future[str]) -> None:
         self.late.append(answer)
+        self.told.append(answer.get_loop().time())
         answer.set_exception(Late)
 
     def wait(self) -> tuple[asyncio.Future[str], asyncio.Task[str]]:
@@ -40,16 +42,17 @@ async def test_what_comes_in_time_is_returned() -> None:
 
 
 async def test_each_is_late_at_its_own_time() -> None:
-    waiters = Waiters()
-    first, waits_first = waiters.wait()
-    await asyncio.sleep(SECONDS / 2)
-    second, waits_second = waiters.wait()
-    with pytest.raises(Late):
-        await waits_first
-    assert waiters.late == [first]
-    with pytest.raises(Late):
-        await waits_second
-    assert waiters.late == [first, second]
+    waiters, loop = Waiters(), asyncio.get_running_loop()
+    begun, waiting = [], []
+    for _ in range(3):
+        begun.append(loop.time())
+        waiting.append(waiters.wait())
+        await asyncio.sleep(SECONDS / 3)
+    for _, task in waiting:
+        with pytest.raises(Late):
+            await task
+    assert waiters.late == [answer for answer, _ in waiting]
+    assert all(told - since >= SECONDS for told, since in zip(waiters.told, begun, strict=True))
 
 
 async def test_one_that_is_late_is_no_other_ones_matter() -> None:

@@ -52,9 +52,8 @@ class Seat:
     session: Session
     worlds: dict[str, World]
     as_of: int  # the count of changes to the worlds that this seat has seen
-    handles: OrderedDict[tuple[bytes, str], Any] = field(
-        default_factory=OrderedDict
-    )  # unwrapped, least recently used first
+    # Unwrapped keys by name and use, least recently used first.
+    handles: OrderedDict[tuple[bytes, str], Any] = field(default_factory=OrderedDict)
 
     @property
     def current(self) -> World:
